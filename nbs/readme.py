@@ -1,0 +1,31 @@
+"""Writes README.md from nbs/index.ipynb: text as it is, code with its saved text output.
+
+    python nbs/readme.py            # write it
+    python nbs/readme.py --check    # exit 1 if README.md is not what would be written
+"""
+import json, sys
+from pathlib import Path
+
+here = Path(__file__).resolve().parent
+
+def output(cell):
+    "The saved text of a code cell's outputs"
+    texts = [o.get("text") or o.get("data", {}).get("text/plain", "") for o in cell["outputs"]]
+    return "\n".join("".join(t).rstrip() for t in texts if t)
+
+def block(cell):
+    "A cell as Markdown"
+    source = "".join(cell["source"])
+    if cell["cell_type"] == "markdown": return source
+    if source.startswith("#| hide"): return ""
+    shown = output(cell)
+    return f"```python\n{source}\n```" + (f"\n\n```text\n{shown}\n```" if shown else "")
+
+def readme():
+    cells = json.loads((here / "index.ipynb").read_text(encoding="utf-8"))["cells"]
+    return "\n\n".join(filter(None, map(block, cells))) + "\n"
+
+if __name__ == "__main__":
+    path = here.parent / "README.md"
+    if "--check" not in sys.argv: path.write_text(readme(), encoding="utf-8")
+    elif not path.exists() or path.read_text(encoding="utf-8") != readme(): sys.exit("README.md differs from nbs/index.ipynb: run python nbs/readme.py")
