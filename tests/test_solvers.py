@@ -1,0 +1,146 @@
+"Solvers that are missing, too small or too slow, and three that agree"
+import os, subprocess, sys, textwrap, time
+import numpy as np, pytest
+import naivenas.structure
+from naivenas.cut import Dense
+from naivenas.graph import Graph
+from naivenas.milp import SOLVERS, Problem, Unusable, solve
+from naivenas.vertex import absorb, cat, inputvertex
+
+# ------------------------------------------------------------------------------------------------------- falling back
+
+NET = """
+    import numpy as np
+    from naivenas.cut import Dense
+    from naivenas.vertex import absorb, cat, inputvertex
+    from naivenas.graph import Graph
+    import naivenas.structure
+    from naivenas.milp import solvers
+    def wide(n):
+        x = inputvertex("x", 2)
+        parts = [absorb(Dense(2, 2 + i % 3, seed=i), x) for i in range(n)]
+        both = "both" >> cat(*parts)
+        return Graph(x, absorb(Dense(both.nout, 2), both))
+    def work(n):
+        g = wide(n)
+        value, before = np.ones((1, 2)), wide(n)(np.ones((1, 2)))
+        size = g.sizes["both"]
+        report = g.resize("both", +3)
+        assert np.allclose(g(value), before) and g.sizes["both"] == size + 3
+        g.resize({"both": -5, g[1]: +1})
+        assert g.sizes["both"] == size - 2
+        return report.plan.decision.solution.solver
+"""
+
+def run(code, hidden=(), **env):
+    "`(output lines, lines on standard error)` of a fresh Python in which the packages `hidden` cannot be imported"
+    hide = f"import sys; sys.modules.update(dict.fromkeys({list(hidden)}))\n"
+    done = subprocess.run([sys.executable, "-c", hide + textwrap.dedent(NET) + textwrap.dedent(code)], capture_output=True, text=True, env=os.environ | env)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines(), done.stderr.splitlines()
+
+def works(name): return name in SOLVERS and _usable(name)
+
+def _usable(name):
+    try: return solve(Problem([[1.]], [1], [2], [0], [9], [1]), name) is not None
+    except Exception: return False
+
+def test_no_licence():
+    out, said = run("print(work(5)); print(work(6)); print(solvers().loc['Gurobi', 'note'], bool(solvers().usable['Gurobi']))", GRB_LICENSE_FILE="/nonexistent")
+    assert out[:2] == ["CBC", "CBC"] if works("CBC") else ["HiGHS", "HiGHS"]
+    assert len(said) == (1 if works("CBC") else 2) and "Gurobi is passed by" in said[0]
+    assert out[2].endswith("False") and ("licen" in out[2].lower() or "installed" in out[2])
+
+@pytest.mark.skipif(not works("Gurobi"), reason="needs Gurobi's licence for small problems")
+def test_too_large_for_the_licence():
+    out, said = run("print(work(4)); print(work(700)); print(work(4))")
+    assert out in (["Gurobi", "CBC", "Gurobi"], ["Gurobi"] * 3, ["Gurobi", "HiGHS", "Gurobi"])
+    assert len(said) == ["Gurobi", "CBC", "HiGHS"].index(out[1]) and all("larger than its licence allows" in s for s in said[:1])
+
+def test_only_scipy():
+    out, said = run("print(work(5)); print(work(6)); print(solvers().to_dict())", hidden=["cylp", "cylp.cy"], GRB_LICENSE_FILE="/nonexistent")
+    assert out[:2] == ["HiGHS", "HiGHS"] and len(said) == 2 and "Gurobi is passed by" in said[0] and "CBC is passed by" in said[1]
+    assert "cylp is not installed" in out[2]
+
+def test_nothing_but_scipy():
+    out, said = run("print(work(5)); print(solvers().usable.to_dict())", hidden=["cylp", "cylp.cy", "gurobipy"])
+    assert out == ["HiGHS", "{'Gurobi': False, 'CBC': False, 'HiGHS': True}"] and len(said) == 2
+
+def test_unknown_solver():
+    x = inputvertex("x", 2)
+    g = Graph(x, absorb(Dense(3, 1), "h" >> absorb(Dense(2, 3), x)))
+    for wrong in lambda: g.resize("h", 1, solver="X"), lambda: solve(Problem([[1.]], [1], [2], [0], [9], [1]), "X"):
+        with pytest.raises(ValueError, match="no solver is called 'X'; there are Gurobi, CBC, HiGHS"): wrong()
+    assert g.sizes["h"] == 3
+
+# --------------------------------------------------------------------------------------------------------- agreeing
+
+def random_problem(seed):
+    "A small program with several objectives; infeasible ones, equalities, no rows and untouched columns among them"
+    r = np.random.default_rng(seed)
+    n, m = int(r.integers(1, 8)), int(r.integers(0, 6))
+    A = r.integers(-3, 4, (m, n)) * (r.random((m, n)) < .7)
+    if n > 1 and r.random() < .3: A[:, 0] = 0
+    whole = r.random(n) < .7
+    lb, ub = -r.integers(0, 3, n).astype(float), r.integers(0, 9, n).astype(float)
+    near = A @ r.integers(lb, ub + 1)
+    low, high = near - r.integers(0, 3, m), near + r.integers(0, 4, m)
+    low, high = np.where(r.random(m) < .3, -np.inf, low), np.where(r.random(m) < .3, np.inf, high)
+    equal = r.random(m) < .3
+    low, high = np.where(equal, near, low), np.where(equal, near, high)
+    if m and r.random() < .25: low[0] = high[0] = near[0] + r.integers(5, 30)
+    goals = [(f"goal {i}", r.integers(-3, 4, n) * 1. if r.random() < .7 else r.normal(size=n)) for i in range(int(r.integers(0, 4)))]
+    return Problem(A.reshape(m, n), low, high, lb, ub, whole, goals)
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_agreement(name):
+    "Each solver's lexicographic optimum is that of HiGHS; its point is feasible; its answer repeats"
+    if not works(name): pytest.skip(f"{name} does not work here")
+    infeasible = refused = 0
+    for seed in range(150):
+        p = random_problem(seed)
+        try: mine, other = solve(p, name), solve(p, "HiGHS")
+        except Unusable: refused += 1; continue
+        assert (mine is None) == (other is None), seed
+        if mine is None: infeasible += 1; continue
+        assert np.allclose(list(mine.values.values()), list(other.values.values()), atol=1e-6), (seed, mine, other)
+        row = p.A @ mine.x
+        assert (row >= p.low - 1e-6).all() and (row <= p.high + 1e-6).all() and (mine.x >= p.lb - 1e-6).all() and (mine.x <= p.ub + 1e-6).all()
+        assert (mine.x[p.integer] == np.round(mine.x[p.integer])).all()
+        assert (solve(p, name).x == mine.x).all()
+    assert 10 < infeasible < 75 and refused <= 2
+
+def test_against_every_point():
+    "Whole problems small enough to try all points"
+    for seed in range(60):
+        p = random_problem(seed)
+        if p.A.shape[1] > 4: continue
+        p.integer[:] = True
+        points = np.stack(np.meshgrid(*[np.arange(l, u + 1) for l, u in zip(p.lb, p.ub)], indexing="ij"), -1).reshape(-1, p.A.shape[1])
+        rows = points @ p.A.toarray().T
+        points = points[((rows >= p.low - 1e-9) & (rows <= p.high + 1e-9)).all(1)]
+        best = []
+        for _, c in p.objectives:
+            if len(points): best.append((points @ c).min()); points = points[points @ c <= best[-1] + 1e-7]
+        found = solve(p)
+        assert (found is None) == (len(points) == 0), seed
+        if found: assert np.allclose(list(found.values.values()), best, atol=1e-6), seed
+
+# ------------------------------------------------------------------------------------------------------------ in time
+
+def hard_problem(rows=5, columns=40):
+    "Market split: equations with large numbers over yes-or-no columns, notoriously hard"
+    r = np.random.default_rng(0)
+    A = r.integers(0, 100, (rows, columns))
+    half = A.sum(1) // 2
+    slack = np.hstack([np.eye(rows), -np.eye(rows)])
+    cost = np.r_[np.zeros(columns), np.ones(2 * rows)]
+    return Problem(np.hstack([A, slack]), half, half, np.zeros(columns + 2 * rows), np.r_[np.ones(columns), np.full(2 * rows, 1e4)],
+                   np.r_[np.ones(columns), np.zeros(2 * rows)], [("distance", cost)])
+
+@pytest.mark.parametrize("name", [*SOLVERS, None])
+def test_time_limit(name):
+    if name and not works(name): pytest.skip(f"{name} does not work here")
+    start = time.process_time()   # what CBC's limit is about; on an idle machine the same as the time on the wall
+    with pytest.raises(TimeoutError, match="seconds"): solve(hard_problem(), name, seconds=2.)
+    assert time.process_time() - start < 2 * 1.2 + .5
