@@ -101,7 +101,7 @@ def plan(graph,
                   per_vertex(graph, s, multiple_of, 1, lambda v: v.role == "absorb" and v not in pins),
                   per_vertex(graph, s, max_new, MANY, lambda v: v.role == "absorb"), solver, seconds)
     made = Plan(graph, changed, t, done, s.utility, wishes, graph.version, {v: v.nout for v in graph},
-                {v: [u for u, _ in changed.wiring(v)] for v in vertices})
+                {v: [u for u, _ in changed.inputs[v]] if v in changed.inputs else v.inputs for v in vertices})
     for v in vertices:
         _check_moves(made, v)
         _check_slots(made, v)

@@ -13,7 +13,7 @@ from scipy import sparse
 from .cut import Dense
 from .vertex import SizeError, Vertex, absorb, cat, inputvertex, label
 from .graph import Graph
-from .ties import Edit, bundles, occurrences, ties
+from .ties import Edit, bundles, occurrences, runs, ties
 
 # %% ../nbs/api/12_sizes.ipynb #63d68cf7
 @dataclass(frozen=True)
@@ -83,12 +83,17 @@ def _checked(v, worth):
 class Sizes:
     "The size of every vertex as a sum over bundles"
     def __init__(self, t, utility):
-        self.vertices, self.utility, k = list(t.labels), utility, len(t.labels)
-        counts = occurrences([*t.labels.values(), *(x for x, _, _ in t.joints)], t.wires)
-        if t.joints: counts = sparse.csr_array(counts - occurrences([np.zeros(0, int)] * k + [y for _, y, _ in t.joints], t.wires))
-        self.number, matrix = bundles(counts)
-        matrix = sparse.csr_array(matrix)
-        self.rows, self.joints = matrix[:k], list(zip((matrix[[i]] for i in range(k, matrix.shape[0])), (why for _, _, why in t.joints)))
+        self.vertices, self.utility = list(t.labels), utility
+        unlike = {id(l): l for l in t.labels.values()}      # vertices behind each other share their wires, and so a row
+        k, at = len(unlike), {key: i for i, key in enumerate(unlike)}
+        left, right = [*unlike.values(), *(x for x, _, _ in t.joints)], [y for _, y, _ in t.joints]
+        run, first = runs([*left, *right], t.wires)
+        counts = occurrences(left, run, first)
+        if t.joints: counts = sparse.csr_array(counts - occurrences([np.zeros(0, int)] * k + right, run, first))
+        number, matrix = bundles(counts)
+        self.number, matrix = number[run], sparse.csr_array(matrix)
+        self.rows = matrix[[at[id(l)] for l in t.labels.values()]]
+        self.joints = list(zip((matrix[[i]] for i in range(k, matrix.shape[0])), (why for _, _, why in t.joints)))
         self.width = np.bincount(self.number, minlength=matrix.shape[1])
         self.order = np.lexsort((np.arange(t.wires), -utility, self.number))
         self.start = np.cumsum(self.width) - self.width

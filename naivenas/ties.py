@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Edit', 'match', 'source', 'recognised', 'port', 'moved', 'begins_of', 'followed', 'meet', 'join', 'together', 'share',
-           'grouped', 'Ties', 'ties', 'occurrences', 'bundles']
+           'grouped', 'Ties', 'ties', 'runs', 'occurrences', 'bundles']
 
 # %% ../nbs/api/10_ties.ipynb #6a47dabf
 import copy
@@ -51,6 +51,12 @@ class _Tracer:
         self.tied, self.joints, self.count, self.owners = [], [], count, {}
         self.sticky, self.pushed = sticky, []            # source labels that share a slot with the next one
         self.guests, self.arrived = guests, {}           # (source label, behind it?) -> labels that a source must take in there
+        self.positions = np.arange(0)
+
+    def upto(self, n):
+        "0 to n - 1, in one array for all that need it"
+        if n > len(self.positions): self.positions = np.arange(2 * n)
+        return self.positions[:n]
 
     def fresh(self, n):
         self.count += n
@@ -69,7 +75,7 @@ class _Tracer:
 # %% ../nbs/api/10_ties.ipynb #f4b382e2
 def source(self, v):
     "Labels, old positions and glue of the neurons that `v` makes itself"
-    labels, old = self.before[v] if v in self.before else self.fresh(v.nout), np.arange(v.nout)
+    labels, old = self.before[v] if v in self.before else self.fresh(v.nout), self.upto(v.nout)
     for (anchor, behind), more in self.guests.items() if v.role == "absorb" else ():
         if anchor in labels and not np.isin(more, labels).any():
             at = np.flatnonzero(labels == anchor)[0] + behind
@@ -108,11 +114,12 @@ def moved(self, v, ports):
     "Labels, old positions and glue behind a vertex that only moves neurons"
     move = (lambda *a: np.concatenate(a)) if v.role == "stack" else v.role
     if hasattr(v.op, "follow"): move = followed(v.op, begins_of(v, ports[0][1])).moves
+    labels = move(*[l for l, _, _ in ports])
+    glue = _moved_glue(move, ports, hasattr(v.op, "follow")) if v.role != "stack" or any(g is not None for _, _, g in ports) else None
+    if not self.edit.inputs: return labels, self.upto(len(labels)), glue
     starts = np.cumsum([0] + [u.nout for u in v.inputs])
     slots = [slot for _, slot in self.edit.wiring(v)]
-    numbers = [np.where(p < 0, -1, p + starts[s if s is not None else 0]) for (_, p, _), s in zip(ports, slots)]
-    labels, now = move(*[l for l, _, _ in ports]), move(*numbers)
-    glue = _moved_glue(move, ports, hasattr(v.op, "follow")) if v.role != "stack" or any(g is not None for _, _, g in ports) else None
+    now = move(*[np.where(p < 0, -1, p + starts[s if s is not None else 0]) for (_, p, _), s in zip(ports, slots)])
     if v.role == "stack": return labels, now, glue
     past = v.role(*[np.arange(a, b) for a, b in zip(starts, starts[1:])])
     return labels, np.where(now < 0, -1, match(past, now)), glue
@@ -237,30 +244,45 @@ def _wired(t):
     "Labels become wire numbers"
     a, b = (np.concatenate([np.zeros(0, int), *side]) for side in (zip(*t.tied) if t.tied else ((), ())))
     _, part = connected_components(sparse.coo_array((np.ones(len(a), bool), (a, b)), shape=(t.count, t.count)), directed=False)
-    used = np.concatenate([np.zeros(0, int), *t.labels.values(), *t.seams.values()])
+    used = np.concatenate([np.zeros(0, int), *{id(l): l for l in (*t.labels.values(), *t.seams.values())}.values()])
     first = np.full(part.max(initial=-1) + 1, t.count)
     np.minimum.at(first, part[used], used)
-    number = np.argsort(np.argsort(first))[part]
-    wires = int((first < t.count).sum())
-    return Ties({v: number[l] for v, l in t.labels.items()}, t.old, t.glue,
-                {v: [(number[l], p, g) for l, p, g in ports] for v, ports in t.ports.items()},
-                [(number[x], number[y], why) for x, y, why in t.joints], {k: number[l] for k, l in t.seams.items()}, wires)
+    number, done = np.argsort(np.argsort(first))[part], {}
+    def wire(labels):
+        if id(labels) not in done: done[id(labels)] = number[labels]
+        return done[id(labels)]
+    return Ties({v: wire(l) for v, l in t.labels.items()}, t.old, t.glue,
+                {v: [(wire(l), p, g) for l, p, g in ports] for v, ports in t.ports.items()},
+                [(wire(x), wire(y), why) for x, y, why in t.joints], {k: wire(l) for k, l in t.seams.items()}, int((first < t.count).sum()))
 
 # %% ../nbs/api/10_ties.ipynb #80bcf3ec
-def occurrences(groups,   # arrays of wire numbers, one for each row
-                wires):   # number of columns
-    "A sparse matrix: how often each wire occurs in each group"
-    rows = np.repeat(np.arange(len(groups)), [len(g) for g in groups])
-    columns = np.concatenate([np.zeros(0, int), *groups])
-    return sparse.csr_array((np.ones(len(columns), np.int64), (rows, columns)), shape=(len(groups), wires))
+def runs(groups,   # arrays of wire numbers
+         wires):   # how many there are
+    "`(run of each wire, True for the first of each)`: neighbours that are neighbours in every group, always"
+    columns, ends = np.concatenate([np.zeros(0, int), *groups]), np.cumsum([0, *map(len, groups)])
+    broken = np.ones(len(columns) + 1, bool)
+    broken[1:-1] = columns[1:] != columns[:-1] + 1
+    broken[ends] = True
+    first = np.zeros(wires + 1, bool)
+    first[columns[broken[:-1]]] = first[columns[broken[1:]] + 1] = first[:1] = True
+    return np.cumsum(first[:-1]) - 1, first[:-1]
+
+# %% ../nbs/api/10_ties.ipynb #8c1f0a13
+def occurrences(groups,        # arrays of wire numbers, one for each row
+                run, first):   # from `runs`
+    "A sparse matrix: how often each run of wires occurs in each group"
+    groups = [run[g[first[g]]] for g in groups]
+    columns, ends = np.concatenate([np.zeros(0, int), *groups]), np.cumsum([0, *map(len, groups)])
+    counts = sparse.csr_array((np.ones(len(columns), np.int64), columns, ends), shape=(len(groups), int(first.sum())))
+    counts.sum_duplicates()
+    return counts
 
 # %% ../nbs/api/10_ties.ipynb #e27af5b8
-def bundles(counts):   # rows x wires, from `occurrences`
-    "`(bundle of each wire, rows x bundles)`: equal columns of `counts` put together"
-    rng = np.random.default_rng(0)
-    counts = counts.tocsc()
+def bundles(counts):   # rows x runs, from `occurrences`
+    "`(bundle of each run, rows x bundles)`: equal columns of `counts` put together"
+    rng, counts = np.random.default_rng(0), counts.tocsc()
     while True:
-        key = counts.T.astype(np.uint64) @ rng.integers(0, 2**64, counts.shape[0], np.uint64)
+        key = counts.T @ rng.integers(0, 2**62, counts.shape[0])
         _, first, number = np.unique(key, return_index=True, return_inverse=True)
         rank = np.argsort(np.argsort(first))
         if (counts != counts[:, first[number]]).nnz == 0: return rank[number], counts[:, np.sort(first)]
