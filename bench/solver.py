@@ -18,6 +18,7 @@ from naivenas.cut import Dense
 from naivenas.decide import utilities
 from naivenas.graph import Graph
 from naivenas.ties import ties
+from naivenas.sizes import relaxed
 from naivenas.vertex import SizeError, absorb, cat, inputvertex, invariant
 
 
@@ -188,7 +189,9 @@ def licence(args):
     for make in resnet50, mobilenetv2, efficientnetb0:
         g = make()
         u = random_utility(g)
-        for what, p in (("prune", g.prune_plan(.7, u)), ("multiples of 8", g.prune_plan(.7, u, multiple_of=8))):
+        shrink = {v: relaxed(-(v.nout // 3)) for v in g if v.role == "absorb" and v not in g.outputs}
+        plans = {"prune": g.prune_plan(.7, u), "multiples of 8": g.prune_plan(.7, u, multiple_of=8), "relaxed": g.plan(shrink, by=u)}
+        for what, p in plans.items():
             rows, columns = p.decision.problem.A.shape if p.decision.problem is not None else (0, 0)
             figure(f"{make.__name__}, {what}", f"{columns} variables, {rows} rows", "at most 2000 each", max(rows, columns) <= 2000)
 

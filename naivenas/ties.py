@@ -7,7 +7,7 @@ __all__ = ['Edit', 'match', 'source', 'recognised', 'port', 'moved', 'begins_of'
            'grouped', 'Ties', 'ties', 'runs', 'occurrences', 'bundles']
 
 # %% ../nbs/api/10_ties.ipynb #6a47dabf
-import copy
+import copy, gc
 from dataclasses import dataclass, field
 import numpy as np
 from scipy import sparse
@@ -223,11 +223,15 @@ class Ties:
 def ties(vertices,        # in an order in which inputs come first
          edit=None):      # an `Edit` to look at the wiring after it
     "The wires of `vertices` as `Ties`"
-    before, count = {}, 0
-    if edit is not None:
-        past = _traced(topological([*vertices, *edit.inputs]), Edit(), {}, 0)
-        before, count = past.labels, past.count
-    return _wired(_traced(vertices, edit or Edit(), before, count))
+    before, count, collects = {}, 0, gc.isenabled()
+    gc.disable()     # there is no garbage in what follows, and looking for it among many small arrays takes longer than they do
+    try:
+        if edit is not None:
+            past = _traced(topological([*vertices, *edit.inputs]), Edit(), {}, 0)
+            before, count = past.labels, past.count
+        return _wired(_traced(vertices, edit or Edit(), before, count))
+    finally:
+        if collects: gc.enable()
 
 def _traced(vertices, edit, before, count):
     "A `_Tracer` that has visited all vertices, with glue and guests wherever they are needed"
@@ -248,7 +252,9 @@ def _wired(t):
     first = np.full(part.max(initial=-1) + 1, t.count)
     np.minimum.at(first, part[used], used)
     number, done = np.argsort(np.argsort(first))[part], {}
+    alone = (number == np.arange(t.count)).all()     # every label is a wire of its own
     def wire(labels):
+        if alone: return labels
         if id(labels) not in done: done[id(labels)] = number[labels]
         return done[id(labels)]
     return Ties({v: wire(l) for v, l in t.labels.items()}, t.old, t.glue,
