@@ -146,10 +146,10 @@ def _check_slots(plan, v):
     if t.glue[v] is None and all(glue is None for _, _, glue in ports): return
     came = lambda wires, glue: plan._list(wires, wires, glue).tolist()
     out, ins = came(t.labels[v], t.glue[v]), [came(wires, glue) for wires, _, glue in ports if v.role != "invariant" or len(wires) == len(t.labels[v])]
-    if v.role == "invariant": fits = all(i == out for i in ins)
+    if v.role == "invariant" or hasattr(v.op, "unite"): fits = all(i == out for i in ins)
     elif v.role == "stack": fits = sum(ins, []) == out
     else: fits = callable(v.role) or len(out) == (plan.decision.kept + plan.decision.new)[t.labels[v]].sum()
-    if not fits: raise SizeError(f"{label(v)} would need new neurons at places where its partners cannot have them, because one of them repeats neurons; "
+    if not fits: raise SizeError(f"{label(v)} would need new neurons at places where its partners cannot have them, because one of them repeats neurons, or takes heads apart; "
                                  "keep those with frozen=[...]")
 
 # %% ../nbs/api/14_resize.ipynb #132f8a3c

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SizeError', 'Vertex', 'label', 'size_of', 'inputvertex', 'absorb', 'invariant', 'stack', 'indexmap', 'immutable',
-           'Slice', 'Gather', 'moved', 'split', 'shuffle', 'add', 'mul', 'concatenate', 'cat']
+           'Slice', 'Gather', 'moved', 'split', 'shuffle', 'Heads', 'heads', 'add', 'mul', 'concatenate', 'cat']
 
 # %% ../nbs/api/01_vertex.ipynb #2bac1399
 import operator
@@ -122,6 +122,22 @@ def shuffle(v, groups, axis=-1):
     "Channel shuffle: the first neuron of each group, then the second of each, ..."
     if v.nout % groups: raise SizeError(f"{label(v)} has {v.nout} neurons, which is no multiple of {groups} groups")
     return moved(Gather(np.arange(v.nout).reshape(groups, -1).T.ravel(), axis), v)
+
+# %% ../nbs/api/01_vertex.ipynb #5e1d0a02
+class Heads:
+    "`func(*values, width)`: a computation on heads of `width` neurons, which stay and go as wholes"
+    def __init__(self, func, width): self.func, self.width, self.args = func, width, ()
+    def __call__(self, *values): return self.func(*values, self.width)
+    def moves(self, *arrays): return arrays[-1]
+    def unite(self, *arrays): return [(np.repeat(arrays[0][::self.width], self.width), a) for a in arrays]
+
+def heads(func,       # of one value for each vertex, and the width
+          *inputs,    # vertices of equal size
+          width):     # neurons of a head
+    "A vertex that computes with heads of `width` neurons and has the neurons of the last of `inputs`"
+    op, odd = Heads(func, width), [u for u in inputs if u.nout % width or u.nout != inputs[0].nout]
+    if odd: raise SizeError(f"{kind(op)} needs the same number of heads of {width} neurons from all, but {', '.join(f'{label(u)} has {u.nout} neurons' for u in odd)}")
+    return indexmap(op, *inputs, moves=op.moves)
 
 # %% ../nbs/api/01_vertex.ipynb #5253aabc
 def add(*values): return reduce(operator.add, values)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from naivenas import milp
 from naivenas.cut import Dense
 from naivenas.resize import Graph, relaxed
-from naivenas.vertex import Gather, SizeError, absorb, cat, immutable, indexmap, inputvertex, invariant, moved, shuffle, split
+from naivenas.vertex import Gather, SizeError, absorb, cat, heads, immutable, indexmap, inputvertex, invariant, moved, shuffle, split
 from oracle import Oracle, values_of
 
 # ------------------------------------------------------------------------------------------------------ random graphs
@@ -22,6 +22,9 @@ from oracle import Oracle, values_of
 def reverse(a): return a[..., ::-1]
 def twice(a): return np.repeat(a, 2, -1)
 def tile(a): return np.concatenate([a, a], -1)
+def attend(q, k, v, width):
+    fold = lambda a: a.reshape(*a.shape[:-1], -1, width)
+    return ((fold(q) * fold(k)).sum(-1, keepdims=True) * fold(v)).reshape(v.shape)
 def interleave(a, b): return np.stack([a, b], -1).reshape(*a.shape[:-1], -1)
 
 def tagged(nin, nout):
@@ -43,7 +46,7 @@ def grown(r, made):
     "One more vertex on some of `made`"
     v, w = r.choice(made), r.choice(made)
     same = [u for u in made if u.nout == v.nout]
-    what = r.choice("dense dense dense dense add add add mul cat cat twins tanh fixed split shuffle gather immutable".split())
+    what = r.choice("dense dense dense dense add add add mul cat cat twins tanh fixed split shuffle gather immutable heads heads".split())
     if what == "add": return sum([r.choice((r.choice(same), partner(r, w, v.nout))) for _ in range(r.choice((1, 1, 2)))], v)
     if what == "mul": return v * r.choice(same)
     if what == "cat": return cat(*[r.choice(made) for _ in range(r.randint(1, 4))])
@@ -53,6 +56,9 @@ def grown(r, made):
     if what == "fixed":
         f = r.choice((reverse, twice, tile, interleave))
         return indexmap(f, *[v, r.choice(same)][:1 + (f is interleave)], moves=f)
+    if what == "heads":
+        width = r.choice([n for n in (1, 2, 3, 4) if v.nout % n == 0])
+        return heads(attend, *[r.choice((r.choice(same), partner(r, w, v.nout))) for _ in "qk"], r.choice((v, partner(r, w, v.nout))), width=width)
     if what == "split" and v.nout > 1:
         a, b = split(v, [k := r.randint(1, v.nout - 1), v.nout - k])
         return r.choice((a, b, cat(b, a), cat(dense(a, 2), b)))
