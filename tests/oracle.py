@@ -78,30 +78,31 @@ class Oracle:
         self.row(terms | {d: 1}, target, np.inf)
         return d
 
-    def optimum(self, exact, relaxed, utility):
+    def optimum(self, exact, relaxed, utility, before=None):
         """The value of every level, or None if the exact wishes {vertex: change} cannot be met;
-        `relaxed` is {vertex: change}, `utility` is {vertex: one number per neuron}"""
-        for v, delta in exact.items(): self.row(self.size(v), v.nout + delta, v.nout + delta)
+        `relaxed` is {vertex: change}, `utility` is {vertex: one number per neuron}, `before` {vertex: the size that changes start from}"""
+        before = before or {v: v.nout for v in self.vertices}
+        for v, delta in exact.items(): self.row(self.size(v), before[v] + delta, before[v] + delta)
         if self.solve({}) is None: return None
         values, far, moves, strays = [], [], {}, {}
         for v, delta in relaxed.items():
-            far.append(self.distance(self.size(v), v.nout + delta))
+            far.append(self.distance(self.size(v), before[v] + delta))
             if not delta: continue
             sign, big = np.sign(delta), 10_000
             up = {j: sign * a for j, a in self.size(v).items()}
             moves[self.column(0, 1)], strays[self.column(0, 1)] = -1, 1
-            self.row(up | {list(moves)[-1]: -big}, sign * v.nout + 1 - big, np.inf)
-            self.row(up | {list(strays)[-1]: big}, sign * v.nout, np.inf)
+            self.row(up | {list(moves)[-1]: -big}, sign * before[v] + 1 - big, np.inf)
+            self.row(up | {list(strays)[-1]: big}, sign * before[v], np.inf)
         worst = self.column(0, np.inf, False)
         for d in far: self.row({d: 1, worst: -1}, -np.inf, 0)
         if relaxed: values += [self.level(g) for g in (moves, strays, dict.fromkeys(far, 1), {worst: 1})]
         values.append(self.level({j: -u for v in self.vertices for j, u in zip(self.kept[v], utility[v])}))
         values.append(self.level({j: 1 for v in self.vertices if v.role == "absorb" for j in self.new[v]}))
-        change = {v: self.distance(self.size(v), v.nout) for v in self.vertices}
+        change = {v: self.distance(self.size(v), before[v]) for v in self.vertices}
         most = self.column(0, np.inf, False)
-        for v, d in change.items(): self.row({d: 1, most: -v.nout}, -np.inf, 0)
+        for v, d in change.items(): self.row({d: 1, most: -before[v]}, -np.inf, 0)
         values.append(self.level({most: 1}))
-        values.append(self.level({d: 1 / v.nout for v, d in change.items()}))
+        values.append(self.level({d: 1 / before[v] for v, d in change.items()}))
         return values
 
 

@@ -1,0 +1,163 @@
+"""Edits against the slow, plain oracle, and long walks of edits and resizes on one graph.
+
+`pytest -m slow tests/test_edits.py` walks 20,000 steps.
+"""
+import random
+from collections import Counter
+
+import numpy as np, pytest
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+
+from naivenas.resize import relaxed
+from naivenas.structure import Draft, Graph
+from naivenas.vertex import SizeError, cat, inputvertex, invariant
+from edits import EditOracle, Rewired, random_edit
+from oracle import values_of
+from test_oracle import dense, random_graph, random_question, state
+
+def opened(g):
+    "The same graph with a layer behind each output, so that there is something to edit"
+    ends = [dense(v, 2) for v in g.outputs]
+    return Graph(g.inputs, ends[0] if len(ends) == 1 else ends)
+
+def asked(g, edit, exact, gentle, options, utility, solver):
+    "What the package says (a plan, or why not), and the oracle that judges it"
+    what, args, inputs, outputs = edit
+    draft = Draft(g)
+    verb = dict(at=args[2]) if len(args) > 2 else dict(after=args[1]) if what == "insert" else {}
+    draft = getattr(draft, what)(*(args[:1] if what == "insert" else args[:2]), **verb)
+    wishes = {v: relaxed(d) if v in gentle else d for v, d in (exact | gentle).items()}
+    now = Rewired(g, inputs, outputs, what == 'disconnect')
+    wishes = {v: d for v, d in wishes.items() if v in now.of}
+    before = state(g)
+    try: plan, why = draft.plan(wishes, by=lambda v: utility.get(v), solver=solver, **options), None
+    except (SizeError, ValueError) as e: plan, why = None, e
+    assert state(g) == before
+    pinned = now.pinned(wishes, options["frozen"])
+    bounds = {k: n for k, n in options.items() if k != "frozen"}
+    make = lambda: EditOracle(list(now.of.values()), pinned, {now.of[v]: v.nout for v in now.of}, **bounds)
+    return plan, why, now, make
+
+def fixed_rule(why): return any(s in str(why) for s in ("fixed rule", "one of them repeats", "needs the same number of heads", "cannot follow", "would be left without"))
+
+def examine(r, g):
+    edit = random_edit(r, g)
+    if edit is None: return "no edit"
+    exact, gentle, _, options = random_question(r, g)
+    options["frozen"] = [v for v in options["frozen"] if v.role != "input"]
+    utility = {v: np.array([round(r.uniform(-1, 2), 2) for _ in range(v.nout)]) for v in g if v.role == "absorb"}
+    note(f"{edit} {exact} {gentle} {options}")
+    plan, why, now, make = asked(g, edit, exact, gentle, options, utility, r.choice(("HiGHS", "HiGHS", "CBC", "Gurobi")))
+    exact, gentle = ({now.of[v]: d for v, d in wishes.items() if v in now.of} for wishes in (exact, gentle))
+    if why is not None:
+        if not isinstance(why, SizeError): return "refused by its inputs"
+        if now.maps or fixed_rule(why): return "refused, with index maps"
+        if not now.meets and (options["least"], options["max_new"], options["multiple_of"]) != (1, None, 1): return "refused with bounds where sizes do not meet"
+        assert any(v.nout + d < 1 for v, d in exact.items()) or make().optimum(exact, gentle, {w: np.zeros(w.nout) for w in now.of.values()}) is None, f"refused, but possible: {why}"
+        return "refused" if now.meets else "refused where sizes do not meet"
+    if not now.meets: return "planned where sizes do not meet"
+    worth = {w: utility.get(v, np.ones(v.nout) * (v.role == "absorb")) if v.role == "absorb" else np.zeros(w.nout) for v, w in now.of.items()}
+    oracle = make()
+    oracle_before = {w: v.nout for v, w in now.of.items()}
+    best = oracle.optimum(exact, gentle, worth, oracle_before)
+    assert best is not None, "planned, but impossible"
+    sizes = {now.of[v]: plan.out(v) for v in now.of}
+    kept = {w: len(l) for w, l in sizes.items()}
+    got = levels(plan, now, exact, gentle, utility, kept, oracle_before)
+    assert np.allclose(got, best, rtol=1e-6, atol=1e-6), f"{got} instead of {best}"
+    return "planned"
+
+def levels(plan, now, exact, gentle, utility, size, before):
+    "The six levels' values, read off the plan's own lists"
+    values = []
+    if gentle:
+        moved = [(size[v] - before[v]) * np.sign(d) for v, d in gentle.items() if d]
+        far = [abs(size[v] - before[v] - d) for v, d in gentle.items()]
+        values += [-sum(m >= 1 for m in moved), sum(m <= -1 for m in moved), sum(far), max(far)]
+    made = [v for v in now.of if v.role == "absorb"]
+    values.append(-sum(utility.get(v, np.ones(v.nout))[i] for v in made for i in plan.out(v) if i >= 0))
+    values.append(sum((plan.out(v) < 0).sum() for v in made))
+    change = [abs(size[w] - before[w]) / before[w] for w in now.of.values()]
+    return [float(x) for x in values + [max(change), sum(change)]]
+
+def test_edits_are_optimal():
+    said = sweep(400, derandomize=True)
+    assert said["planned"] > 60 and said["refused"] > 5, said
+
+@pytest.mark.slow
+def test_many_edits_are_optimal(): sweep(3000)
+
+def sweep(many, **how):
+    said = Counter()
+    @settings(max_examples=many, deadline=None, database=None, suppress_health_check=list(HealthCheck), **how)
+    @given(st.builds(random.Random, st.integers(0, 2**32)))
+    def ask(r):
+        g = opened(random_graph(r))
+        note("\n".join(map(repr, g)))
+        said[examine(r, g)] += 1
+    with np.errstate(all="ignore"): ask()
+    print(dict(said))
+    return said
+
+# ------------------------------------------------------------------------------------------------------ long walks
+
+PLAIN = dict(frozen=[], least=1, max_new=None, multiple_of=1)
+
+def family():
+    "A graph without index maps: a residual chain with a concatenation in it"
+    x = inputvertex("x", 3)
+    v = dense(x, 4)
+    for _ in range(3): v = cat(v + dense(invariant(np.tanh, v), v.nout), dense(v, 2))
+    return Graph(x, dense(v, 2))
+
+def fits(g, width):
+    "Every vertex reads what it was made for, and the graph runs"
+    for v in g:
+        nin = [u.nout for u in v.inputs]
+        if v.role == "absorb": assert (v.op.nin, v.op.nout) == (nin, v.nout) and v.op.b.shape == (v.nout,)
+        if v.role == "stack": assert v.nout == sum(nin)
+        if v.role == "invariant": assert set(nin) == {v.nout}
+    assert g(np.ones((1, width))).shape == (1, 2)
+
+def wish(r, g):
+    v = r.choice([v for v in g if v.role != "input" and v not in g.outputs])
+    return v, r.choice((-3, -2, -1)) if v.nout > 9 else r.choice((-2, -1, 1, 2))
+
+def step(r, g):
+    "One more resize or edit, done or rightly refused; what it was"
+    if r.random() < .5:
+        (v, d), gentle = wish(r, g), r.random() < .3
+        edit, exact = ("resize", (), {}, g.outputs), {} if gentle else {v: d}
+        try: g.resize(v, relaxed(d) if gentle else d)
+        except SizeError as e: why = e
+        else: return "resize"
+    else:
+        edit, exact = random_edit(r, g), {}
+        if edit is None or len(g) > 30 and edit[0] in ("insert", "connect"): return "nothing"
+        if edit[0] == "connect" and (sum(u.nout for u in edit[1][1].inputs) > 30 or len(edit[1][1].inputs) > 3): return "nothing"
+        verb = dict(after=edit[1][1]) if edit[0] == "insert" else dict(at=edit[1][2]) if len(edit[1]) > 2 else {}
+        try: getattr(g, edit[0])(*edit[1][:1 if edit[0] == "insert" else 2], **verb)
+        except SizeError as e: why = e
+        else: return edit[0]
+    now = Rewired(g, edit[2], edit[3], edit[0] == "disconnect")
+    oracle = EditOracle(list(now.of.values()), now.pinned(exact, []), {now.of[v]: v.nout for v in now.of})
+    for v, d in exact.items(): oracle.row(oracle.size(now.of[v]), v.nout + d, v.nout + d)
+    assert any(v.nout + d < 1 for v, d in exact.items()) or oracle.solve({}) is None, f"refused, but possible: {why}"
+    return "refused"
+
+def walk(seed, steps):
+    r, said, g = random.Random(seed), Counter(), family()
+    for _ in range(steps):
+        said[step(r, g)] += 1
+        fits(g, 3)
+        if len(g) < 6: g = family()
+    print(dict(said))
+    return said
+
+def test_a_long_walk():
+    said = walk(0, 1500)
+    assert min(said[k] for k in ("resize", "insert", "remove", "connect", "disconnect")) > 30 and said["refused"] > 30, said
+
+@pytest.mark.slow
+def test_a_very_long_walk(): walk(1, 20_000)
