@@ -96,7 +96,7 @@ def plan(graph,
     if empty := [v for v in vertices if not len(t.labels[v])]: raise SizeError(f"{label(empty[0])} would be left without neurons: {changed.why or 'this'} is impossible")
     s = Sizes(t, utilities(graph, t, by))
     pins = pinned_vertices(graph, vertices, outputs, wishes, frozen, changed)
-    hard, sums = demands_of(s, wishes, pins, changed.why, also and (lambda size: also(lambda v: size(graph[v]))))
+    hard, sums = demands_of(s, wishes, pins, changed.why, also and (lambda size: also(lambda v: size(graph[v]))), lambda v: [u for u, _ in changed.wiring(v)])
     done = decide(s, hard, [w for w in wishes if not w.exact], sums, per_vertex(graph, s, least, 1, lambda v: True),
                   per_vertex(graph, s, multiple_of, 1, lambda v: v.role == "absorb" and v not in pins),
                   per_vertex(graph, s, max_new, MANY, lambda v: v.role == "absorb"), solver, seconds)
