@@ -103,6 +103,7 @@ def port(self, v, u, slot, positions):
     if was is u: return labels, self.old[u], glue
     if (positions >= 0).any(): return labels, positions, glue
     if was.nout == len(labels): return labels, np.arange(len(labels)), glue
+    if self.edit.loose: return labels, np.where(np.arange(len(labels)) < was.nout, np.arange(len(labels)), -1), glue
     if (was, u) not in self.seams:
         self.seams[was, u] = self.fresh(was.nout)
         self.joints.append((self.seams[was, u], labels, None))

@@ -49,22 +49,20 @@ def examine(r, g):
     utility = {v: np.array([round(r.uniform(-1, 2), 2) for _ in range(v.nout)]) for v in g if v.role == "absorb"}
     note(f"{edit} {exact} {gentle} {options}")
     plan, why, now, make = asked(g, edit, exact, gentle, options, utility, r.choice(("HiGHS", "HiGHS", "CBC", "Gurobi")))
+    before = {w: v.nout for v, w in now.of.items()}
     exact, gentle = ({now.of[v]: d for v, d in wishes.items() if v in now.of} for wishes in (exact, gentle))
     if why is not None:
         if not isinstance(why, SizeError): return "refused by its inputs"
         if now.maps or fixed_rule(why): return "refused, with index maps"
         if not now.meets and (options["least"], options["max_new"], options["multiple_of"]) != (1, None, 1): return "refused with bounds where sizes do not meet"
-        assert any(v.nout + d < 1 for v, d in exact.items()) or make().optimum(exact, gentle, {w: np.zeros(w.nout) for w in now.of.values()}) is None, f"refused, but possible: {why}"
+        impossible = any(before[w] + d < 1 for w, d in exact.items())
+        assert impossible or make().optimum(exact, gentle, {w: np.zeros(w.nout) for w in now.of.values()}, before) is None, f"refused, but possible: {why}"
         return "refused" if now.meets else "refused where sizes do not meet"
     if not now.meets: return "planned where sizes do not meet"
     worth = {w: utility.get(v, np.ones(v.nout) * (v.role == "absorb")) if v.role == "absorb" else np.zeros(w.nout) for v, w in now.of.items()}
-    oracle = make()
-    oracle_before = {w: v.nout for v, w in now.of.items()}
-    best = oracle.optimum(exact, gentle, worth, oracle_before)
+    best = make().optimum(exact, gentle, worth, before)
     assert best is not None, "planned, but impossible"
-    sizes = {now.of[v]: plan.out(v) for v in now.of}
-    kept = {w: len(l) for w, l in sizes.items()}
-    got = levels(plan, now, exact, gentle, utility, kept, oracle_before)
+    got = levels(plan, now, exact, gentle, utility, {w: len(plan.out(v)) for v, w in now.of.items()}, before)
     assert np.allclose(got, best, rtol=1e-6, atol=1e-6), f"{got} instead of {best}"
     return "planned"
 
