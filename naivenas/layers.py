@@ -217,8 +217,8 @@ def attention(v, heads,     # (batch, steps, features), number of heads
     keys, size = keys or v, size or v.nout // heads
     return _joined(Heads(heads, v.nout, keys.nout, keys.nout, size, dropout, causal=causal), nn.Linear(heads * size, v.nout), v, keys, keys)
 
-# %% ../nbs/api/20_layers.ipynb #77aba1e8
-def _plain(n): return int(n) if np.ndim(n) == 0 else tuple(map(int, n))
+# %% ../nbs/api/20_layers.ipynb #d9a6459a
+def _plain(n): return n if isinstance(n, str) else int(n) if np.ndim(n) == 0 else tuple(map(int, n))
 
 @torch.no_grad()
 def _started(module, start):
