@@ -76,7 +76,7 @@ def spread(index,      # index list of neurons
     block = np.where(index < 0, -1, index * times + np.arange(times)).ravel()
     return np.where(block < 0, -1, block + before * times * np.arange(blocks)[:, None]).ravel()
 
-# %% ../nbs/api/19_rules.ipynb #df9741de
+# %% ../nbs/api/19_rules.ipynb #9c412adc
 def axes_of(axes):   # such as "oi" or ("4o", "i")
     "`[(blocks, letter, times), ...]`, one for each axis"
     parts = [re.fullmatch(r"(\d*)([oijk.])(\d*)", a) for a in axes]
@@ -90,6 +90,7 @@ def how_to_cut(op, key, axes, ins, out, r):
     for axis, (blocks, letter, times) in enumerate(axes_of(axes)):
         if letter == ".": continue
         plain, before = blocks == times == 1, array.shape[axis] // (blocks * times)
+        if len(lists[letter]) == before and np.array_equal(lists[letter], np.arange(before)): continue   # nothing changes here
         made[axis] = lists[letter] if plain else spread(lists[letter], before, blocks, times)
     letters = [letter for _, letter, _ in axes_of(axes)]
     own = "o" if "o" in letters or r.role == "absorb" else "i"

@@ -18,7 +18,7 @@ def images():
     e = pixelshuffle(cat(groupnorm(upsample(d), 4), convtranspose(p, 4)))
     f = shuffle(maxpool(layer(nn.PReLU(5), e), 4), 5) * .5 + 1
     g = moved(Gather([0, 2, 2, 4], 1), -f / 2)
-    return Net(x, [linear(flatten(g, 9), 3), globalpool(1 - p)], frozen=["a"]), [torch.rand(2, 4, 6, 6)]
+    return Net(x, [linear(flatten(g, 36), 3), globalpool(1 - p)], frozen=["a"]), [torch.rand(2, 4, 6, 6)]
 
 def sequences():
     x = inputvertex("x", 6)
