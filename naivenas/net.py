@@ -109,7 +109,7 @@ def _adopt(self, vertices):
             if home is not None: v.op.to(home.device, home.dtype)
 Net.adopt = _adopt
 
-# %% ../nbs/api/21_net.ipynb #42992af5
+# %% ../nbs/api/21_net.ipynb #7348beeb
 def mirrored(plan, twin):
     "The same `Plan` for a copy of its graph; vertices correspond by name"
     named, memo, graph = {v.name: v for v in twin}, {}, plan.graph
@@ -124,6 +124,7 @@ def mirrored(plan, twin):
     wires = replace(t, labels=swap(t.labels), old=swap(t.old), glue=swap(t.glue), ports=swap(t.ports))
     return replace(plan, graph=twin, edit=edit, ties=wires, before=swap(plan.before), inputs={at[v]: [at[u] for u in us] for v, us in plan.inputs.items()})
 
+# %% ../nbs/api/21_net.ipynb #4396b912
 _own_changes = Plan._changes
 def _all_changes(self, rng):
     "The assignments for the graph, after those for its tracked copies"
@@ -145,7 +146,7 @@ Plan.caveats = property(caveats)
 _own_summary = Plan.summary.fget
 Plan.summary = property(lambda self: "; ".join([_own_summary(self), *self.caveats]))
 
-# %% ../nbs/api/21_net.ipynb #6a90907e
+# %% ../nbs/api/21_net.ipynb #47020f45
 _TAPS = "kernel_size", "dilation"
 
 def set_attributes(self, vertex,       # vertex or its name
@@ -165,13 +166,14 @@ def set_attributes(self, vertex,       # vertex or its name
     return report
 Net.set = set_attributes
 
+# %% ../nbs/api/21_net.ipynb #3a0991a1
 def _exchanged(v, activation):
     if v.role != "invariant" or len(v.inputs) != 1 or any(True for _ in v.op.parameters()): raise TypeError(f"{label(v)} ({kind(v.op)}) is no activation: name the vertex that is one")
     r = rule(activation) if isinstance(activation, nn.Module) else None
     if r is None or r.role != "invariant" or any(True for _ in activation.parameters()): raise TypeError(f"{activation!r} is no module that works neuron by neuron without parameters")
     return [(v, "op", copy.deepcopy(activation).train(v.op.training))]
 
-# %% ../nbs/api/21_net.ipynb #cb42126d
+# %% ../nbs/api/21_net.ipynb #4c185f7d
 def _set(net, name, op, settings, rng):
     "Assignments for new settings of the module `op`"
     r, fixed = rule(op), {"training"}
@@ -188,12 +190,13 @@ def _set(net, name, op, settings, rng):
         yield from net.cut(op, {"weight": Cut(taps)}, rng)
     for key, value in settings.items(): yield op, key, value
 
+# %% ../nbs/api/21_net.ipynb #e5a6da96
 def _taps(old, new):
     "Index list of a kernel's positions: the middle of the old ones, or the old ones in the middle (as torch's padding='same' has it)"
     first = (old - 1) // 2 - (new - 1) // 2
     return [i if 0 <= i < old else -1 for i in range(first, first + new)]
 
-# %% ../nbs/api/21_net.ipynb #dde25226
+# %% ../nbs/api/21_net.ipynb #8cff6de6
 def _padding(name, op, settings):
     "The padding that keeps outputs where they are, if the kernel changes and none was given"
     if "padding" in settings or not any(k in settings for k in _TAPS) or not hasattr(op, "padding"): return {}
@@ -207,6 +210,7 @@ def _padding(name, op, settings):
         raise ValueError(f"no padding of {name} keeps its outputs where they are; say which to use with padding=..." + (", or change the kernel by an even number" if (more % 2).any() else ""))
     return {"padding": tuple(padding.tolist()) if isinstance(op.padding, (tuple, str)) else int(padding[0])}
 
+# %% ../nbs/api/21_net.ipynb #06228720
 def _sides(op, settings):
     "What torch keeps beside the padding: both sides of every dimension, the last one first"
     if settings["padding"] == "valid": return [0] * 2 * len(op.kernel_size)

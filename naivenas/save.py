@@ -18,7 +18,7 @@ from .layers import BLOCKS, batchnorm, cat, conv, globalpool, linear, relu, shuf
 from .rules import RULES
 from .net import Net
 
-# %% ../nbs/api/28_save.ipynb #56bf7000
+# %% ../nbs/api/28_save.ipynb #df1c127e
 KNOWN = {}   # name -> function or class
 
 def savable(*things):   # functions, and classes of operations
@@ -30,6 +30,7 @@ savable(Slice, Gather, vertex.add, vertex.mul, vertex._swapped, vertex.concatena
         layers._cat, layers.output, layers.state, layers.meets, layers.same, layers.repeated, layers.heads_of, layers.gated,
         np.repeat, np.tile, nn.Flatten, torch.relu, torch.tanh, torch.sigmoid)
 
+# %% ../nbs/api/28_save.ipynb #2aa2672c
 def known_as(name):
     "The function or class of that name; ValueError if there is none"
     found = KNOWN.get(name) or next((c for c in (*RULES, *BLOCKS) if c.__name__ == name), None)
@@ -61,7 +62,7 @@ def encode(value, tensors, path):
     if callable(value) and hasattr(value, "__name__"): return {"name": name_of(value)}
     return {"object": name_of(type(value)), "config": {k: again(v) for k, v in (value.to_config() if hasattr(value, "to_config") else vars(value)).items()}}
 
-# %% ../nbs/api/28_save.ipynb #bee62ade
+# %% ../nbs/api/28_save.ipynb #1a3d5178
 def decode(value, tensors):
     "What `encode` was given"
     again = partial(decode, tensors=tensors)
@@ -70,6 +71,7 @@ def decode(value, tensors):
     what, = [k for k in value if k in _DECODERS]
     return _DECODERS[what](value, again, tensors)
 
+# %% ../nbs/api/28_save.ipynb #c51fd77c
 def _object(value, again, tensors):
     cls, config = known_as(value["object"]), {k: again(v) for k, v in value["config"].items()}
     if hasattr(cls, "from_config"): return cls.from_config(config)
@@ -87,7 +89,7 @@ _DECODERS = {"tensor": lambda v, again, tensors: tensors[v["tensor"]], "array": 
              "dict": lambda v, again, tensors: {again(k): again(x) for k, x in v["dict"]}, "partial": _partial,
              "name": lambda v, again, tensors: known_as(v["name"]), "object": _object, "module": lambda v, again, tensors: _made(v, again, tensors)}
 
-# %% ../nbs/api/28_save.ipynb #461c4a4f
+# %% ../nbs/api/28_save.ipynb #84746bfc
 _MORE = "mixes", "groups"   # what rules write down at modules
 
 def _arguments(m):
@@ -99,6 +101,7 @@ def _arguments(m):
     made = {k: m.__dict__[k] for k in names if k in m.__dict__}
     return made | ({"bias": any("bias" in k and p is not None for k, p in m._parameters.items())} if "bias" in names and "bias" not in made else {})
 
+# %% ../nbs/api/28_save.ipynb #bfdd7750
 def _module(m, tensors, path):
     "The module `m` as JSON; its parameters and buffers go into `tensors`"
     if list(m.children()): raise ValueError(f"{type(m).__name__} at {path} consists of other modules, which cannot be saved: trace it with Net.from_torch, or make each a vertex")
@@ -122,7 +125,7 @@ def _made(value, again, tensors):
     m.__dict__.update({k: v for k, v in value["more"].items() if k in _MORE})
     return m.train(value["training"])
 
-# %% ../nbs/api/28_save.ipynb #e71189f7
+# %% ../nbs/api/28_save.ipynb #efbf66ca
 VERSION = 1
 
 def _described(net, tensors):
@@ -138,6 +141,7 @@ def _described(net, tensors):
     places = {k: [net._place[v] for v in vs] for k, vs in (("inputs", net.inputs), ("outputs", net.outputs), ("frozen", sorted(net.frozen, key=net._place.get)))}
     return {"ops": ops, "vertices": rows, "single": net.single, "training": net.training, "rng": net.rng.bit_generator.state, **places}
 
+# %% ../nbs/api/28_save.ipynb #e9dabb6d
 def _rebuilt(a, tensors):
     "The `Net` of an architecture"
     ops, made = [decode(op, tensors) for op in a["ops"]], []
@@ -151,7 +155,7 @@ def _rebuilt(a, tensors):
     net.training = a["training"]
     return net
 
-# %% ../nbs/api/28_save.ipynb #571b876a
+# %% ../nbs/api/28_save.ipynb #ccd248b1
 def _digest(architecture, tensors):
     sha = hashlib.sha256(architecture.encode())
     for key in sorted(tensors):
@@ -160,6 +164,7 @@ def _digest(architecture, tensors):
         if t.numel(): sha.update(t.view(torch.uint8).numpy().data)
     return sha.hexdigest()
 
+# %% ../nbs/api/28_save.ipynb #d4bdf6c0
 def save(net, path):   # the file, by custom ending in .safetensors
     "Write the net into one file; its path"
     from safetensors.torch import save_file
@@ -180,7 +185,7 @@ def save(net, path):   # the file, by custom ending in .safetensors
     return path
 Net.save = save
 
-# %% ../nbs/api/28_save.ipynb #2870b3df
+# %% ../nbs/api/28_save.ipynb #8164dbb1
 def _read(path):
     "`(architecture, tensors)` of a file, after all checks; ValueError that says what is wrong with it"
     from safetensors import SafetensorError, safe_open
@@ -193,6 +198,7 @@ def _read(path):
     if head["sha256"] != _digest(head["architecture"], tensors): raise ValueError(f"{path} is damaged: its checksum is not that of its contents")
     return json.loads(head["architecture"]), tensors
 
+# %% ../nbs/api/28_save.ipynb #c75c4fc3
 def load(path, device="cpu"):
     "The net that was saved; ValueError if the file is damaged, too new, or computes with something unknown"
     architecture, tensors = _read(path)
