@@ -8,10 +8,12 @@ _ROOMS = {
     "milp": "Problem solve solvers",
     "sizes": "relaxed",
     "structure": "Draft Graph",
-    "layers": """avgpool batchnorm cat conv dropout elu flatten gelu globalpool layer leakyrelu linear maxpool register relu
-              selu shuffle sigmoid silu split tanh""",
-    "net": "Net",
-    "importance": "Taylor magnitude",
+    "rules": "register",
+    "layers": """attention avgpool batchnorm bilinear cat conv convtranspose dropout elu embedding flatten gelu globalpool groupnorm gru
+              instancenorm last layer layernorm leakyrelu linear lstm maxpool pixelshuffle pixelunshuffle relu rmsnorm rnn selu shuffle
+              sigmoid silu split tanh upsample""",
+    "save": "Net savable",
+    "importance": "Random Taylor batchnorm_scale geometric_median l1 magnitude",
     "data": "load",
     "training": "accuracy train",
 }

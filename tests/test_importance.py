@@ -5,8 +5,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from naivenas.importance import Taylor, magnitude
-from naivenas.layers import batchnorm, conv, globalpool, layer, linear, relu
+from naivenas.importance import Random, Taylor, batchnorm_scale, geometric_median, l1, magnitude
+from naivenas.layers import attention, batchnorm, conv, globalpool, layer, linear, relu
 from naivenas.net import Net
 from naivenas.vertex import inputvertex
 
@@ -97,3 +97,38 @@ def test_copies_are_deaf_and_removal_is_clean():
             twin.resize("c", -1)
         assert taylor(net["c"]) is None and not twins[0].watchers
     assert not any(m._forward_hooks for m in net.modules()) and not net.watchers
+
+def test_magnitude_sees_every_gate_and_head():
+    torch.manual_seed(0)
+    x = inputvertex("x", 4)
+    m = nn.LSTM(4, 3, 2, bidirectional=True, batch_first=True)
+    want = [sum(p.detach().unflatten(0, (4, 3))[:, i].norm() for p in m.parameters()).item() for i in range(3)]
+    assert np.allclose(magnitude(layer(m, x).inputs[0]), want)
+    heads = attention(x, 2).inputs[0].inputs[0]
+    op = heads.op
+    want = [sum(getattr(op, k)[2 * i:2 * i + 2].norm().item() for k in ("query", "key", "value", "query_bias", "key_bias", "value_bias")) for i in range(2)]
+    assert np.allclose(magnitude(heads), want)
+    m = nn.ConvTranspose2d(4, 8, 2, groups=4, bias=False)
+    assert np.allclose(magnitude(layer(m, x)), [m.weight[i // 2, i % 2].norm().item() for i in range(8)])
+
+def test_the_other_criteria_by_hand():
+    net = small_net()
+    c, bn, w = net["c"], net["bn"], net["c"].op.weight.detach()
+    assert np.allclose(l1(c), [w[i].abs().sum().item() + abs(c.op.bias[i].item()) for i in range(6)])
+    nn.init.normal_(bn.op.weight)
+    assert np.allclose(batchnorm_scale(bn), bn.op.weight.abs().detach()) and batchnorm_scale(c) is None
+    assert np.allclose(geometric_median(c), [sum((w[i] - w[j]).norm().item() for j in range(6)) for i in range(6)]) and geometric_median(bn) is None
+    assert np.array_equal(Random(3)(c), Random(3)(c)) and not np.array_equal(Random(3)(c), Random(4)(c)) and Random()(bn) is None
+    for by in l1, batchnorm_scale, geometric_median, Random(0), lambda v: np.arange(v.nout):
+        twin = copy.deepcopy(net)
+        twin.prune(keep=.5, by=by, frozen=["d"] if by is batchnorm_scale else ())
+        assert twin.sizes["c"] < 6 and twin(torch.rand(2, 2, 5, 5)).shape == (2, 3)
+
+def test_ignored_layers_keep_their_neurons_and_round_to():
+    x = inputvertex("x", 2)
+    torch.manual_seed(0)
+    a = conv(x, 16)
+    b = conv(a, 16)
+    net = Net(x, "y" >> linear(globalpool(conv(b, 16)), 3))
+    net.prune(keep=.5, by=magnitude, frozen=[b], multiple_of=4)
+    assert b.nout == 16 and a.nout % 4 == 0 and sum(v.nout for v in net if v.role == "absorb") < 51

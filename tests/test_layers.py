@@ -1,0 +1,198 @@
+"Every layer of torch.nn that has neurons: dropping equals masking, growing changes nothing, survivors stay where they were"
+import numpy as np, pytest, torch
+from torch import nn
+from naivenas.layers import (Heads, attention, bilinear, cat, conv, convtranspose, embedding, flatten, groupnorm, instancenorm, last, layer, layernorm,
+                             linear, lstm, pixelshuffle, pixelunshuffle, relu, rmsnorm, upsample)
+from naivenas.net import Net
+from naivenas.vertex import SizeError, inputvertex
+
+IMAGE, SEQUENCE = (2, 4, 6, 6), (2, 5, 4)
+
+def net_of(middle, shape, width):
+    "input -> layer of `width` neurons -> the layers under test -> a reader, in float64 with parameters that are all at work"
+    torch.manual_seed(0)
+    image = len(shape) == 4
+    x = inputvertex("x", 4)
+    v = "before" >> (conv(x, width) if image else linear(x, width))
+    out = middle(v)
+    two = isinstance(out, tuple)
+    out = out[0] if two else out
+    net = Net(x, "after" >> (conv(out, 3) if image and not two else linear(out, 3))).double().eval()
+    for p in net.parameters(): nn.init.normal_(p, std=.4)
+    for m in net.modules():
+        if hasattr(m, "running_var") and m.running_var is not None: m.running_var.uniform_(.5, 2); m.running_mean.normal_()
+    return net, torch.randn(shape, dtype=torch.float64)
+
+def L(module, **how): return lambda v: layer(module(v), v, **how)
+
+PLAIN = {   # name: (what is in the middle, input shape, width); growing and masking are exact
+    "depthwise": (L(lambda v: nn.Conv2d(v.nout, v.nout, 3, padding=1, groups=v.nout)), IMAGE, 6),
+    "depthwise x3": (L(lambda v: nn.Conv2d(v.nout, 3 * v.nout, 3, padding=1, groups=v.nout)), IMAGE, 4),
+    "transposed": (lambda v: convtranspose(v, 5), IMAGE, 6),
+    "transposed 3 groups": (lambda v: convtranspose(v, 6, groups=3), IMAGE, 6),
+    "transposed depthwise": (lambda v: convtranspose(v, v.nout, groups=v.nout), IMAGE, 4),
+    "transposed depthwise x2": (lambda v: convtranspose(v, 2 * v.nout, groups=v.nout), IMAGE, 4),
+    "3 groups": (lambda v: conv(v, 9, groups=3), IMAGE, 6),
+    "instance norm": (lambda v: instancenorm(v), IMAGE, 6),
+    "prelu": (L(lambda v: nn.PReLU(v.nout)), IMAGE, 6),
+    "one prelu": (L(lambda v: nn.PReLU()), IMAGE, 6),
+    "pools": (lambda v: upsample(layer(nn.AvgPool2d(2), layer(nn.MaxPool2d(2, 1), v))), IMAGE, 6),
+    "pixel shuffle": (lambda v: pixelshuffle(v), IMAGE, 12),
+    "pixel unshuffle": (lambda v: pixelunshuffle(v), IMAGE, 3),
+    "channel shuffle": (L(lambda v: nn.ChannelShuffle(3)), IMAGE, 6),
+    "glu": (L(lambda v: nn.GLU(1)), IMAGE, 8),
+    "flatten": (lambda v: (flatten(v, 36),), IMAGE, 4),
+    "bilinear": (lambda v: bilinear(v, relu(v), 5), SEQUENCE, 6),
+    "rnn": (L(lambda v: nn.RNN(v.nout, 5, batch_first=True)), SEQUENCE, 6),
+    "gru, 2 layers": (L(lambda v: nn.GRU(v.nout, 5, 2, batch_first=True)), SEQUENCE, 6),
+    "lstm, 2 layers, both ways": (lambda v: lstm(v, 5, num_layers=2, bidirectional=True), SEQUENCE, 6),
+    "lstm, projections": (lambda v: lstm(v, 6, num_layers=2, bidirectional=True, proj_size=4), SEQUENCE, 6),
+    "last state": (lambda v: last(lstm(v, 5, bidirectional=True)), SEQUENCE, 6),
+    "attention": (L(lambda v: nn.MultiheadAttention(8, 4, batch_first=True)), SEQUENCE, 8),
+    "causal attention": (lambda v: attention(v, 3, size=2, causal=True), SEQUENCE, 8),
+    "cross attention": (lambda v: attention(v, 2, keys=linear(v, 5)), SEQUENCE, 8),
+}
+STATISTIC = {
+    "group norm": (lambda v: groupnorm(v, 3), IMAGE, 9),
+    "layer norm": (lambda v: layernorm(v), SEQUENCE, 6),
+    "rms norm": (lambda v: rmsnorm(v), SEQUENCE, 6),
+}
+
+def grown(net):
+    "Wishes for all layers but the last"
+    return {v: 1 for v in net if v.role == "absorb" and v not in net.outputs}
+
+def step_of(name, v): return {"pixel shuffle": 4, "3 groups": 3, "transposed 3 groups": 3, "channel shuffle": 3, "glu": 2, "group norm": 3}.get(name, 1)
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_growing_changes_nothing(name):
+    net, x = net_of(*PLAIN[name])
+    before, sizes = net(x), net.sizes
+    for v in [v for v in net if v.role == "absorb" and v not in net.outputs]: net.resize(v, step_of(name, v))
+    assert all(net[n].nout > k for n, k in sizes.items() if n not in ("x", "after"))
+    assert torch.allclose(net(x), before, atol=1e-9), (net(x) - before).abs().max()
+    new = [p for p in net.parameters() if p.requires_grad]
+    net(x).square().sum().backward()
+    assert all(p.grad is not None and p.grad.shape == p.shape for p in new)
+
+def masked(net, report, x, old):
+    "The old net with what came out of every dropped neuron set to zero, wire by wire, where layers make neurons"
+    values = {old.inputs[0]: x}
+    for v in old.vertices[1:]:
+        y = v.op(*[values[u] for u in v.inputs])
+        values[v] = y
+        if v.role == "absorb" and torch.is_tensor(y) and not isinstance(v.op, Heads):
+            gone = torch.ones(v.nout, dtype=bool)
+            out = report.plan.out(net[v.name])
+            gone[out[out >= 0]] = False
+            at = [slice(None)] * y.ndim
+            at[1 if y.ndim == 4 else -1] = gone
+            y = y.clone()
+            y[tuple(at)] = 0
+            values[v] = y
+    return values[old.outputs[0]]
+
+@pytest.mark.parametrize("name", [n for n in PLAIN if n not in ("rnn", "gru, 2 layers", "lstm, 2 layers, both ways", "lstm, projections", "last state",
+                                                                "attention", "causal attention", "cross attention", "depthwise", "depthwise x3",
+                                                                "transposed depthwise", "transposed depthwise x2", "instance norm", "prelu")] )
+def test_dropping_is_masking(name):
+    "The oracle runs the old modules and zeroes what is gone"
+    import copy
+    net, x = net_of(*PLAIN[name])
+    old, rng = copy.deepcopy(net), np.random.default_rng(1)
+    report = net.resize({"before": -step_of(name, None)}, by=lambda v: rng.random(v.nout))
+    assert torch.allclose(net(x), masked(net, report, x, old), atol=1e-9)
+
+@pytest.mark.parametrize("name", PLAIN | STATISTIC)
+def test_growing_and_dropping_the_new_again_gives_the_old_weights(name):
+    import copy
+    net, x = net_of(*(PLAIN | STATISTIC)[name])
+    before, old = net(x), copy.deepcopy(net.state_dict())
+    for v in [v for v in net if v.role == "absorb" and v not in net.outputs]:
+        n = v.nout
+        report = net.resize(v, step_of(name, v))
+        worth = {w: (report.plan.out(w) >= 0).astype(float) for w in net}
+        net.resize(v, -step_of(name, v), by=worth)
+        assert v.nout == n
+    assert all(torch.equal(t, old[k]) for k, t in net.state_dict().items())
+    assert torch.equal(net(x), before)
+
+@pytest.mark.parametrize("kind, bidirectional, layers", [(nn.RNN, False, 1), (nn.GRU, True, 2), (nn.LSTM, True, 2)])
+def test_a_dropped_hidden_neuron_is_one_whose_every_gate_is_silent(kind, bidirectional, layers):
+    "The oracle: in the old module, nobody hears hidden neuron 1"
+    torch.manual_seed(0)
+    m, keep, both = kind(4, 5, layers, batch_first=True, bidirectional=bidirectional).double(), [0, 2, 3, 4], 1 + bidirectional
+    x = inputvertex("x", 4)
+    v = layer(m, x)
+    net, data = Net(x, v), torch.randn(2, 6, 4, dtype=torch.float64)
+    with torch.no_grad():
+        for name, p in m.named_parameters():
+            if "weight_hh" in name: p[:, 1] = 0
+            if "weight_ih_l1" in name: p[:, 1::5] = 0
+    want = m(data)[0].unflatten(-1, (both, 5))[..., keep].flatten(-2)
+    net.resize(v, -both, by={v.inputs[0]: [1., -9, 1, 1, 1]})
+    assert m.hidden_size == 4 and torch.allclose(net(data), want, atol=1e-12)
+
+def test_attention_is_pytorchs_and_drops_heads():
+    torch.manual_seed(0)
+    m = nn.MultiheadAttention(12, 3, kdim=5, vdim=7, batch_first=True).double()
+    nn.init.normal_(m.in_proj_bias)
+    q, k, v = (inputvertex(n, s) for n, s in zip("qkv", (12, 5, 7)))
+    data = [torch.randn(2, t, s, dtype=torch.float64) for t, s in ((4, 12), (6, 5), (6, 7))]
+    net = Net([q, k, v], layer(m, q, k, v))
+    want = m(*data)[0]
+    assert torch.allclose(net(*data), want, atol=1e-12)
+    heads = next(w for w in net if isinstance(w.op, Heads))
+    with torch.no_grad(): m.out_proj.weight[:, 4:8] = 0
+    want = m(*data)[0]
+    net.resize(heads, -1, by={heads: [1., -1, 1]})
+    assert heads.op.heads == 2 and heads.op.query.shape == (8, 12) and torch.allclose(net(*data), want, atol=1e-12)
+
+def test_group_norm_keeps_equally_many_of_each_group():
+    net, x = net_of(*STATISTIC["group norm"])
+    norm = next(v for v in net if isinstance(v.op, nn.GroupNorm))
+    w = norm.op.weight.clone()
+    with pytest.raises(SizeError, match="equally many"): net.resize("before", -1)
+    out = net.resize("before", -3, by={"before": [0., 1, 1, 1, 0, 1, 1, 1, 0]}).plan.out(norm)
+    assert out.tolist() == [1, 2, 3, 5, 6, 7] and torch.equal(norm.op.weight, w[out]) and norm.op.num_groups == 3
+    one = lambda x: nn.functional.group_norm(x, 3, norm.op.weight, norm.op.bias)
+    assert torch.allclose(net(x), net["after"].op(one(net["before"].op(x))))
+
+def test_each_channel_a_group_stays_so():
+    x = inputvertex("x", 4)
+    norm = groupnorm(conv(x, 6), 6)
+    net = Net(x, conv(norm, 2))
+    net.resize(norm, -5)
+    assert (norm.op.num_groups, norm.op.num_channels) == (1, 1)
+    net.resize(norm, +2)
+    assert norm.op.num_groups == norm.op.num_channels == 3 and net(torch.rand(2, 4, 5, 5)).shape == (2, 2, 5, 5)
+
+def test_new_scales_of_norms_are_one():
+    for name in STATISTIC:
+        net, _ = net_of(*STATISTIC[name])
+        norm = next(v for v in net if hasattr(v.op, "eps"))
+        n = norm.nout
+        out = net.resize("before", 3).plan.out(norm)
+        assert (norm.op.weight[out < 0] == 1).all() and norm.nout == n + 3
+
+def test_embedding_reads_words():
+    words = inputvertex("words", 20)
+    e = embedding(words, 6)
+    net, ids = Net(words, linear(e, 3)), torch.randint(20, (2, 5))
+    want = net(ids)
+    net.resize(e, +2)
+    assert torch.allclose(net(ids), want, atol=1e-6) and e.op.weight.shape == (20, 8) and e.op.embedding_dim == 8
+
+def test_refusals_are_one_clear_sentence():
+    v = conv(inputvertex("x", 4), 6)
+    parametrized = nn.utils.parametrizations.weight_norm(nn.Conv2d(6, 6, 3))
+    for make, words in ((lambda: layer(nn.MaxPool2d(2, return_indices=True), v), "return_indices"), (lambda: layer(parametrized, v), "parametrization"),
+                        (lambda: layer(nn.MultiheadAttention(6, 2, add_bias_kv=True), v), "add_bias_kv"), (lambda: pixelshuffle(v), "no multiple of 4"),
+                        (lambda: layer(nn.TransformerEncoderLayer(6, 2), v), "naivenas.register"), (lambda: last(v), "recurrent"),
+                        (lambda: layer(nn.LayerNorm(5), v), "inputs of 5 neurons")):
+        with pytest.raises((TypeError, ValueError), match=words): make()
+
+def test_a_layers_page_cat_along_the_last_axis():
+    x = inputvertex("x", 4)
+    y = cat(linear(x, 2), linear(x, 3), axis=-1)
+    assert Net(x, y)(torch.rand(2, 7, 4)).shape == (2, 7, 5)

@@ -1,0 +1,133 @@
+"Files: there and back, damaged, foreign, too new, unknown"
+import copy, json, pickle
+from functools import partial
+import numpy as np, pytest, torch
+from torch import nn
+import naivenas.save as room
+from naivenas.layers import (attention, batchnorm, bilinear, cat, conv, convtranspose, dropout, embedding, flatten, gelu, globalpool, groupnorm, last, layer,
+                             layernorm, leakyrelu, linear, lstm, maxpool, pixelshuffle, relu, rmsnorm, shuffle, split, upsample)
+from naivenas.net import Net
+from naivenas.vertex import Gather, inputvertex, moved
+from randomnets import random_net
+
+def images():
+    x = inputvertex("x", 4)
+    a = "a" >> conv(x, 12, padding="same")
+    p, q = split(relu(batchnorm(a)), [4, 8])
+    d = conv(leakyrelu(conv(q, 8, groups=8), .2), 16, groups=2, bias=False)
+    e = pixelshuffle(cat(groupnorm(upsample(d), 4), convtranspose(p, 4)))
+    f = shuffle(maxpool(layer(nn.PReLU(5), e), 4), 5) * .5 + 1
+    g = moved(Gather([0, 2, 2, 4], 1), -f / 2)
+    return Net(x, [linear(flatten(g, 36), 3), globalpool(1 - p)], frozen=["a"]), [torch.rand(2, 4, 6, 6)]
+
+def sequences():
+    x = inputvertex("x", 6)
+    h = rmsnorm(attention(layernorm(x), 2, causal=True) + x)
+    r = lstm(dropout(gelu(h), .1), 4, num_layers=2, bidirectional=True, proj_size=2)
+    g = layer(nn.GRU(4, 3, batch_first=True), r)
+    return Net(x, linear(bilinear(last(r), last(g), 5), 2)), [torch.rand(2, 3, 6)]
+
+def shared():
+    x = inputvertex("x", 3)
+    module, other = nn.Linear(3, 3), nn.Linear(3, 3)
+    other.weight = module.weight
+    module.bias.requires_grad = False
+    return Net(x, layer(other, layer(module, layer(module, x)))), [torch.rand(2, 3)]
+
+def words():
+    x = inputvertex("x", 9)
+    return Net(x, linear(embedding(x, 4), 2)), [torch.randint(9, (2, 5))]
+
+@pytest.fixture(params=[images, sequences, shared, words])
+def net(request):
+    torch.manual_seed(0)
+    return request.param()
+
+def test_there_and_back(net, tmp_path):
+    net, data = net
+    net.eval().save(tmp_path / "net")
+    state = torch.get_rng_state()
+    again = Net.load(tmp_path / "net")
+    assert torch.equal(torch.get_rng_state(), state), "no random number was drawn"
+    one, two = (n(*data) if isinstance(n(*data), tuple) else (n(*data),) for n in (net, again))
+    assert all(map(torch.equal, one, two)) and [repr(v) for v in net] == [repr(v) for v in again]
+    assert {v.name for v in net.frozen} == {v.name for v in again.frozen} and not again.training
+    assert [(k, p.requires_grad) for k, p in net.named_parameters()] == [(k, p.requires_grad) for k, p in again.named_parameters()]
+    first = next((v.name for v in net if v.role == "absorb" and v not in net.frozen and v not in net.outputs), None)
+    if net.frozen or len(net) < 5: return   # too tied up, or too small
+    for n in (net, again): n.resize({first: 1})
+    assert all(torch.equal(a, b) for a, b in zip(net.state_dict().values(), again.state_dict().values())), "even the noise is the same"
+
+@pytest.mark.parametrize("seed", range(25))
+def test_random_nets(seed, tmp_path):
+    net, values = random_net(seed, torch.float32)
+    net.eval().save(tmp_path / "net")
+    one, two = net(*values), Net.load(tmp_path / "net")(*values)
+    assert all(map(torch.equal, *[o if isinstance(o, tuple) else (o,) for o in (one, two)]))
+
+def test_shared_things_stay_shared(tmp_path):
+    net, _ = shared()
+    net.save(tmp_path / "net")
+    a, b, c = Net.load(tmp_path / "net").vertices[1:]
+    assert a.op is b.op and c.op is not a.op and c.op.weight is a.op.weight
+
+def test_every_damage_is_noticed(tmp_path):
+    net, _ = words()
+    data = net.save(tmp_path / "net").read_bytes()
+    rng = np.random.default_rng(0)
+    for at in (*range(0, 200, 7), *rng.integers(0, len(data), 150)):
+        bad = bytearray(data)
+        bad[at] ^= 1 << rng.integers(8)
+        (tmp_path / "bad").write_bytes(bad)
+        with pytest.raises(ValueError): Net.load(tmp_path / "bad")
+    for n in (*range(0, 60, 5), *rng.integers(0, len(data), 40)):
+        (tmp_path / "bad").write_bytes(data[:n])
+        with pytest.raises(ValueError): Net.load(tmp_path / "bad")
+
+def rewritten(path, change):
+    "The file with another architecture, and a checksum that fits"
+    from safetensors.torch import save_file
+    a, tensors = room._read(path)
+    change(a)
+    text = json.dumps(a)
+    save_file(tensors, path, {"naivenas": "1", "architecture": text, "sha256": room._digest(text, tensors)})
+
+def op(a, n, new): a["ops"][n] = new
+
+@pytest.mark.parametrize("change, words", [
+    (lambda a: op(a, 0, {"name": "system"}), "'system' is not known"), (lambda a: op(a, 0, {"module": "Popen"}), "'Popen' is not known"),
+    (lambda a: op(a, 0, {"partial": [{"name": "eval"}, {"tuple": ["1"]}, {"dict": []}]}), "'eval' is not known"),
+    (lambda a: op(a, 0, {"object": "Popen", "config": {}}), "'Popen' is not known"), (lambda a: op(a, 0, {"strange": 1}), "cannot be loaded"),
+    (lambda a: a["ops"][0]["arguments"]["dict"].append(["sparse", {"name": "os"}]), "'os' is not known"), (lambda a: a.pop("vertices"), "no sense"),
+    (lambda a: a["ops"][0]["tensors"].clear(), "lacks its weight"), (lambda a: a["vertices"][1].__setitem__(2, [7]), "no sense")])
+def test_what_a_file_says_is_looked_up_and_nothing_else(change, words, tmp_path):
+    path = globals()["words"]()[0].save(tmp_path / "net")
+    rewritten(path, change)
+    with pytest.raises(ValueError, match=words): Net.load(path)
+
+def test_other_files_are_refused(tmp_path):
+    from safetensors.torch import save_file
+    net, path = words()[0], tmp_path / "net"
+    save_file(net.state_dict(), path)
+    with pytest.raises(ValueError, match="was not written by Net.save"): Net.load(path)
+    path.write_bytes(pickle.dumps(net))
+    with pytest.raises(ValueError, match="no safetensors"): Net.load(path)
+    with pytest.raises(FileNotFoundError): Net.load(tmp_path / "none")
+    save_file({}, path, {"naivenas": "99", "architecture": "", "sha256": ""})
+    with pytest.raises(ValueError, match="version 99"): Net.load(path)
+
+def test_what_is_unknown_is_refused_by_name_and_the_old_file_stays(tmp_path):
+    x = inputvertex("x", 3)
+    odd = Net(x, "odd" >> layer(nn.TransformerEncoderLayer(3, 1), x, nout=3))
+    path = words()[0].save(tmp_path / "net")
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="odd .*cannot be saved"): odd.save(path)
+    def mine(x): return x + 1
+    from naivenas.vertex import invariant
+    net = Net(x, "m" >> invariant(mine, linear(x, 3)))
+    with pytest.raises(ValueError, match="m .mine. cannot be saved: the operation 'mine' is not known"): net.save(path)
+    assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["net"]
+    try:
+        room.savable(mine)
+        assert torch.equal(Net.load(net.save(path))(torch.ones(1, 3)), net(torch.ones(1, 3)))
+    finally: room.KNOWN.pop("mine")
