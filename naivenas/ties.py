@@ -80,7 +80,9 @@ def source(self, v):
         if anchor in labels and not np.isin(more, labels).any():
             at = np.flatnonzero(labels == anchor)[0] + behind
             labels, old = np.insert(labels, at, more), np.insert(old, at, -np.ones(len(more), int))
-    return labels, old, np.isin(labels, self.sticky) if len(self.sticky) else None
+    glue = np.isin(labels, self.sticky) if len(self.sticky) else np.zeros(0, bool)
+    glue[-1:] = False      # whatever comes behind it is another vertex's
+    return labels, old, glue if glue.any() else None
 _Tracer.source = source
 
 # %% ../nbs/api/10_ties.ipynb #5c582b53

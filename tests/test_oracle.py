@@ -271,3 +271,10 @@ def test_utilities_of_unlike_scale(x, solver):
         both = cat(a, b, b)
         utility = {v: r.choice([1, 1e-3], v.nout) * r.integers(1, 10, v.nout) for v in (a, b)}
         best_of(Graph(x, dense(both, 2)), {both: -int(r.integers(1, both.nout - 3))}, utility, solver)
+
+def test_a_head_of_two_vertices(x):
+    "A head may be half of `a` and half of `b`: they grow together, or not at all"
+    a, b, c = "a" >> dense(x, 3), "b" >> dense(x, 3), "c" >> dense(x, 6)
+    g = Graph(x, dense("h" >> heads(attend, cat(a, b), c, c, width=2), 2))
+    assert best_of(g, {g["h"]: -2})["c"] == 4
+    with pytest.raises(SizeError): g.plan({"a": +1, "b": 0})
