@@ -8,6 +8,7 @@ _ROOMS = {
     "milp": "Problem solve solvers",
     "sizes": "relaxed",
     "structure": "Draft Graph",
+    "fmap": "align_fmaps fmaps",
     "layers": """avgpool batchnorm cat conv dropout elu flatten gelu globalpool layer leakyrelu linear maxpool register relu
               selu shuffle sigmoid silu split tanh""",
     "net": "Net",
