@@ -9,6 +9,7 @@ _ROOMS = {
     "sizes": "relaxed",
     "structure": "Draft Graph",
     "fmap": "align_fmaps fmaps",
+    "space": "Act BatchNorm Between Chain Conv Fork GlobalPool Layer Linear Maybe OneOf Pool Relu Repeat Residual Space",
     "layers": """avgpool batchnorm cat conv dropout elu flatten gelu globalpool layer leakyrelu linear maxpool register relu
               selu shuffle sigmoid silu split tanh""",
     "net": "Net",
