@@ -10,6 +10,9 @@ _ROOMS = {
     "structure": "Draft Graph",
     "fmap": "align_fmaps fmaps",
     "space": "Act BatchNorm Between Chain Conv Fork GlobalPool Layer Linear Maybe OneOf Pool Relu Repeat Residual Space",
+    "mutate": """AddBlock AddEdge Change ChangeActivation ChangeKernel ChangePool ChangeSize ChangeStride InOrder Perhaps Pick RemoveEdge
+              RemoveVertex Settings cross_settings mutate_settings mutations shield""",
+    "crossover": "Crossover segments",
     "layers": """avgpool batchnorm cat conv dropout elu flatten gelu globalpool layer leakyrelu linear maxpool register relu
               selu shuffle sigmoid silu split tanh""",
     "net": "Net",

@@ -145,7 +145,7 @@ def options(w,        # the present `Window`
     _, first = np.unique(out[good], return_index=True)
     return sorted((int(price[i]), int(out[i]), Window(*(int(a[i]) for a in tried[:5]), w.what, w.ceil_mode)) for i in good[first])
 
-# %% ../nbs/api/18_fmap.ipynb #8ec74111
+# %% ../nbs/api/18_fmap.ipynb #dc527006
 def _search(order, reads, axis, dims, start, wanted, given, free, change, reach):
     "`{vertex: window}` of least total price along one axis, or None"
     last = {u: i for i, v in enumerate(order) for u in reads(v)}
@@ -171,7 +171,7 @@ def _steps(v, reads, now, axis, dims, start, given, free, change, reach):
     if slide and v in free and v not in given: return options(slide[axis], sizes[0], change, reach)
     try: out = fmap_of(v, [(n,) * dims if n else () for n in sizes], slide and [slide[axis]] * dims)
     except SizeError: return []
-    return [(0, out[axis] if out else 0, None)]
+    return [(0, out[axis] if out else 0, slide[axis] if v in given else None)]
 
 def _unrolled(chosen):
     found = {}
