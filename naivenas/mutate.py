@@ -8,9 +8,8 @@ __all__ = ['ACTIVATIONS', 'OPTIMIZERS', 'Change', 'InOrder', 'Perhaps', 'Pick', 
            'set_windows', 'retuned', 'ChangeKernel', 'ChangeStride', 'set_op', 'ChangeActivation', 'ChangePool',
            'Settings', 'mutate_settings', 'cross_settings', 'mutations']
 
-# %% ../nbs/api/31_mutate.ipynb #e6393e20
+# %% ../nbs/api/31_mutate.ipynb #091180b3
 import copy
-from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import cycle
 import numpy as np, torch
@@ -256,7 +255,7 @@ class ChangeStride(Mutation):
         set_windows(net, changes)
         return Change(f"stride of {label(v)} {given[0].stride}")
 
-# %% ../nbs/api/31_mutate.ipynb #c86ffee8
+# %% ../nbs/api/31_mutate.ipynb #05da9939
 ACTIVATIONS = nn.ReLU, nn.ELU, nn.SELU, nn.GELU, nn.SiLU, nn.Tanh, nn.LeakyReLU
 
 def set_op(net, v, op):
@@ -271,8 +270,7 @@ class ChangeActivation(Mutation):
     what = "activation"
     def able(self, net, v): return isinstance(v.op, ACTIVATIONS)
     def change(self, net, v, rng):
-        others = [a for a in self.acts if type(v.op) is not a]
-        return set_op(net, v, others[int(rng.integers(len(others)))]()) if others else None
+        if others := [a for a in self.acts if type(v.op) is not a]: return set_op(net, v, others[int(rng.integers(len(others)))]())
 
 @dataclass
 class ChangePool(Mutation):
@@ -285,7 +283,7 @@ class ChangePool(Mutation):
         other = dict(max="Avg", avg="Max")[kind(op)[:3]]
         return set_op(net, v, getattr(nn, f"{other}Pool{kind(op)[-2]}d")(op.kernel_size, op.stride, op.padding, ceil_mode=op.ceil_mode))
 
-# %% ../nbs/api/31_mutate.ipynb #42597067
+# %% ../nbs/api/31_mutate.ipynb #58966cba
 OPTIMIZERS = dict(sgd=lambda p, lr: torch.optim.SGD(p, lr, momentum=.9, nesterov=True), adam=torch.optim.Adam, adamw=torch.optim.AdamW,
                   rmsprop=torch.optim.RMSprop)
 
@@ -299,9 +297,7 @@ class Settings:
 
     def optimizer_for(self, net):
         "An optimizer of the net's parameters, tracked, so that its state survives mutation"
-        made = OPTIMIZERS[self.optimizer](net.parameters(), lr=self.lr)
-        net.track(made)
-        return made
+        return net.track(OPTIMIZERS[self.optimizer](net.parameters(), lr=self.lr)).optimizers[-1]
 
 def mutate_settings(s, rng,
                     p=.1,          # probability of another optimizer, of another batch size, of another augmentation
