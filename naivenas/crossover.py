@@ -29,13 +29,14 @@ def segments(net, e):
         read = read - {v} | set(v.inputs)
     return found
 
-# %% ../nbs/api/32_crossover.ipynb #cf176642
+# %% ../nbs/api/32_crossover.ipynb #954b507d
 def through(s, inner, shape):
     "The map behind the segment if `shape` comes in; SizeError if it does not fit"
     made = {s: shape}
     for v in inner: made[v] = fmap_of(v, [made[u] for u in v.inputs])
     return made[inner[-1]]
 
+# %% ../nbs/api/32_crossover.ipynb #e9e0b752
 def grafted(net, s, e, donor, t, inner):
     "A copy of `net` in which a copy of the donor's segment stands between `s` and `e`"
     child, twin = copy.deepcopy(net), copy.deepcopy(donor)
@@ -48,7 +49,7 @@ def grafted(net, s, e, donor, t, inner):
     draft.because("a swap of segments").apply()
     return child
 
-# %% ../nbs/api/32_crossover.ipynb #b3688c25
+# %% ../nbs/api/32_crossover.ipynb #ace1dd71
 @dataclass
 class Crossover:
     "`(net, net, rng) -> (net, net)`: segments change places; a parent's copy where that is impossible"
@@ -79,6 +80,7 @@ class Crossover:
         free = lambda v: open_to(net, v, "crossover") and v not in net.frozen and v not in net.outputs
         return [(s, e, inner) for e in net if free(e) for s, inner in segments(net, e) if all(map(free, inner))]
 
+# %% ../nbs/api/32_crossover.ipynb #23da4f85
 def _suits(s, inner, before, after):
     try: return through(s, inner, before) == after
     except ValueError: return False

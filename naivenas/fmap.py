@@ -15,7 +15,7 @@ from .cut import kind
 from .vertex import SizeError, Vertex, absorb, cat, inputvertex, invariant, label
 from .graph import Graph
 
-# %% ../nbs/api/18_fmap.ipynb #2e700ad8
+# %% ../nbs/api/18_fmap.ipynb #be80a5c1
 class Window(NamedTuple):
     "What slides along one axis"
     kernel_size: int
@@ -26,6 +26,7 @@ class Window(NamedTuple):
     what: str = "conv"        # "conv", "pool" or "transposed"
     ceil_mode: bool = False
 
+# %% ../nbs/api/18_fmap.ipynb #7ee4a453
 def places(w,    # a `Window`, or one whose fields are arrays
            n):   # positions that go in
     "Positions that come out; less than 1 if the window does not fit"
@@ -36,6 +37,7 @@ def places(w,    # a `Window`, or one whose fields are arrays
     up = -(-room // w.stride) + 1
     return up - ((up - 1) * w.stride >= n + w.padding)
 
+# %% ../nbs/api/18_fmap.ipynb #cc594e3e
 def legal(w):
     "Whether PyTorch accepts such a window"
     if w.what == "pool": return 2 * w.padding <= w.kernel_size
@@ -53,7 +55,7 @@ def windows(op, dims):
     each.insert(1, np.broadcast_to(stride, dims).tolist())
     return [Window(*axis, what, getattr(op, "ceil_mode", False)) for axis in zip(*each)]
 
-# %% ../nbs/api/18_fmap.ipynb #b924720f
+# %% ../nbs/api/18_fmap.ipynb #096cd6a3
 def fmap_of(v,        # a vertex
             shapes,   # the maps of its inputs
             use=None):  # one `Window` per axis, in place of its own
@@ -72,6 +74,7 @@ def fmap_of(v,        # a vertex
     try: return np.broadcast_shapes(*shapes) if shapes else ()
     except ValueError: raise SizeError(f"{label(v)} works point by point, but its feature maps differ: {_listed(v, shapes)}") from None
 
+# %% ../nbs/api/18_fmap.ipynb #8b9efbfe
 def _each(value, shape): return value if isinstance(value, (tuple, list)) else (value,) * len(shape)
 def _listed(v, shapes): return ", ".join(f"{label(u)} {'x'.join(map(str, s)) or 'none'}" for u, s in zip(v.inputs, shapes))
 
@@ -80,24 +83,26 @@ class _Valid:
     def __init__(self, op): self.op = op
     def __getattr__(self, key): return 0 if key == "padding" else getattr(self.op, key)
 
-# %% ../nbs/api/18_fmap.ipynb #c7383f38
+# %% ../nbs/api/18_fmap.ipynb #c4b1c7c3
 def _check_axes(v, what, shape):
     "SizeError if `v` needs another number of axes"
     digit, n = re.search(r"([123])d$", what), len(shape)
     wanted = {0} if what == "linear" else {0, 1} if what == "batchnorm1d" else {int(digit[1])} if digit and "dropout" not in what else {n}
     if n not in wanted: raise SizeError(f"{label(v)} ({what}) takes {min(wanted - {0} or {0})} spatial axes, not {n}")
 
+# %% ../nbs/api/18_fmap.ipynb #8478d605
 def _slid(v, slide, shape):
     out = tuple(places(w, n) for w, n in zip(slide, shape))
     if min(out, default=1) < 1: raise SizeError(f"{label(v)} ({kind(v.op)}) does not fit into a map of {'x'.join(map(str, shape))}")
     return out
 
-# %% ../nbs/api/18_fmap.ipynb #43f758a9
+# %% ../nbs/api/18_fmap.ipynb #cc4060f6
 def _flattened(v, shape):
     pixels = len(v.role(np.arange(1))) if callable(v.role) else math.prod(shape)
     if pixels != math.prod(shape): raise SizeError(f"{label(v)} flattens {pixels} positions, not {'x'.join(map(str, shape)) or 1}")
     return ()
 
+# %% ../nbs/api/18_fmap.ipynb #ea221a65
 def _upsampled(v, shape):
     factors = _each(v.op.scale_factor, shape)
     return tuple(_each(v.op.size, shape)) if v.op.size is not None else tuple(int(n * f) for n, f in zip(shape, factors))
@@ -106,6 +111,7 @@ def _padded(v, shape):
     pad = _each(v.op.padding, shape * 2)
     return tuple(n + a + b for n, a, b in zip(shape, pad[-2::-2], pad[::-2]))
 
+# %% ../nbs/api/18_fmap.ipynb #73cc9426
 _OTHERS = {"flatten": _flattened, "globalpool": lambda v, shape: (), "upsample": _upsampled} | {
     f"{how}pad{d}d": _padded for how in ("zero", "reflection", "replication", "constant", "circular") for d in "123"} | {
     "pixelshuffle": lambda v, shape: tuple(n * v.op.upscale_factor for n in shape),
@@ -145,7 +151,7 @@ def options(w,        # the present `Window`
     _, first = np.unique(out[good], return_index=True)
     return sorted((int(price[i]), int(out[i]), Window(*(int(a[i]) for a in tried[:5]), w.what, w.ceil_mode)) for i in good[first])
 
-# %% ../nbs/api/18_fmap.ipynb #dc527006
+# %% ../nbs/api/18_fmap.ipynb #b6335bd7
 def _search(order, reads, axis, dims, start, wanted, given, free, change, reach):
     "`{vertex: window}` of least total price along one axis, or None"
     last = {u: i for i, v in enumerate(order) for u in reads(v)}
@@ -163,6 +169,7 @@ def _search(order, reads, axis, dims, start, wanted, given, free, change, reach)
             after = tuple({**now, order[i]: n}[u] for u in alive[i + 1])
             heapq.heappush(heap, (price + more, back - 1, next(ticket), after, chosen if window is None else (order[i], window, chosen)))
 
+# %% ../nbs/api/18_fmap.ipynb #c818ca93
 def _steps(v, reads, now, axis, dims, start, given, free, change, reach):
     "`[(price, size along the axis, window or None), ...]` of vertex `v`; a size of 0 is that of plain features"
     if v.role == "input": return [(0, start[v], None)]
@@ -173,6 +180,7 @@ def _steps(v, reads, now, axis, dims, start, given, free, change, reach):
     except SizeError: return []
     return [(0, out[axis] if out else 0, slide[axis] if v in given else None)]
 
+# %% ../nbs/api/18_fmap.ipynb #1b886530
 def _unrolled(chosen):
     found = {}
     while chosen: (v, window, chosen) = chosen; found[v] = window

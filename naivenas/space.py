@@ -17,7 +17,7 @@ from .layers import (GlobalPool as _GlobalPool, avgpool, batchnorm, cat, conv, d
                              linear, maxpool, relu, selu, sigmoid, silu, tanh)
 from .net import Net
 
-# %% ../nbs/api/30_space.ipynb #9c62cb42
+# %% ../nbs/api/30_space.ipynb #6726bf2c
 class Between:
     "A number from `low` to `high`; whole if both are"
     def __init__(self, low, high,
@@ -32,14 +32,16 @@ class Between:
         number = math.exp(rng.uniform(math.log(low), math.log(high))) if self.log else rng.uniform(low, high)
         return min(int(number), self.high) if self.whole else float(number)
 
+# %% ../nbs/api/30_space.ipynb #86a775a5
 def draw(choices, rng):
     "One of the choices, or what is no choice as it is"
     if isinstance(choices, Between): return choices.draw(rng)
     return choices[int(rng.integers(len(choices)))] if isinstance(choices, (tuple, list, range)) else choices
 
+# %% ../nbs/api/30_space.ipynb #f13869f1
 def count(choices): return choices.size if isinstance(choices, Between) else len(set(choices)) if isinstance(choices, (tuple, list, range)) else 1
 
-# %% ../nbs/api/30_space.ipynb #8e0f12da
+# %% ../nbs/api/30_space.ipynb #683c8e60
 class Space:
     "A function from vertex to vertex that draws what it builds"
     def __init__(self, *parts, **how): self.parts, self.how = parts, how
@@ -54,6 +56,7 @@ class Space:
         if isinstance(start, list): nout = len(start)
         return self.build(v, rng, nout, start)
 
+# %% ../nbs/api/30_space.ipynb #28f8137b
 def _shown(x): return getattr(x, "__name__", None) or repr(x)
 
 def built(space, v, rng, nout, start):
@@ -64,11 +67,12 @@ def built(space, v, rng, nout, start):
     if nout is not None and made.nout != nout: raise SizeError(f"{_shown(space)} gives {made.nout} neurons, not {nout}")
     return made
 
+# %% ../nbs/api/30_space.ipynb #9b1d1a01
 def size(space): return space.size if isinstance(space, Space) else 1
 def fitted(space): return getattr(space, "fitted", size(space))   # how many, if the size of what comes out is forced
 def can_fit(space): return isinstance(space, Weighted) or isinstance(space, Space) and not isinstance(space, (Layer, Residual)) and any(map(can_fit, space.parts))
 
-# %% ../nbs/api/30_space.ipynb #146aef7f
+# %% ../nbs/api/30_space.ipynb #1e516c47
 def _first(attempts, what):
     "What the first attempt gives that does not raise"
     why = "there is nothing in it"
@@ -77,6 +81,7 @@ def _first(attempts, what):
         except SizeError as e: why = e
     raise SizeError(f"{what} has nothing that fits: {why}")
 
+# %% ../nbs/api/30_space.ipynb #119f7583
 def _whole(v, start): return isinstance(start, list) and start == list(range(v.nout))
 
 def shuffled(choices, rng): return [choices[i] for i in rng.permutation(len(choices))]
@@ -107,7 +112,7 @@ class Chain(Space):
             v = built(part, v, rng, nout if i >= turn and not isinstance(start, list) else None, now)
         return v
 
-# %% ../nbs/api/30_space.ipynb #9046be02
+# %% ../nbs/api/30_space.ipynb #40de1e06
 class OneOf(Space):
     "One of the parts"
     size = property(lambda self: sum(map(size, self.parts)))
@@ -116,12 +121,14 @@ class OneOf(Space):
         if nout is None and start is None: return built(draw(self.parts, rng), v, rng, None, None)
         return _first([lambda p=p: built(p, v, rng, nout, start) for p in shuffled(self.parts, rng)], repr(self))
 
+# %% ../nbs/api/30_space.ipynb #aa32f233
 class Maybe(Space):
     "The part, or nothing"
     size = property(lambda self: 1 + size(self.parts[0]))
     fitted = property(lambda self: 1 + fitted(self.parts[0]))
     def build(self, v, rng, nout, start): return OneOf(Chain(), *self.parts).build(v, rng, nout, start)
 
+# %% ../nbs/api/30_space.ipynb #43977755
 class Repeat(Space):
     "The part several times in a row, drawn anew each time"
     def __init__(self, part, n): super().__init__(part, n=n)
@@ -131,9 +138,10 @@ class Repeat(Space):
         numbers = shuffled(_numbers(self.how["n"]), rng)
         return _first([lambda n=n: Chain(*self.parts * n).build(v, rng, nout, start) for n in numbers], repr(self))
 
+# %% ../nbs/api/30_space.ipynb #b8914f80
 def _numbers(n): return list(range(n.low, n.high + 1)) if isinstance(n, Between) else sorted(set(n)) if isinstance(n, (tuple, list, range)) else [n]
 
-# %% ../nbs/api/30_space.ipynb #828c91b9
+# %% ../nbs/api/30_space.ipynb #8f35dd89
 class Fork(Space):
     "The part several times side by side, concatenated"
     def __init__(self, part, n): super().__init__(part, n=n)
@@ -150,6 +158,7 @@ class Fork(Space):
             return made[0] if n == 1 else cat(*made)
         return _first([lambda n=n: paths(n) for n in shuffled(_numbers(self.how["n"]), rng)], repr(self))
 
+# %% ../nbs/api/30_space.ipynb #29841c29
 class Residual(Space):
     "The input plus the part"
     def __init__(self, part): super().__init__(part)
@@ -159,7 +168,7 @@ class Residual(Space):
         if start is not None and not _whole(v, start): raise SizeError("a residual block starts as the identity, or not at all")
         return v + built(*self.parts, v, rng, v.nout, "zero" if start is not None else None)
 
-# %% ../nbs/api/30_space.ipynb #a489df78
+# %% ../nbs/api/30_space.ipynb #c8824b76
 class Layer(Space):
     "A layer that keeps the size: `f(v, **how)`, with choices among the arguments"
     keeps_zero = True
@@ -169,6 +178,7 @@ class Layer(Space):
         if start is not None: raise SizeError(f"{self!r} cannot start as something else")
         return self.parts[0](v, **{k: draw(w, rng) for k, w in self.how.items()})
 
+# %% ../nbs/api/30_space.ipynb #f6dd96ba
 class Weighted(Space):
     "A layer with weights: choices of its size, and of its other arguments"
     size = property(lambda self: max(1, sum(map(count, self.parts))) * self.fitted)
@@ -186,7 +196,7 @@ class Linear(Weighted):
     "A linear layer: `Linear(64, 128)`"
     f = staticmethod(linear)
 
-# %% ../nbs/api/30_space.ipynb #eba68c2d
+# %% ../nbs/api/30_space.ipynb #615674ef
 @torch.no_grad()
 def fresh_weights(module, rng):
     "Weights as `reset_parameters` draws them, from the numpy generator `rng`"
@@ -194,6 +204,7 @@ def fresh_weights(module, rng):
     module.weight.uniform_(-bound, bound, generator=draws)
     if module.bias is not None: module.bias.uniform_(-bound, bound, generator=draws)
 
+# %% ../nbs/api/30_space.ipynb #7412cc2b
 @torch.no_grad()
 def started(v, start):
     "The layer `v` with weights that give zeros, or copy the input neurons listed in `start`"
@@ -206,7 +217,7 @@ def started(v, start):
     w[(slice(None), slice(None), *middle)] = torch.eye(v.inputs[0].nout)[start]
     return v
 
-# %% ../nbs/api/30_space.ipynb #cefc58ef
+# %% ../nbs/api/30_space.ipynb #eac605a9
 _ACTS = dict(relu=relu, elu=elu, selu=selu, gelu=gelu, silu=silu, leakyrelu=leakyrelu, tanh=tanh, sigmoid=sigmoid)
 _POSITIVE = nn.ReLU, nn.ReLU6, nn.Sigmoid
 
@@ -220,6 +231,7 @@ def positive(v):
         if copies: todo += u.inputs
     return True
 
+# %% ../nbs/api/30_space.ipynb #34426a80
 class Act(Space):
     "An activation, one of those named"
     keeps_zero = property(lambda self: "sigmoid" not in self.parts)
@@ -230,6 +242,7 @@ class Act(Space):
         if not _whole(v, start) or not safe or not _copied_positive(v): raise SizeError(f"{self!r} cannot copy what may be negative")
         return _ACTS[draw(safe, rng)](v)
 
+# %% ../nbs/api/30_space.ipynb #78115200
 def _copied_positive(v):
     "Whether `v` is known to be never negative now, seen through layers that start as copies"
     while isinstance(v.op, (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)) or v.role == "absorb":
@@ -237,7 +250,7 @@ def _copied_positive(v):
         v = v.inputs[0]
     return all(map(_copied_positive, v.inputs)) if v.role == "stack" else positive(v)
 
-# %% ../nbs/api/30_space.ipynb #9d3ddceb
+# %% ../nbs/api/30_space.ipynb #8372d451
 def _copies(v):
     "Whether the layer `v` now copies neurons"
     op = v.op
@@ -245,6 +258,7 @@ def _copies(v):
     return isinstance(op, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)) and bool((op.weight.flatten(1).sum(1) == 1).all() and ((op.weight == 0) | (op.weight == 1)).all()
                                                                                   and (op.bias is None or not op.bias.any()))
 
+# %% ../nbs/api/30_space.ipynb #53c1e723
 class BatchNorm(Space):
     "A batch norm"
     size, keeps_zero = property(lambda self: 1), True
@@ -254,12 +268,13 @@ class BatchNorm(Space):
         if start is not None: made.op.running_var.fill_(1 - made.op.eps)
         return made
 
+# %% ../nbs/api/30_space.ipynb #e3b468c3
 class Relu(Act):
     "A ReLU"
     def __init__(self): super().__init__("relu")
     def __repr__(self): return "Relu()"
 
-# %% ../nbs/api/30_space.ipynb #d98b1cb6
+# %% ../nbs/api/30_space.ipynb #dbfb5cd4
 class Pool(Space):
     "A pool: `Pool(\"max\", \"mean\", k=2)`; arguments as for `maxpool`"
     keeps_zero = True
@@ -269,6 +284,7 @@ class Pool(Space):
         f = dict(max=maxpool, mean=avgpool)[draw(self.parts or ("max",), rng)]
         return f(v, **{k: draw(w, rng) for k, w in self.how.items()})
 
+# %% ../nbs/api/30_space.ipynb #40e14261
 class GlobalPool(Pool):
     "A global pool, the mean if not told otherwise"
     def build(self, v, rng, nout, start):
