@@ -151,8 +151,8 @@ def options(w,        # the present `Window`
     _, first = np.unique(out[good], return_index=True)
     return sorted((int(price[i]), int(out[i]), Window(*(int(a[i]) for a in tried[:5]), w.what, w.ceil_mode)) for i in good[first])
 
-# %% ../nbs/api/18_fmap.ipynb #b6335bd7
-def _search(order, reads, axis, dims, start, wanted, given, free, change, reach):
+# %% ../nbs/api/18_fmap.ipynb #a778fee9
+def _search(order, reads, axis, dims, start, wanted, given, free, change, reach, most):
     "`{vertex: window}` of least total price along one axis, or None"
     last = {u: i for i, v in enumerate(order) for u in reads(v)}
     alive = [[u for u in order[:i] if last.get(u, -1) >= i] for i in range(len(order) + 1)]
@@ -162,6 +162,7 @@ def _search(order, reads, axis, dims, start, wanted, given, free, change, reach)
         i = -back
         if (i, sizes) in done: continue
         done.add((i, sizes))
+        if len(done) > most: raise SizeError(f"nothing was found among the {most} cheapest states; allow more, or let fewer parameters change")
         if i == len(order): return _unrolled(chosen)
         now = dict(zip(alive[i], sizes))
         for more, n, window in _steps(order[i], reads, now, axis, dims, start, given, free, change, reach):
@@ -186,7 +187,7 @@ def _unrolled(chosen):
     while chosen: (v, window, chosen) = chosen; found[v] = window
     return found
 
-# %% ../nbs/api/18_fmap.ipynb #00378e0a
+# %% ../nbs/api/18_fmap.ipynb #5958bd38
 def align_fmaps(graph,           # a graph, or vertices in an order in which inputs come first
                 shape,           # the inputs' map, or {input vertex: map}
                 wanted=None,     # the output's map, or {vertex or name: map}; None: maps need only meet
@@ -195,6 +196,7 @@ def align_fmaps(graph,           # a graph, or vertices in an order in which inp
                 held=(),         # vertices or names whose parameters stay
                 change=FIELDS,   # parameters that may change
                 reach=4,         # by how much, at most
+                most=1_000_000,  # states to look at before giving up
                 wiring=None):    # function vertex -> its inputs; None: as they are
     "`{vertex: {parameter: value per axis}}`: the least change with which all maps meet; SizeError if there is none"
     order, reads = list(graph), wiring or (lambda v: v.inputs)
@@ -205,7 +207,7 @@ def align_fmaps(graph,           # a graph, or vertices in an order in which inp
     users, dims, kept = Counter(id(v.op) for v in order), len(next(iter(start.values()))), {find(v) for v in held}
     free = {v for v in order if v.role != "input" and users[id(v.op)] == 1} - kept
     along = [_search(order, reads, a, dims, {v: s[a] for v, s in start.items()}, {v: s[a] if s else 0 for v, s in wanted.items()},
-                     given, free, tuple(change), reach) for a in range(dims)]
+                     given, free, tuple(change), reach, most) for a in range(dims)]
     if None in along: raise SizeError(_no_way(wanted, change, reach))
     return _differences(order, along, dims)
 

@@ -84,7 +84,7 @@ def chances(r, p, odds):
         low, high = (low, a) if (1 / (1 + np.exp(-a - tilt))).mean() > p else (a, high)
     return 1 / (1 + np.exp(-a - tilt))
 
-# %% ../nbs/api/31_mutate.ipynb #d96db6e8
+# %% ../nbs/api/31_mutate.ipynb #40042490
 @dataclass
 class Mutation:
     "What all mutations of single vertices share"
@@ -97,7 +97,7 @@ class Mutation:
     def __call__(self, net, rng):
         able = [v for v in net.vertices if open_to(net, v, self.what) and self.able(net, v)]
         r, done = ranks(net, able, self.by), []
-        if self.p is None: order = [able[i] for i in np.argsort(-r * np.log(self.odds) - rng.gumbel(size=len(able)))]
+        if self.p is None: order = [able[i] for i in np.argsort(-r * np.log(self.odds) - rng.gumbel(size=len(able)))[:8]]
         else: order = [v for v, p in zip(able, chances(r, self.p, self.odds)) if rng.random() < p]
         for v in order:
             if v not in net: continue
@@ -197,7 +197,7 @@ class RemoveEdge(Mutation):
         draft, what = net.draft().disconnect(v.inputs[i], v, at=i), f"{label(v)} without {label(v.inputs[i])}"
         return applied(draft.remove(v) if len(v.inputs) == 2 else draft, self.shape, what, False)
 
-# %% ../nbs/api/31_mutate.ipynb #2bfcc800
+# %% ../nbs/api/31_mutate.ipynb #de0d7c26
 def set_windows(net, changes):   # {vertex: {"kernel_size", "stride", "padding", ...: one value per axis}}
     "Change layers' windows in place, all or none; kernels keep their middle"
     rng, todo = copy.deepcopy(net.rng), []
@@ -211,15 +211,16 @@ def _centred(old, new):
     left = abs(new - old) // 2
     return [*range(left, left + new)] if new <= old else [-1] * left + [*range(old)] + [-1] * (new - old - left)
 
-def retuned(net, shape, given):
+def retuned(net, shape, given, first=("padding", "output_padding"), then=("stride",)):
     "Changes with which the windows `given` go, outputs' maps unchanged; SizeError if there are none"
     before, start = fmaps(net, *maps(shape)), dict(zip(net.inputs, cycle(maps(shape))))
-    return align_fmaps(net, start, {v: before[v] for v in net.outputs}, given=given, change=("padding", "output_padding", "stride"), reach=2,
-                       held=[v for v in net if v in net.frozen or not open_to(net, v, "kernel")])
+    how = dict(given=given, reach=2, most=1000, held=[v for v in net if v in net.frozen or not open_to(net, v, "kernel")])
+    try: return align_fmaps(net, start, {v: before[v] for v in net.outputs}, change=first, **how)
+    except ValueError: return align_fmaps(net, start, {v: before[v] for v in net.outputs}, change=then, **how)
 
 def _own_window(net, v): return hasattr(v.op, "kernel_size") and not isinstance(getattr(v.op, "padding", 0), str) and getattr(v.op, "padding_mode", "zeros") == "zeros" and sum(w.op is v.op for w in net) == 1
 
-# %% ../nbs/api/31_mutate.ipynb #82e184b3
+# %% ../nbs/api/31_mutate.ipynb #467bd3e7
 @dataclass
 class ChangeKernel(Mutation):
     "A convolution's kernel grows or shrinks by one of `steps`, at most to the size of its map"
@@ -248,7 +249,7 @@ class ChangeStride(Mutation):
         now = windows(v.op, len(maps(self.shape)[0]))
         others = [s for s in self.strides if any(w.stride != s for w in now)]
         given = [w._replace(stride=others[int(rng.integers(len(others)))]) for w in now]
-        changes = retuned(net, self.shape, {v: given})
+        changes = retuned(net, self.shape, {v: given}, ("stride",), ("padding", "output_padding"))
         use = {u: [w._replace(**{k: new[a] for k, new in how.items()}) for a, w in enumerate(windows(u.op, len(now)))] for u, how in changes.items()}
         before, after = fmaps(net, *maps(self.shape)), fmaps(net, *maps(self.shape), use=use)
         if any(min(after[u]) < min(self.least, *before[u]) for u in net if after[u]): return None

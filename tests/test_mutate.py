@@ -129,3 +129,12 @@ def test_settings_mutate_and_cross():
     assert abs(np.mean(np.log([m.lr for m in moved])) - np.log(1e-3)) < .03 and {m.optimizer for m in moved} == {"adam", "adamw", "sgd", "rmsprop"} and {m.batch for m in moved} == {32, 64, 128}
     c, d = cross_settings(a, b, rng)
     assert all({getattr(c, k), getattr(d, k)} == {getattr(a, k), getattr(b, k)} for k in vars(a))
+
+def test_maps_inside_a_fork_keep_meeting():
+    rng, paths = np.random.default_rng(0), Repeat(Chain(Conv(3), Relu()), n=2)
+    net = Net(x := inputvertex("x", 2), Chain(Conv(4), Fork(paths, n=3), GlobalPool(), Linear(3))(x, rng))
+    shield(net, "conv2d1")
+    assert ChangeStride((8, 8), strides=(2,))(net, rng) is not None
+    strides = [v.op.stride[0] for v in net if isinstance(v.op, nn.Conv2d)]
+    assert sorted(strides) == [1, 1, 1, 1, 2, 2, 2]     # one in each of the three paths
+    lives(net)
