@@ -8,14 +8,18 @@ _ROOMS = {
     "milp": "Problem solve solvers",
     "sizes": "relaxed",
     "structure": "Draft Graph",
-    "rules": "register",
+    "fmap": "align_fmaps fmaps",
     "layers": """attention avgpool batchnorm bilinear cat conv convtranspose dropout elu embedding flatten gelu globalpool groupnorm gru
-              instancenorm last layer layernorm leakyrelu linear lstm maxpool pixelshuffle pixelunshuffle relu rmsnorm rnn selu shuffle
-              sigmoid silu split tanh upsample""",
-    "save": "Net savable",
+                 instancenorm last layer layernorm leakyrelu linear lstm maxpool pixelshuffle pixelunshuffle register relu rmsnorm rnn
+                 selu shuffle sigmoid silu split tanh upsample""",
     "importance": "Random Taylor batchnorm_scale geometric_median l1 magnitude",
     "data": "load",
     "training": "accuracy train",
+    "save": "Net savable",
+    "space": "Act BatchNorm Between Chain Conv Fork GlobalPool Layer Linear Maybe OneOf Pool Relu Repeat Residual Space",
+    "mutate": """AddBlock AddEdge Change ChangeActivation ChangeKernel ChangePool ChangeSize ChangeStride InOrder Perhaps Pick RemoveEdge
+                 RemoveVertex Settings cross_settings mutate_settings mutations shield""",
+    "crossover": "Crossover segments",
 }
 _room_of = {name: room for room, names in _ROOMS.items() for name in names.split()}
 __all__ = list(_room_of)
