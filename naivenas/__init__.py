@@ -9,9 +9,10 @@ _ROOMS = {
     "sizes": "relaxed",
     "structure": "Draft Graph",
     "fmap": "align_fmaps fmaps",
+    "rules": "register",
     "layers": """attention avgpool batchnorm bilinear cat conv convtranspose dropout elu embedding flatten gelu globalpool groupnorm gru
-                 instancenorm last layer layernorm leakyrelu linear lstm maxpool pixelshuffle pixelunshuffle register relu rmsnorm rnn
-                 selu shuffle sigmoid silu split tanh upsample""",
+                 instancenorm last layer layernorm leakyrelu linear lstm maxpool pixelshuffle pixelunshuffle relu rmsnorm rnn selu
+                 shuffle sigmoid silu split tanh upsample""",
     "importance": "Random Taylor batchnorm_scale geometric_median l1 magnitude",
     "data": "load",
     "training": "accuracy train",
