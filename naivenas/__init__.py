@@ -11,9 +11,9 @@ _ROOMS = {
     "layers": """avgpool batchnorm cat conv dropout elu flatten gelu globalpool layer leakyrelu linear maxpool register relu
               selu shuffle sigmoid silu split tanh""",
     "importance": "Taylor magnitude",
-    "export": "Net",
     "data": "load",
     "training": "accuracy train",
+    "onnx_io": "Net onnx_module",
 }
 _room_of = {name: room for room, names in _ROOMS.items() for name in names.split()}
 __all__ = list(_room_of)
