@@ -121,7 +121,9 @@ def AveragePool(c, a, rank):
 @_module
 def GlobalAveragePool(c, a, rank): return getattr(nn, f"AdaptiveAvgPool{rank - 2}d")(1) if rank in (3, 4, 5) else None
 @_module
-def Dropout(c, a, rank): return nn.Dropout(float(c[1]) if len(c) > 1 and c[1] is not None else a.get("ratio", .5))
+def Dropout(c, a, rank):
+    if len(c) > 2 and c[2] is not None and bool(c[2]): raise NotImplementedError("training_mode")
+    return nn.Dropout(float(c[1]) if len(c) > 1 and c[1] is not None else a.get("ratio", .5))
 
 # %% ../nbs/api/29_onnx_io.ipynb #56d07de0
 _GATES = dict(LSTM=[0, 2, 3, 1], GRU=[1, 0, 2], RNN=[0])
@@ -163,6 +165,7 @@ class _Reader:
         self.folder, self.count, self.graph = folder, Counter(), torch.fx.Graph()
         self.values = {t.name: self.array(t) for t in self.g.initializer}
         self.ranks = _ranks(onnx, model)
+        self.out = {o.name for o in self.g.output}
         self.reads = Counter(name for n in self.g.node for name in n.input)
 
     def array(self, t): return torch.from_numpy(self.onnx.numpy_helper.to_array(t, base_dir=self.folder).copy())
@@ -221,6 +224,7 @@ def _computed(self, n, inputs, how):
         value = next(iter(how.values()))
         return value if torch.is_tensor(value) else torch.tensor(value)
     known = [None if isinstance(x, torch.fx.Node) else x for x in inputs]
+    if n.op_type == "Dropout" and len(inputs) > 2 and isinstance(inputs[2], torch.fx.Node): raise NotImplementedError("a training_mode that is computed")
     f = OPS.get(n.op_type)
     if f and inspect.isfunction(f):
         p = inspect.signature(f).parameters
@@ -229,7 +233,10 @@ def _computed(self, n, inputs, how):
         if (odd := set(how) - set(p)) and not any(q.kind == q.VAR_KEYWORD for q in p.values()): raise NotImplementedError(", ".join(f"{k}={how[k]!r}" for k in sorted(odd)))
     if all(x is None or not isinstance(x, torch.fx.Node) for x in inputs): return f(*inputs, **how)
     module = MODULES[n.op_type](known, {k: v for k, v in how.items() if k not in ("opset", "outputs")}, self.ranks.get(n.input[0])) if n.op_type in MODULES and isinstance(inputs[0], torch.fx.Node) else None
-    if module is not None: return self.module(n, module, inputs)
+    if module is not None and (len([o for o in n.output if o]) == 1 or n.op_type in _GATES or not any(self.reads[o] or o in self.out for o in n.output[1:])): return self.module(n, module, inputs)
+    if f is None: raise NotImplementedError("inputs of this kind")
+    if len([o for o in n.output if o]) > 1 and "outputs" not in how: raise NotImplementedError(f"the output {n.output[1]}")
+    how = {k: self.place(x, f"{n.output[0]}_{k}") for k, x in how.items()}
     return self.graph.call_function(f, tuple(self.place(x, name) for x, name in zip(inputs, n.input)), how)
 _Reader.computed = _computed
 
@@ -257,7 +264,7 @@ def _as_module(self, n, module, inputs):
         args = (inputs[0], *([tuple(start)] if len(start) == 2 else start))
         return self.graph.call_function(unfolded, (self.graph.call_module(name, args), 1 + module.bidirectional))
     made = self.graph.call_module(name, (inputs[0],))
-    return (made, None) if n.op_type == "Dropout" and len(n.output) > 1 else made
+    return (made, None) if len(n.output) > 1 else made
 _Reader.module = _as_module
 
 # %% ../nbs/api/29_onnx_io.ipynb #9d822fd7
