@@ -237,13 +237,16 @@ def _computed(self, n, inputs, how):
     if f is None: raise NotImplementedError("inputs of this kind")
     if len([o for o in n.output if o]) > 1 and "outputs" not in how: raise NotImplementedError(f"the output {n.output[1]}")
     how = {k: self.place(x, f"{n.output[0]}_{k}") for k, x in how.items()}
-    return self.graph.call_function(f, tuple(self.place(x, name) for x, name in zip(inputs, n.input)), how)
+    return self.graph.call_function(f, tuple(self.place(x, name, n.op_type in _COUNTS) for x, name in zip(inputs, n.input)), how)
 _Reader.computed = _computed
 
-def _place(self, x, name):
-    "`x` as an argument: short whole numbers as they are, other constants as buffers"
+_COUNTS = {*"Reshape Slice Gather Expand Squeeze Unsqueeze Split Pad Tile Resize ConstantOfShape Concat Add Sub Mul Div Equal Where CumSum Trilu".split(),
+           *(op for op in OPS if op.startswith("Reduce"))}   # those that take numbers about sizes
+
+def _place(self, x, name, counts=False):
+    "`x` as an argument: numbers about sizes as they are, other constants as buffers"
     if not torch.is_tensor(x): return x
-    if x.dtype == torch.int64 and x.ndim < 2 and x.numel() < 9: return x.tolist()
+    if counts and x.dtype == torch.int64 and x.ndim < 2 and x.numel() < 9: return x.tolist()
     key = "constant_" + re.sub(r"\W", "_", name)
     if key not in self.root._buffers: self.root.register_buffer(key, x)
     return self.graph.get_attr(key)
@@ -257,7 +260,12 @@ def _as_module(self, n, module, inputs):
     name = ".".join(part if part and not hasattr(nn.Module, part) else f"{part}_" for part in name.split("."))
     self.count[name] += 1
     if self.count[name] > 1: name = f"{name}_{self.count[name]}"
-    self.root.add_submodule(name, module) if hasattr(self.root, "add_submodule") else self.root.set_submodule(name, module)
+    *folders, last = name.split(".")
+    home = self.root
+    for part in folders:
+        if part not in home._modules: home.add_module(part, nn.Module())
+        home = home._modules[part]
+    home.add_module(last, module)
     if n.op_type in _GATES:
         if len(inputs) > 4 and inputs[4] is not None: raise NotImplementedError("sequence_lens")
         start = [self.place(x, m) for x, m in zip(inputs[5:7], n.input[5:7]) if x is not None]

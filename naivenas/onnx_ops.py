@@ -48,7 +48,11 @@ def _divided(a, b):
     return torch.div(a, b, rounding_mode="trunc") if torch.is_tensor(a) and whole(a) and whole(b) else a // b if whole(a) and whole(b) else a / b
 
 def _arithmetic(f):
-    return lambda a, b: _each(f, a, b) if _host(a, b) else f(*[torch.tensor(x) if isinstance(x, list) else x for x in (a, b)])
+    def f_of(a, b):
+        if _host(a, b): return _each(f, a, b)
+        like = a if torch.is_tensor(a) else b
+        return f(*[torch.tensor(x, device=like.device) if isinstance(x, list) else x for x in (a, b)])
+    return f_of
 for _name, _f in dict(Add=operator.add, Sub=operator.sub, Mul=operator.mul, Div=_divided, Equal=operator.eq, Greater=operator.gt, Less=operator.lt,
                       GreaterOrEqual=operator.ge, LessOrEqual=operator.le).items(): OPS[_name] = _arithmetic(_f)
 

@@ -86,7 +86,7 @@ def test_light_models(path):
 # ------------------------------------------------------------------------------------------------ out
 
 def test_random_nets_there_and_back(tmp_path):
-    for seed in (3, 4, 9):
+    for seed in (3, 9):
         net, values = random_net(seed, torch.float32)
         net.to_onnx(tmp_path / "net.onnx", values)
         run = session(tmp_path / "net.onnx")
