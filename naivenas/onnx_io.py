@@ -310,7 +310,7 @@ def to_onnx(self, path,      # the file to write
     plain = self.to_torch().eval()
     names = [n.name for n in plain.graph.nodes if n.op == "placeholder"]
     batch = {name: {0: torch.export.Dim("batch")} for name in names} if all(len(v) > 1 for v in values) else None
-    made = torch.onnx.export(plain, tuple(values), input_names=[v.name for v in self.inputs], output_names=[_output(self, v) for v in self.outputs],
+    made = torch.onnx.export(plain, tuple(values), input_names=[v.name for v in self.inputs], output_names=[v.name + "_out" * (v in self.inputs) for v in self.outputs],
                              opset_version=opset, dynamic_shapes=batch, dynamo=True, verbose=False)
     made.save(str(path))
 Net.to_onnx = to_onnx
@@ -328,5 +328,3 @@ def _example(net, example, like):
     values = [example] if torch.is_tensor(example) else list(example)
     if len(values) != len(net.inputs): raise ValueError(f"the net takes {len(net.inputs)} values ({', '.join(v.name for v in net.inputs)}), but the example has {len(values)}")
     return [torch.cat([v, v]) if len(v) == 1 else v for v in values]
-
-def _output(net, v): return v.name if v not in net.inputs else f"{v.name}_out"

@@ -4,13 +4,12 @@
 
 # %% auto #0
 __all__ = ['OPS', 'Identity', 'Dropout', 'Elu', 'Celu', 'Selu', 'LeakyRelu', 'ThresholdedRelu', 'HardSigmoid', 'PRelu', 'Gelu',
-           'Swish', 'Shrink', 'Mod', 'Clip', 'dtype_of', 'Shape', 'Size', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze',
+           'Swish', 'Mod', 'Clip', 'dtype_of', 'Shape', 'Size', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze',
            'Transpose', 'Concat', 'Expand', 'Tile', 'Slice', 'Gather', 'GatherElements', 'Split', 'Cast', 'CastLike',
            'Where', 'ConstantOfShape', 'Range', 'Trilu', 'Pad', 'ArgMax', 'ArgMin', 'CumSum', 'Softmax', 'LogSoftmax',
            'Hardmax', 'LayerNormalization', 'RMSNormalization', 'GroupNormalization', 'InstanceNormalization',
-           'BatchNormalization', 'LRN', 'LpNormalization', 'MeanVarianceNormalization', 'Conv', 'ConvTranspose',
-           'MaxPool', 'AveragePool', 'GlobalAveragePool', 'GlobalMaxPool', 'Gemm', 'Einsum', 'DepthToSpace',
-           'SpaceToDepth', 'Resize']
+           'BatchNormalization', 'LRN', 'LpNormalization', 'Conv', 'ConvTranspose', 'MaxPool', 'AveragePool',
+           'GlobalAveragePool', 'GlobalMaxPool', 'Gemm', 'Einsum', 'DepthToSpace', 'SpaceToDepth', 'Resize']
 
 # %% ../nbs/api/25_onnx_ops.ipynb #d14af18a
 import math, operator
@@ -84,8 +83,6 @@ def PRelu(x, slope): return torch.where(x < 0, slope * x, x)
 def Gelu(x, *, approximate="none"): return F.gelu(x, approximate=approximate)
 @_op
 def Swish(x, *, alpha=1.): return x * torch.sigmoid(alpha * x)
-@_op
-def Shrink(x, *, bias=0., lambd=.5): return torch.where(x < -lambd, x + bias, torch.where(x > lambd, x - bias, torch.zeros_like(x)))
 @_op
 def Mod(a, b, *, fmod=0): return torch.fmod(a, b) if fmod else torch.remainder(a, b)
 @_op
@@ -242,8 +239,6 @@ def BatchNormalization(x, scale, bias, mean, var, *, epsilon=1e-5, momentum=.9, 
 def LRN(x, *, size, alpha=1e-4, beta=.75, bias=1.): return F.local_response_norm(x, size, alpha, beta, bias)
 @_op
 def LpNormalization(x, *, axis=-1, p=2): return x / (norm := x.norm(p, axis, True)).where(norm > 0, torch.ones_like(norm))
-@_op
-def MeanVarianceNormalization(x, *, axes=(0, 2, 3)): return (x - x.mean(axes, True)) / (x.var(axes, unbiased=False, keepdim=True).sqrt() + 1e-9)
 
 # %% ../nbs/api/25_onnx_ops.ipynb #2d777749
 def _padding(size, kernel, strides, dilations, pads, auto_pad):
