@@ -224,7 +224,7 @@ def _alike(a, b):
 # %% ../nbs/api/24_export.ipynb #7bc86ee6
 class _Lines:
     "Statements `variable = expression`, the youngest of which may still move into the next"
-    def __init__(self): self.lines, self.pending = [], []
+    def __init__(self): self.pending = []
 
     def add(self, name, text, movable):   # the names in `movable` are read once
         tree, limit = ast.parse(text, mode="eval"), math.inf
@@ -237,7 +237,13 @@ class _Lines:
             self.pending.pop()
         self.pending.append((name, tree.body))
 
-    def texts(self): return [f"{name} = {ast.unparse(tree)}" for name, tree in self.pending]
+    def texts(self, kept):   # names to keep to the end
+        "The lines; whatever is not read any more is deleted, so that memory is reused"
+        last = {n.id: i for i, (_, tree) in enumerate(self.pending) for n in ast.walk(tree) if isinstance(n, ast.Name)}
+        for i, (name, tree) in enumerate(self.pending):
+            yield f"{name} = {ast.unparse(tree)}"
+            dead = sorted({n for n, _ in self.pending[:i] if last.get(n) == i} - kept)
+            if dead and i < len(self.pending) - 1: yield f"del {', '.join(dead)}"
 
 class _Put(ast.NodeTransformer):
     "Puts an expression in the place of a name"
@@ -295,7 +301,7 @@ def to_python(self,
         text = f"{me}({', '.join(args)})" if home and not hasattr(v.op, "source") else _expression(v, args, me)
         lines.add(names[v], text, {names[u] for u in v.inputs if reads[u] == 1 and u.inputs and automatic(u)})
     start = [line for n, v in found.values() for line in _built(n, v, homes, made)] + [*_shared(self, found)]
-    body, last = lines.texts(), names[self.outputs[0]]
+    body, last = [*lines.texts({names[v] for v in self.outputs})], names[self.outputs[0]]
     if self.single and body and body[-1].startswith(f"{last} = "): body[-1] = "return " + body[-1].split(" = ", 1)[1]
     else: body.append("return " + ", ".join(names[v] for v in self.outputs) + ("" if self.single or len(self.outputs) > 1 else ","))
     return _page(name, ", ".join(["self", *(names[v] for v in self.inputs)]), start, body)
