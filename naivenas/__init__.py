@@ -16,7 +16,8 @@ _ROOMS = {
     "importance": "Random Taylor batchnorm_scale geometric_median l1 magnitude",
     "data": "load",
     "training": "accuracy train",
-    "save": "Net savable",
+    "save": "savable",
+    "onnx_io": "Net onnx_module",
     "space": "Act BatchNorm Between Chain Conv Fork GlobalPool Layer Linear Maybe OneOf Pool Relu Repeat Residual Space",
     "mutate": """AddBlock AddEdge Change ChangeActivation ChangeKernel ChangePool ChangeSize ChangeStride InOrder Perhaps Pick RemoveEdge
                  RemoveVertex Settings cross_settings mutate_settings mutations shield""",

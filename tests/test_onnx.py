@@ -1,0 +1,192 @@
+"ONNX in and out, against onnxruntime and the official test cases of every operator"
+import subprocess, sys, textwrap
+from pathlib import Path
+import numpy as np, pytest, torch
+from torch import nn
+onnx, ort = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
+from onnx import helper, numpy_helper
+from onnx.backend.test.case.node import collect_testcases
+from naivenas.layers import batchnorm, cat, conv, flatten, globalpool, layer, linear, relu, shuffle, silu
+from naivenas.onnx_io import MODULES, Net, example_of, onnx_module
+from naivenas.onnx_ops import OPS
+from naivenas.vertex import inputvertex, invariant
+from randomnets import random_net
+
+def session(model):
+    quiet = ort.SessionOptions()
+    quiet.log_severity_level = 3
+    return ort.InferenceSession(model if isinstance(model, (str, Path)) else model.SerializeToString(), quiet)
+
+def listed(out): return list(out) if isinstance(out, tuple) else [out]
+def array(x): return x.detach().numpy() if torch.is_tensor(x) else np.array(x)
+
+def agree(want, got, rtol=1e-3, atol=1e-5):
+    return len(want) == len(got) and all(a.shape == array(b).shape and np.allclose(np.asarray(a, "f8"), array(b).astype("f8"), rtol=rtol, atol=atol, equal_nan=True) for a, b in zip(want, got))
+
+# ------------------------------------------------------------------------------------------------ the official cases
+
+PLAIN = {"float32", "float64", "float16", "int64", "int32", "int16", "int8", "uint8", "bool"}
+CASES = [c for c in collect_testcases(None) if len(c.model.graph.node) == 1 and c.model.graph.node[0].op_type in OPS.keys() | MODULES.keys()
+         and all(np.asarray(a).dtype.name in PLAIN for ins, outs in c.data_sets for a in (*ins, *outs) if not isinstance(a, list))]
+ODD = "test_reduce_max_empty", "test_reduce_min_empty"   # PyTorch has no largest number of none
+
+def frozen(case, ins):
+    "The same model with every input but the first a constant of the file"
+    model = onnx.ModelProto()
+    model.CopyFrom(case.model)
+    names = [i.name for i in model.graph.input]
+    for name, a in list(zip(names, ins))[1:]: model.graph.initializer.append(numpy_helper.from_array(np.asarray(a), name))
+    return model
+
+@pytest.mark.parametrize("constant", [False, True], ids=["inputs", "constants"])
+def test_official_cases(constant):
+    "Every case agrees, or is refused in the name of its node"
+    agreed, refused, ops = 0, 0, set()
+    for case in CASES:
+        if case.name.startswith(ODD): continue
+        for ins, outs in case.data_sets:
+            if any(isinstance(a, list) or a is None for a in (*ins, *outs)): continue
+            try:
+                module = onnx_module(frozen(case, ins) if constant else case.model)
+                got = listed(module(*[torch.tensor(np.asarray(a)) for a in ins][:1 if constant and ins else None]))
+            except NotImplementedError: refused += 1; continue
+            assert agree(outs, got, max(case.rtol or 0, 1e-3)), case.name
+            agreed += 1
+            ops.add(case.model.graph.node[0].op_type)
+    print(f"{agreed} official cases of {len(ops)} operators agree, {refused} are refused")
+    assert agreed > 500 and len(ops) > 100
+
+# ------------------------------------------------------------------------------------------------ the light models
+
+LIGHT = sorted((Path(onnx.__file__).parent / "backend/test/data/light").glob("*.onnx"))
+HEAVY = {"light_vgg19", "light_bvlc_alexnet", "light_zfnet512"}   # over 200 MB of weights each
+
+def randomised(path, seed=0):
+    "A light model with random weights in the place of its dummies"
+    model, rng = onnx.load(path), np.random.default_rng(seed)
+    shapes, rest = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}, []
+    for n in model.graph.node:
+        if n.op_type != "ConstantOfShape" or n.input[0] not in shapes: rest.append(n); continue
+        size = shapes[n.input[0]]
+        w = rng.normal(size=size) * (2 / np.prod(size[1:])) ** .5 if len(size) > 1 else rng.uniform(.5, 1.5, size)
+        model.graph.initializer.append(numpy_helper.from_array(w.astype("f"), n.output[0]))
+    del model.graph.node[:]
+    model.graph.node.extend(rest)
+    return model
+
+@pytest.mark.parametrize("path", [pytest.param(p, marks=[pytest.mark.slow] * (p.stem in HEAVY)) for p in LIGHT], ids=lambda p: p.stem)
+def test_light_models(path):
+    model = randomised(path)
+    module = onnx_module(model)
+    x = example_of(module)
+    want = session(model).run(None, {name: t.numpy() for name, t in zip(module.input_names, x)})
+    assert agree(want, listed(module(*x)), 1e-3, 1e-3 * np.abs(want[0]).max())
+    assert {type(m) for m in module.modules()} >= {nn.Conv2d, nn.ReLU}
+
+# ------------------------------------------------------------------------------------------------ out
+
+def test_random_nets_there_and_back(tmp_path):
+    for seed in (3, 9):
+        net, values = random_net(seed, torch.float32)
+        net.to_onnx(tmp_path / "net.onnx", values)
+        run = session(tmp_path / "net.onnx")
+        assert [i.name for i in run.get_inputs()] == [v.name for v in net.inputs] and [o.name for o in run.get_outputs()] == [v.name for v in net.outputs]
+        values = [torch.cat([v, v.flip(0)]) for v in values]   # another batch than the example's
+        want = run.run(None, {v.name: t.numpy() for v, t in zip(net.inputs, values)})
+        assert agree(want, listed(net(*values))), seed
+        assert agree(want, listed(onnx_module(tmp_path / "net.onnx")(*values))), seed
+
+def test_names_of_layers_survive(tmp_path):
+    x = inputvertex("image", 3)
+    net = Net(x, "classes" >> linear(globalpool(silu("stem.conv" >> conv(x, 4))), 5)).eval()
+    net.to_onnx(tmp_path / "net.onnx", torch.rand(1, 3, 6, 6))
+    module = onnx_module(tmp_path / "net.onnx")
+    assert set(module.state_dict()) == set(net.state_dict())
+
+def test_rows_need_no_example_and_images_do(tmp_path):
+    x = inputvertex("x", 3)
+    net = Net(x, linear(relu(linear(x, 4)), 2))
+    net.to_onnx(tmp_path / "net.onnx")
+    assert net.training and agree(session(tmp_path / "net.onnx").run(None, {"x": np.ones((5, 3), "f")}), [net(torch.ones(5, 3))])
+    image = Net(x, globalpool(conv(x, 2)))
+    with pytest.raises(ValueError, match="example="): image.to_onnx(tmp_path / "image.onnx")
+    with pytest.raises(ValueError, match="takes 1 values"): image.to_onnx(tmp_path / "image.onnx", [torch.rand(1), torch.rand(1)])
+
+# ------------------------------------------------------------------------------------------------ in
+
+def tiny(*nodes, opset=17, size=("N", 4), **constants):
+    "A model from x to y"
+    inits = [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()]
+    g = helper.make_graph(list(nodes), "tiny", [helper.make_tensor_value_info("x", 1, size)], [helper.make_tensor_value_info("y", 1, None)], inits)
+    return helper.make_model(g, opset_imports=[helper.make_opsetid("", opset)], ir_version=9)
+
+def test_axes_as_attributes_and_as_inputs():
+    x = np.random.default_rng(0).normal(size=(2, 1, 4, 5)).astype("f")
+    axes = np.array([2])
+    for op, at in ("ReduceSum", 13), ("ReduceMean", 18), ("ReduceMax", 18), ("Squeeze", 13), ("Unsqueeze", 13):
+        some = axes - (op == "Squeeze")
+        for opset in 11, at - 1, at, 21:
+            old = opset < at
+            node = helper.make_node(op, ["x"] if old else ["x", "axes"], ["y"], **({"axes": some.tolist()} if old else {}))
+            model = tiny(node, opset=opset, size=("N", 1, 4, 5), **({} if old else {"axes": some}))
+            assert agree(session(model).run(None, {"x": x}), listed(onnx_module(model)(torch.tensor(x)))), (op, opset)
+
+def test_softmax_before_and_after_opset_13():
+    x = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("f")
+    for op in "Softmax", "LogSoftmax":
+        for opset in 11, 12, 13, 21:
+            for how in {}, {"axis": 1}, {"axis": 2}, {"axis": -2}:
+                model = tiny(helper.make_node(op, ["x"], ["y"], **how), opset=opset, size=(2, 3, 4))
+                assert agree(session(model).run(None, {"x": x}), listed(onnx_module(model)(torch.tensor(x)))), (op, opset, how)
+
+def test_shapes_that_are_computed_follow_the_batch():
+    nodes = [helper.make_node("Shape", ["x"], ["s"]), helper.make_node("Gather", ["s", "zero"], ["b"]), helper.make_node("Unsqueeze", ["b", "axis"], ["c"]),
+             helper.make_node("Concat", ["c", "rest"], ["t"], axis=0), helper.make_node("Reshape", ["x", "t"], ["y"])]
+    model = tiny(*nodes, size=("N", 4, 6), zero=np.array(0), axis=np.array([0]), rest=np.array([2, -1]))
+    for n in 1, 5: assert onnx_module(model)(torch.rand(n, 4, 6)).shape == (n, 2, 12)
+    program = torch.export.export(onnx_module(model), (torch.rand(3, 4, 6),), dynamic_shapes=({0: torch.export.Dim("n")},), strict=False)
+    assert program.module()(torch.rand(7, 4, 6)).shape == (7, 2, 12)
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+@pytest.mark.parametrize("directions", [1, 2])
+def test_recurrent_layers(kind, directions):
+    rng, n, gates = np.random.default_rng(0), 5, {"LSTM": 4, "GRU": 3, "RNN": 1}[kind]
+    arrays = {k: rng.normal(size=s).astype("f") for k, s in dict(W=(directions, gates * n, 3), R=(directions, gates * n, n), B=(directions, 2 * gates * n), h=(directions, 2, n), c=(directions, 2, n)).items()}
+    ends = ["y", "y_h"] + ["y_c"] * (kind == "LSTM")
+    node = helper.make_node(kind, ["x", "W", "R", "B", "", "h"] + ["c"] * (kind == "LSTM"), ends, hidden_size=n, direction=["forward", "bidirectional"][directions - 1], **({"linear_before_reset": 1} if kind == "GRU" else {}))
+    model = tiny(node, size=(7, 2, 3), **{k: a for k, a in arrays.items() if k != "c" or kind == "LSTM"})
+    for name in ends[1:]: model.graph.output.append(helper.make_tensor_value_info(name, 1, None))
+    x = rng.normal(size=(7, 2, 3)).astype("f")
+    module = onnx_module(model)
+    assert agree(session(model).run(None, {"x": x}), listed(module(torch.tensor(x))))
+    assert any(isinstance(m, getattr(nn, kind)) for m in module.modules())
+
+def test_what_cannot_be_read_is_named():
+    with pytest.raises(NotImplementedError, match="odd one.*MagicOp"): onnx_module(tiny(helper.make_node("MagicOp", ["x"], ["y"], name="odd one")))
+    with pytest.raises(NotImplementedError, match="the node of y.*com.mine.Relu"): onnx_module(tiny(helper.make_node("Relu", ["x"], ["y"], domain="com.mine")))
+    with pytest.raises(NotImplementedError, match="resize me.*antialias=1"):
+        onnx_module(tiny(helper.make_node("Resize", ["x", "", "s"], ["y"], name="resize me", mode="linear", antialias=1), opset=18, s=np.ones(2, "f")))
+    with pytest.raises(NotImplementedError, match="opset 6.*7 and later"): onnx_module(tiny(helper.make_node("Relu", ["x"], ["y"]), opset=6))
+
+def test_a_missing_package_is_named():
+    program = textwrap.dedent("""
+        import sys; sys.modules["onnx"] = None
+        from naivenas.onnx_io import onnx_module
+        try: onnx_module("net.onnx")
+        except ImportError as e: print(e)
+        """)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "pip install 'naivenas[onnx]'" in done.stdout, done.stderr
+
+@pytest.mark.skipif(not hasattr(Net, "from_torch"), reason="Net.from_torch is not there yet")
+def test_a_net_from_a_file_is_pruned(tmp_path):
+    x = inputvertex("image", 3)
+    a = relu(batchnorm(conv(x, 8)))
+    net = Net(x, "classes" >> linear(globalpool(cat(a, relu(conv(a, 4)))), 5)).eval()
+    image = torch.rand(2, 3, 8, 8)
+    net.to_onnx(tmp_path / "net.onnx", image)
+    again = Net.from_onnx(tmp_path / "net.onnx", (image,)).eval()
+    assert torch.allclose(again(image), net(image), atol=1e-5)
+    before = sum(p.numel() for p in again.parameters())
+    again.prune(.5, lambda v: v.op.weight.detach().flatten(1).norm(dim=1).numpy() if v.role == "absorb" else None)
+    assert again(image).shape == (2, 5) and sum(p.numel() for p in again.parameters()) < .7 * before
