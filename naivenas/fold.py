@@ -61,7 +61,7 @@ def crossing(boxes):
     return np.cumsum(change)[:len(boxes) + 1]
 
 # %% ../nbs/api/04_fold.ipynb #213d6828
-def chains(boxes, keep=()):   # `keep`: vertices that must come last in their box, as outputs do
+def chains(boxes, keep=(), longest=5):   # `keep`: vertices that must come last in their box, as outputs do; `longest`: vertices in a box
     "Layers together with their norms and activations"
     readers, made = {}, []
     for i, sources in enumerate(reads(boxes)):
@@ -69,7 +69,7 @@ def chains(boxes, keep=()):   # `keep`: vertices that must come last in their bo
     for i, (box, sources) in enumerate(zip(boxes, reads(boxes))):
         v = box.last
         if (made and sources == [i - 1] and readers[i - 1] == 1 and v.role == "invariant" and len(v.inputs) == 1 and made[-1].last.role != "input"
-                and made[-1].last not in keep and not hasattr(v.op, "kernel_size")):
+                and len(made[-1].vertices) < longest and made[-1].last not in keep and not hasattr(v.op, "kernel_size")):
             parts = (made[-1].parts or [made[-1]]) + [box]
             made[-1] = Box([p.last for p in parts], parts, chain=True)
         else: made.append(box)
