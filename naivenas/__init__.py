@@ -5,6 +5,8 @@ _ROOMS = {
     "cut": "Cut Dense GroupCut",
     "vertex": "Gather SizeError Slice Vertex absorb immutable indexmap inputvertex invariant stack",
     "show": "diff draw table",
+    "wiring": "conflict paint",
+    "panel": "explore",
     "milp": "Problem solve solvers",
     "sizes": "relaxed",
     "structure": "Draft Graph",
