@@ -7,6 +7,7 @@ _ROOMS = {
     "show": "diff draw table",
     "wiring": "conflict paint",
     "panel": "explore",
+    "watching": "watch",
     "milp": "Problem solve solvers",
     "sizes": "relaxed",
     "structure": "Draft Graph",
