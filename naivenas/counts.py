@@ -45,9 +45,11 @@ def positions(graph, *example):   # one value per input, with a batch axis
         if quiet: quiet.__exit__(None, None, None)
         if training: graph.train()
     read = lambda v: v.inputs[0] if type(v.op).__name__.startswith("ConvTranspose") else v
-    return {v: math.prod(values[read(v)].shape[2:] if type(v.op).__name__.lower().find("conv") >= 0 else values[v].shape[1:-1]) for v in graph if v.role != "input"}
+    return {v: math.prod(values[v].shape[1:-1] if hasattr(v.op, "in_features") else values[read(v)].shape[2:]) for v in graph if v.role != "input"}
 
 def macs(graph, where, plan=None):   # `where`: from `positions`
     "Multiplications (each with an addition) of all weight matrices for one example, now or after `plan`"
-    vertices = plan.ties.labels if plan else graph.vertices
+    vertices, where = list(plan.ties.labels) if plan else graph.vertices, dict(where)
+    for v in vertices:
+        if v not in where and v.inputs: where[v] = where.get(v.inputs[0], 1)
     return sum(math.prod(shape) * where.get(v, 1) for v in vertices for shape in arrays(v, plan).values() if len(shape) > 1)

@@ -27,7 +27,8 @@ class Explorer:
                  name="g"):       # what the graph is called in the printed lines
         self.graph, self.name, self.unfold = graph, name, []
         self.utilities, self.blocks = utilities or _utilities(graph), blocks or _blocks(graph)
-        self.where = positions(graph, *(example if isinstance(example, tuple) else (example,))) if example is not None else None
+        self.example = example if isinstance(example, tuple) or example is None else (example,)
+        self.where = self.example and positions(graph, *self.example)
         self.done, self.undone, self.lines = [], [], []
         self.chosen = next((v.name for v in graph if v.role == "absorb"), graph.vertices[0].name)
         self.clear()
@@ -92,6 +93,7 @@ Explorer.apply = _apply
 def _settle(self, line):
     self.clear()
     self.lines.append(line)
+    self.where = self.example and positions(self.graph, *self.example)
     if self.chosen not in self.graph.names: self.chosen = self.graph.vertices[-1].name
 Explorer._settle = _settle
 

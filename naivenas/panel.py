@@ -63,7 +63,7 @@ def _build(self, w):
     if hasattr(self.canvas, "clicked"): self.canvas.observe(lambda c: self._guard(lambda: self._clicked(c.new[0])), "clicked")
     self.who = w.Dropdown(options=self.graph.names, value=self.chosen, description="vertex")
     self.how_big = w.IntSlider(min=1, max=2, description="neurons")
-    self.exact = w.ToggleButtons(options=["exact", "relaxed"], style={"button_width": "5em"})
+    self.exact = w.ToggleButtons(options=["exact", "relaxed"], style={"button_width": "6.5em"})
     self.buttons = {k: w.Button(description=k, layout={"width": "6em"}) for k in ("apply", "undo", "redo")}
     self.keep = w.IntSlider(value=100, min=5, max=100, step=5, description="keep %")
     self.which = w.Dropdown(options=list(self.utilities), description="utility")

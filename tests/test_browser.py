@@ -85,7 +85,7 @@ def test_the_panel_in_a_browser(lab, browser):
     for _ in range(4): handle.press("ArrowLeft")
     panel.locator("svg.nn-graph", has_text="16 → 12").wait_for()
     assert size() == (16, 16, 24) and kernel("panel.done") == []
-    assert panel.locator(".nn-code").inner_text().strip().endswith('g.resize("stem", -4)   # proposed')
+    assert panel.locator(".nn-code").inner_text().strip().endswith('net.resize("stem", -4)   # proposed')
     pointer = kernel("[p.data_ptr() for p in net.parameters()]")
 
     button("apply").click()
