@@ -50,13 +50,18 @@ def _folded(many, line, most, more):
     "The first `most` of `many` lines, and how many more; only what is shown is made"
     return [line(i) for i in range(min(many, most))] + ([more.format(many - most)] if many > most else [])
 
+def _telling(p):
+    "The rows that say something: not `0 = 0`"
+    return np.flatnonzero((np.diff(p.A.indptr) > 0) | (p.low > 0) | (p.high < 0))
+
 # %% ../nbs/api/11_milp.ipynb #feb71ae2
 def text(self,
          most=30):   # lines to show of each part
     "The program as plain text"
     row = lambda i: _sum(self.A[[i]].data, [self.columns[j] for j in self.A[[i]].indices])
+    rows = _telling(self)
     parts = {"minimise, in this order": (self.objectives, lambda i: f"{self.objectives[i][0]}: {_sum(self.objectives[i][1], self.columns)}"),
-             "subject to": (self.rows, lambda i: f"{_between(self.low[i], row(i), self.high[i])}    [{self.rows[i]}]"),
+             "subject to": (rows, lambda k: f"{_between(self.low[rows[k]], row(rows[k]), self.high[rows[k]])}    [{self.rows[rows[k]]}]"),
              "where": (self.columns, lambda i: _between(self.lb[i], self.columns[i], self.ub[i]) + ", whole" * bool(self.integer[i]))}
     return "\n".join(l for title, (many, line) in parts.items() for l in (title, *("  " + l for l in _folded(len(many), line, most, "... and {} more"))))
 Problem.text = text
@@ -70,8 +75,9 @@ def latex(self,
     says, le = lambda what: r"\text{%s}" % re.sub(r"([_#%&${}])", r"\\\1", what), r"\le"
     add = lambda numbers, which: _sum(numbers, which, dots=r"\cdots")
     row = lambda i: add(self.A[[i]].data, [names[j] for j in self.A[[i]].indices])
+    rows = _telling(self)
     parts = [(self.objectives, lambda i: rf"\min_{{{i + 1}}}\ & {add(self.objectives[i][1], names)} && {says(self.objectives[i][0])}"),
-             (self.rows, lambda i: rf"& {_between(self.low[i], row(i), self.high[i], le)} && {says(self.rows[i])}"),
+             (rows, lambda k: rf"& {_between(self.low[rows[k]], row(rows[k]), self.high[rows[k]], le)} && {says(self.rows[rows[k]])}"),
              (names, lambda i: f"& {_between(self.lb[i], names[i], self.ub[i], le)}" + (r" && \in\mathbb{Z}" if self.integer[i] else ""))]
     return "$$\\begin{aligned}\n" + " \\\\\n".join(l for many, line in parts for l in _folded(len(many), line, most, r"& \cdots\ ({} more)")) + "\n\\end{aligned}$$"
 Problem.latex = Problem._repr_latex_ = latex

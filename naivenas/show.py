@@ -156,7 +156,7 @@ def _node(graph, box, old, changed, strips, marks):
     mark, odd = next((marks[u] for u in inside if u in marks), ""), [u for u in inside if u in old]
     worst = v if v in odd or not odd else odd[0]
     looks = look(v if not box.parts or not box.chain else inside[0], None) | look(worst, old if changed else None) if not box.parts or box.chain else \
-        dict(shape="box3d" if box.times > 1 else "folder", fillcolor="#F4F4F4", color="#8C8C8C") | (look(worst, old) if changed else {}) | dict(shape="box3d" if box.times > 1 else "folder")
+        dict(shape="box3d" if box.times > 1 else "folder", fillcolor="#F4F4F4", color="#8C8C8C") | (look(worst, old) if changed else {}) | dict(shape="box3d" if box.times > 1 else "folder", margin=".16,.1")
     if box.chain: looks["shape"] = look(inside[0])["shape"]
     if mark == "gone": looks |= dict(fillcolor=GONE[0], color=GONE[1])
     words = [state(worst, old) if changed else "fold" if box.parts and not box.chain else roletext(inside[0]).replace(" ", ""), mark]
@@ -211,7 +211,7 @@ def _told(m, said, strips):
     if not name: return f'<g class="node{m[1]}">{body}</g>'
     return f'<g class="node{m[1]}" data-v="{html.escape(name)}" tabindex="0" aria-label="{html.escape(what)}"><title>\u200b{html.escape(what)}</title>{body}</g>'
 
-def _strip(x, y, colours, wide=80):
+def _strip(x, y, colours, wide=80):   # wide: points
     "A strip of coloured cells around `x`"
     step = wide / max(len(colours), 1)
     cells = "".join(f'<rect x="{x - wide / 2 + i * step:.1f}" y="{y - 6:.1f}" width="{step + .2:.1f}" height="7" style="fill:{c};stroke:none"/>' for i, c in enumerate(colours))

@@ -33,7 +33,7 @@ def plot(title, xlabel, ylabel, lines=(), dots=(), links=()):
     for a, b in links: marks.append('<path d="M{:.1f} {:.1f}L{:.1f} {:.1f}" stroke="currentColor" opacity=".35"/>'.format(*at(*a), *at(*b)))
     for i, (name, colour, xs, ys) in enumerate(lines):
         marks.append(f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="{" ".join("%.1f,%.1f" % at(x, y) for x, y in zip(xs, ys))}"/>')
-        marks.append(f'<text x="{WIDE - 10}" y="{30 + 13 * i}" text-anchor="end" font-size="11" fill="{colour}">{name}</text>')
+        marks.append(f'<text x="{WIDE - 10}" y="{HIGH - 50 + 13 * i}" text-anchor="end" font-size="11" fill="{colour}">{name}</text>')
     for x, y, colour, words in dots: marks.append(f'<circle cx="{at(x, y)[0]:.1f}" cy="{at(x, y)[1]:.1f}" r="4" fill="{colour}"><title>{html.escape(words)}</title></circle>')
     return f'<svg role="img" aria-label="{html.escape(title)}" viewBox="0 0 {WIDE} {HIGH}" style="max-width:{WIDE}px;width:100%">{"".join(marks)}</svg>'
 
@@ -89,14 +89,14 @@ def plots(self):
     steps = [r["generation"] for r in self.rows]
     curves = plot("Fitness", "generation", "fitness", [(k, colour, steps, [r[k] for r in self.rows]) for k, colour in (("best", BEST), ("mean", MEAN))])
     alive = [c for c in self.population if np.isfinite(c.fitness)]
-    cloud = plot("Population", "parameters", "fitness", dots=[(parameters(c.graph), c.fitness, BEST if c is self.best else DOT, f"{getattr(c, 'id', '')}: {c.fitness:.4g}") for c in alive])
+    cloud = plot("Population", "parameters", "fitness", dots=[(parameters(c.graph), c.fitness, BEST if c is self.best or getattr(c, "id", c) == getattr(self.best, "id", None) else DOT, f"{getattr(c, 'id', '')}: {c.fitness:.4g}") for c in alive])
     some = {k: v for k, v in list(self.people.items())[-400:] if np.isfinite(v[1])}
     links = [(some[p][:2], some[k][:2]) for k, (_, _, parents) in some.items() for p in parents if p in some]
     line, todo = set(), [getattr(self.best, "id", None)]
     while todo:
         k = todo.pop()
         if k in some and k not in line: line.add(k); todo.extend(some[k][2])
-    tree = plot("Descent", "generation", "fitness", dots=[(n, f, BEST if k in line else "#999999", f"{k}: {f:.4g}") for k, (n, f, _) in some.items()], links=links)
+    tree = plot("Descent", "generation", "fitness", dots=[(n, f, BEST if k in line else "#999999", f"{k}: {f:.4g}") for k, (n, f, _) in sorted(some.items(), key=lambda item: item[0] in line)], links=links)
     return curves, cloud, tree
 Watch.plots = plots
 
