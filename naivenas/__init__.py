@@ -8,6 +8,7 @@ _ROOMS = {
     "milp": "Problem solve solvers",
     "sizes": "relaxed",
     "structure": "Draft Graph",
+    "wiring": "conflict paint",
     "fmap": "align_fmaps fmaps",
     "rules": "register",
     "layers": """attention avgpool batchnorm bilinear cat conv convtranspose dropout elu embedding flatten gelu globalpool groupnorm gru
@@ -22,6 +23,8 @@ _ROOMS = {
     "mutate": """AddBlock AddEdge Change ChangeActivation ChangeKernel ChangePool ChangeSize ChangeStride InOrder Perhaps Pick RemoveEdge
                  RemoveVertex Settings cross_settings mutate_settings mutations shield""",
     "crossover": "Crossover segments",
+    "panel": "explore",
+    "watching": "watch",
 }
 _room_of = {name: room for room, names in _ROOMS.items() for name in names.split()}
 __all__ = list(_room_of)

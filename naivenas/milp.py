@@ -35,9 +35,10 @@ class Problem:
         self.rows = self.rows or [f"row {i}" for i in range(self.A.shape[0])]
 
 # %% ../nbs/api/11_milp.ipynb #cd4fcd0c
-def _sum(numbers, names):
-    "`2 a - b` for the numbers 2, -1 and names a, b"
+def _sum(numbers, names, most=12, dots="..."):
+    "`2 a - b` for the numbers 2, -1 and names a, b; of more than `most` terms the first ones, and how many more"
     terms = [(f"{'-' if c < 0 else '+'} " + (f"{abs(c):g} " if abs(c) != 1 else "") + n) for c, n in zip(numbers, names) if c]
+    if len(terms) > most: terms[most - 1:] = [f"+ {dots} ({len(terms) - most + 1} more)"]
     return " ".join(terms).removeprefix("+ ") or "0"
 
 def _between(low, what, high, le="<="):
@@ -45,18 +46,24 @@ def _between(low, what, high, le="<="):
     if low == high: return f"{what} = {low:g}"
     return (f"{low:g} {le} " if low > -np.inf else "") + what + (f" {le} {high:g}" if high < np.inf else "")
 
-def _folded(lines, most, more):
-    return lines if len(lines) <= most else [*lines[:most], more.format(len(lines) - most)]
+def _folded(many, line, most, more):
+    "The first `most` of `many` lines, and how many more; only what is shown is made"
+    return [line(i) for i in range(min(many, most))] + ([more.format(many - most)] if many > most else [])
+
+def _telling(p):
+    "The rows that say something: not `0 = 0`"
+    return np.flatnonzero((np.diff(p.A.indptr) > 0) | (p.low > 0) | (p.high < 0))
 
 # %% ../nbs/api/11_milp.ipynb #feb71ae2
 def text(self,
          most=30):   # lines to show of each part
     "The program as plain text"
     row = lambda i: _sum(self.A[[i]].data, [self.columns[j] for j in self.A[[i]].indices])
-    parts = {"minimise, in this order": [f"{what}: {_sum(c, self.columns)}" for what, c in self.objectives],
-             "subject to": [f"{_between(self.low[i], row(i), self.high[i])}    [{name}]" for i, name in enumerate(self.rows)],
-             "where": [_between(l, n, u) + ", whole" * bool(w) for l, n, u, w in zip(self.lb, self.columns, self.ub, self.integer)]}
-    return "\n".join(line for title, lines in parts.items() for line in (title, *("  " + l for l in _folded(lines, most, "... and {} more"))))
+    rows = _telling(self)
+    parts = {"minimise, in this order": (self.objectives, lambda i: f"{self.objectives[i][0]}: {_sum(self.objectives[i][1], self.columns)}"),
+             "subject to": (rows, lambda k: f"{_between(self.low[rows[k]], row(rows[k]), self.high[rows[k]])}    [{self.rows[rows[k]]}]"),
+             "where": (self.columns, lambda i: _between(self.lb[i], self.columns[i], self.ub[i]) + ", whole" * bool(self.integer[i]))}
+    return "\n".join(l for title, (many, line) in parts.items() for l in (title, *("  " + l for l in _folded(len(many), line, most, "... and {} more"))))
 Problem.text = text
 Problem.__repr__ = text
 
@@ -65,12 +72,14 @@ def latex(self,
           most=30):   # lines to show of each part
     "The program in LaTeX"
     names = [r"\mathit{%s}" % re.sub(r"([_#%&$ {}])", r"\\\1", n) for n in self.columns]
-    says = lambda what: r"\text{%s}" % re.sub(r"([_#%&${}])", r"\\\1", what)
-    row = lambda i: _sum(self.A[[i]].data, [names[j] for j in self.A[[i]].indices])
-    lines = [rf"\min_{{{k + 1}}}\ & {_sum(c, names)} && {says(what)}" for k, (what, c) in enumerate(self.objectives)]
-    rows = [rf"& {_between(self.low[i], row(i), self.high[i], chr(92) + 'le')} && {says(name)}" for i, name in enumerate(self.rows)]
-    bounds = [f"& {_between(l, n, u, chr(92) + 'le')}" + (r" && \in\mathbb{Z}" if w else "") for l, n, u, w in zip(self.lb, names, self.ub, self.integer)]
-    return "$$\\begin{aligned}\n" + " \\\\\n".join(line for part in (lines, rows, bounds) for line in _folded(part, most, r"& \cdots\ ({} more)")) + "\n\\end{aligned}$$"
+    says, le = lambda what: r"\text{%s}" % re.sub(r"([_#%&${}])", r"\\\1", what), r"\le"
+    add = lambda numbers, which: _sum(numbers, which, dots=r"\cdots")
+    row = lambda i: add(self.A[[i]].data, [names[j] for j in self.A[[i]].indices])
+    rows = _telling(self)
+    parts = [(self.objectives, lambda i: rf"\min_{{{i + 1}}}\ & {add(self.objectives[i][1], names)} && {says(self.objectives[i][0])}"),
+             (rows, lambda k: rf"& {_between(self.low[rows[k]], row(rows[k]), self.high[rows[k]], le)} && {says(self.rows[rows[k]])}"),
+             (names, lambda i: f"& {_between(self.lb[i], names[i], self.ub[i], le)}" + (r" && \in\mathbb{Z}" if self.integer[i] else ""))]
+    return "$$\\begin{aligned}\n" + " \\\\\n".join(l for many, line in parts for l in _folded(len(many), line, most, r"& \cdots\ ({} more)")) + "\n\\end{aligned}$$"
 Problem.latex = Problem._repr_latex_ = latex
 
 # %% ../nbs/api/11_milp.ipynb #1d340a8e

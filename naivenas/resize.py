@@ -51,6 +51,8 @@ class Plan:
     before: dict             # vertex -> its size, when the plan was made
     inputs: dict             # vertex -> what it reads afterwards
 
+    def __post_init__(self): self.wired, self.ends = {v: list(v.inputs) for v in self.graph}, list(self.graph.outputs)
+
     def out(self, v):
         "The index list of what comes out of `v`: old neurons in order, -1 for a new one"
         v = v if isinstance(v, Vertex) else self[v]
@@ -165,7 +167,7 @@ def _put(owner, key, value):
 
 def commit(changes,   # [(owner, attribute or key, new value), ...]
            settle):   # called with no arguments afterwards, and again after a rollback
-    "Make all assignments, or none"
+    "Make all assignments, or none; `[(owner, attribute or key, old value), ...]`"
     done = []
     try:
         for owner, key, value in changes:
@@ -176,6 +178,7 @@ def commit(changes,   # [(owner, attribute or key, new value), ...]
         for owner, key, value in reversed(done): _put(owner, key, value)
         settle()
         raise
+    return done
 
 # %% ../nbs/api/14_resize.ipynb #747481dd
 def _cut(self, op, changes, rng):
@@ -213,8 +216,7 @@ def apply(self):
     rng = copy.deepcopy(g.rng)
     changes = [*g.membership(self.ties.labels), *self._changes(rng), (g, "rng", rng), (g, "version", object())]
     if self.edit.outputs: changes.append((g, "outputs", list(self.edit.outputs)))
-    commit([*changes, (g, "frozen", {v for v in g.frozen if v in self.ties.labels})], g._settle)
-    report = Report(self)
+    report = Report(self, commit([*changes, (g, "frozen", {v for v in g.frozen if v in self.ties.labels})], g._settle))
     for watcher in g.watchers: watcher(report)
     return report
 Plan.apply = apply
@@ -257,6 +259,8 @@ Plan.summary = property(_summary)
 class Report:
     "A plan that has been applied"
     plan: Plan
+    done: list = ()   # what was assigned over, from `commit`: the way back
+    def __post_init__(self): self.version = self.plan.graph.version
     summary = property(lambda self: self.plan.summary)
     table = property(lambda self: self.plan.table)
 
