@@ -14,6 +14,12 @@ _ROOMS = {
     "importance": "Taylor magnitude",
     "data": "load",
     "training": "accuracy train",
+    "fitness": "Combined Latency Macs Score Smoothed Train",
+    "evolution": "ageing chain combine each elite evolve fresh pairs pareto ranked sus tournament",
+    "population": "Candidate Population Store crossed mutated survive",
+    "executors": "Processes evaluate halving",
+    "search": "fit",
+    "estimators": "NASClassifier NASRegressor",
 }
 _room_of = {name: room for room, names in _ROOMS.items() for name in names.split()}
 __all__ = list(_room_of)

@@ -44,7 +44,7 @@ class Encoder:
         self.scale = np.where(deviation > 1e-9 * (1 + abs(self.mean)), deviation, 1)
         return self._fit_target(np.asarray(y), len(raw))
 
-# %% ../nbs/api/37_encoding.ipynb #034063e1
+# %% ../nbs/api/37_encoding.ipynb #41ac5c52
 def _fit_target(self, y, n):
     if len(y) != n: raise ValueError(f"X has {n} examples, but y has {len(y)}")
     if n < 2: raise ValueError(f"{n} sample is too little to learn from (n_samples = {n}): at least 2 are needed")
@@ -52,7 +52,7 @@ def _fit_target(self, y, n):
     if self.task == "classification":
         if y.ndim != 1: raise ValueError(f"y has shape {y.shape}: one label per example, please")
         self.classes = np.unique(y)
-        if len(self.classes) < 2: raise ValueError(f"y holds one class only, {self.classes[0]!r}: there is nothing to tell apart")
+        if len(self.classes) < 2: raise ValueError(f"y holds one class only, {self.classes.tolist()[0]!r}: there is nothing to tell apart")
     else:
         y = y.astype(float)
         if not np.isfinite(y).all(): raise ValueError(f"y holds {(~np.isfinite(y)).sum()} values that are NaN or infinity")

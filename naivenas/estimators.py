@@ -30,18 +30,18 @@ class _NAS(BaseEstimator):
         check_is_fitted(self)
         return self.model_.predict(self._checked(X))
 
-# %% ../nbs/api/39_estimators.ipynb #cb5a3d1b
+# %% ../nbs/api/39_estimators.ipynb #34cfda9e
 def _checked(self, X, y="no_validation"):
     "X, and y if it is given, checked by scikit-learn"
     categories = hasattr(X, "columns") and any(X[c].dtype.kind not in "iufb" for c in X.columns)
-    if categories: validate_data(self, X, y, reset=isinstance(y, str) is False, skip_check_array=True)
+    if categories: validate_data(self, X, y, reset=not isinstance(y, str), skip_check_array=True)
     how = dict(allow_nd=self.kind in ("image", "sequence"), dtype="numeric", ensure_min_samples=1 if isinstance(y, str) else 2)
     if isinstance(y, str): return X if categories else validate_data(self, X, reset=False, **how)
     if not categories: X, y = validate_data(self, X, y, multi_output=self._task == "regression", y_numeric=self._task == "regression", **how)
-    return (X, np.asarray(y)) if not categories else (X, np.asarray(y))
+    return X, np.asarray(y)
 _NAS._checked = _checked
 
-# %% ../nbs/api/39_estimators.ipynb #e8e4117d
+# %% ../nbs/api/39_estimators.ipynb #09e940fc
 class NASClassifier(ClassifierMixin, _NAS):
     "A classifier whose network is searched for"
     _task = "classification"
@@ -59,5 +59,9 @@ class NASClassifier(ClassifierMixin, _NAS):
         return self.model_.predict_proba(self._checked(X))
 
 class NASRegressor(RegressorMixin, _NAS):
-    "A regressor whose network is searched for"
+    "A regressor whose network is searched for, for one quantity or several"
     _task = "regression"
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
