@@ -18,7 +18,7 @@ _ROOMS = {
     "evolution": "ageing chain combine each elite evolve fresh pairs pareto ranked sus tournament",
     "population": "Candidate Population Store crossed mutated survive",
     "executors": "Processes evaluate halving",
-    "search": "fit",
+    "search": "Fitted fit load_fitted",
     "estimators": "NASClassifier NASRegressor",
 }
 _room_of = {name: room for room, names in _ROOMS.items() for name in names.split()}
