@@ -150,7 +150,7 @@ def _default_step(size, change):
     keep = max(1, size // 4)
     return combine(chain(elite(keep), each(survive)), chain(tournament(size - keep, k=3), each(change)))
 
-# %% ../nbs/api/38_search.ipynb #f98a7fc5
+# %% ../nbs/api/38_search.ipynb #386925f3
 def fit(X, y=None,         # arrays, a data frame, tensors; or a Dataset without y
         time=None,         # seconds
         generations=None,  # if no time is given: 10
@@ -180,18 +180,18 @@ def fit(X, y=None,         # arrays, a data frame, tensors; or a Dataset without
     inside, outside = _split(len(x), seed)
     examples = examples or min(max(len(inside), 256), 20_000)
     fitness = Train(x[inside], t[inside], Score(x[outside], t[outside], metric or default), examples, seed=seed,
-                    seconds=math.inf if time is None else .8 * time / size / 12)
+                    seconds=math.inf if time is None else .5 * time / size / 12)
     change = mutated(change or mutate, retrained)
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     def born(rng):
         with seeded(rng): net = (make or network)(encoder, rng).to(device)
         return founder(net, training(rng), rng)
     about = _about(x, t, seed=seed, size=size, examples=examples)
-    population = _run(fitness, born, step or _default_step(size, change), size, generations, start + .8 * time if time else math.inf, executor,
+    population = _run(fitness, born, step or _default_step(size, change), size, generations, start + .5 * time if time else math.inf, executor,
                       dict(timeout=timeout, memory=memory), folder, about, threads, seed, progress)
     left = math.inf if time is None else max(start + time - clock.monotonic(), .01 * time)
     best = [c for c in ranked(population) if c.fitness != -math.inf][:max(1, len(population) // 2) if ensemble else 1]
-    done = [refined(c, x, t, 5 * examples, left / len(best), seed) for c in best]
+    done = [refined(c, x, t, (5 if time is None else 40) * examples, left / len(best), seed) for c in best]
     return Fitted(encoder, [c.net.eval() for c in done]), population
 
 # %% ../nbs/api/38_search.ipynb #7cff4ae2
