@@ -23,6 +23,12 @@ _ROOMS = {
     "mutate": """AddBlock AddEdge Change ChangeActivation ChangeKernel ChangePool ChangeSize ChangeStride InOrder Perhaps Pick RemoveEdge
                  RemoveVertex Settings cross_settings mutate_settings mutations shield""",
     "crossover": "Crossover segments",
+    "fitness": "Combined Latency Macs Score Smoothed Train",
+    "evolution": "ageing chain combine each elite evolve fresh pairs pareto ranked sus tournament",
+    "population": "Candidate Population Store crossed mutated survive",
+    "executors": "Processes evaluate halving",
+    "search": "Fitted fit load_fitted",
+    "estimators": "NASClassifier NASRegressor",
     "panel": "explore",
     "watching": "watch",
 }

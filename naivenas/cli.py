@@ -51,8 +51,43 @@ def parser():
     demo.add_argument("--epochs", type=_positive, default=24, help="in all (default: 24)")
     demo.add_argument("--seed", type=int, default=0, help="of weights and order of images (default: 0)")
     demo.add_argument("--out", type=_folder, default=None, help="folder for report.html and epochs.csv (default: naivenas-demo)")
+    search = commands.add_parser("fit", help="search for a network for a CSV file")
+    search.add_argument("data", type=_table, help="a CSV file with a header")
+    search.add_argument("--target", required=True, help="the column to predict")
+    search.add_argument("--task", choices=["classification", "regression"], help="default: by the look of the column")
+    search.add_argument("--time", type=_positive, default=60, help="seconds (default: 60)")
+    search.add_argument("--generations", type=_positive, help="instead of a time: the same seed then gives the same result")
+    search.add_argument("--device", type=_device, help="cpu, cuda, ... (default: a GPU if there is one)")
+    search.add_argument("--seed", type=int, default=0)
+    search.add_argument("--out", type=_folder, default=None, help="folder for the model and the report (default: naivenas-fit)")
     commands.add_parser("solvers", help="which solvers work on this machine, and if not, why")
     return p
+
+# %% ../nbs/api/44_cli.ipynb #a7c10d02
+def _table(text):
+    import pandas
+    try: return pandas.read_csv(text)
+    except (OSError, ValueError) as e: raise argparse.ArgumentTypeError(f"cannot read {text!r}: {e}") from None
+
+def _fit(args):
+    from naivenas.search import fit
+    if args.target not in args.data: raise ValueError(f"there is no column {args.target!r}; there are {', '.join(map(str, args.data))}")
+    out = args.out or _folder("naivenas-fit")
+    time = None if args.generations else args.time
+    model, population = fit(args.data.drop(columns=args.target), args.data[args.target], time, args.generations, task=args.task, device=args.device,
+                            seed=args.seed, progress=sys.stderr.isatty())
+    model.save(out)
+    population.table().to_csv(out / "population.csv", index=False)
+    _report(out, args, model, population)
+
+def _report(out, args, model, population):
+    from naivenas.demo import STYLE
+    from naivenas.show import draw
+    (out / "report.html").write_text(f"<!DOCTYPE html><html lang=en><meta charset=utf-8><title>naivenas fit</title><style>{STYLE}</style><h1>A network for "
+        f"{len(args.data)} rows</h1><div class=card>{draw(model.net).svg}</div><h2>The last population</h2>{population.table().to_html()}</html>", encoding="utf-8")
+    if hasattr(model.net, "to_python"): (out / "model.py").write_text(model.net.to_python(), encoding="utf-8")
+    best = max(population, key=lambda c: c.fitness if isinstance(c.fitness, tuple) else (c.fitness,))
+    print(f"{model.encoder.task}: best fitness on held-out rows {best.fitness}; {out} has the model and the report")
 
 # %% ../nbs/api/44_cli.ipynb #f4157a59
 def main(argv=None):   # the arguments; None: the process's own
@@ -62,13 +97,14 @@ def main(argv=None):   # the arguments; None: the process's own
         if args.command == "solvers":
             from naivenas.milp import solvers
             print(solvers().to_string(max_colwidth=None))
+        elif args.command == "fit": _fit(args)
         else:
             from naivenas.demo import demo
             demo(args.data, args.device, args.epochs, args.seed, args.out or _folder("naivenas-demo"))
     except KeyboardInterrupt:
         print("naivenas: stopped", file=sys.stderr)
         return 130
-    except (OSError, argparse.ArgumentTypeError) as e:
+    except (OSError, ValueError, argparse.ArgumentTypeError) as e:
         print(f"naivenas: {e}", file=sys.stderr)
         return 2
     return 0

@@ -1,0 +1,29 @@
+"""`naivenas fit` as a stranger meets it."""
+import subprocess, sys
+import pandas, pytest
+from sklearn.datasets import load_wine
+from naivenas.search import load_fitted
+
+
+def naivenas(*args): return subprocess.run([sys.executable, "-m", "naivenas", *map(str, args)], capture_output=True, text=True)
+
+@pytest.fixture
+def wine(tmp_path):
+    frame = load_wine(as_frame=True).frame
+    frame["target"] = frame["target"].map({0: "Barolo", 1: "Grignolino", 2: "Barbera"})
+    frame.to_csv(tmp_path / "wine.csv", index=False)
+    return tmp_path / "wine.csv"
+
+def test_fit(wine, tmp_path):
+    out = tmp_path / "a" / "b"
+    done = naivenas("fit", wine, "--target", "target", "--generations", 2, "--out", out)
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    frame = pandas.read_csv(wine)
+    model = load_fitted(out)
+    assert model.score(frame.drop(columns="target"), frame["target"]) > .9 and len(pandas.read_csv(out / "population.csv")) == 12
+    assert "<svg" in (out / "report.html").read_text()
+
+@pytest.mark.parametrize("change,says", [(("fit", "no.csv", "--target", "x"), "cannot read"), (("fit", "WINE", "--target", "colour"), "no column 'colour'"), (("fit", "WINE"), "--target")])
+def test_mistakes_get_one_line(wine, change, says):
+    done = naivenas(*(wine if a == "WINE" else a for a in change))
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and says in done.stderr, done.stderr

@@ -1,0 +1,269 @@
+"""The search keeps going, comes back after being killed, and gives the same result wherever it runs."""
+import json, os, random, signal, subprocess, sys, time
+from pathlib import Path
+
+import numpy as np, pytest, torch
+import naivenas.population
+from naivenas.encoding import Encoder
+from naivenas.evolution import combine, crowding, elite, evolve, fronts, fresh, generator, pareto, ranked, tournament
+from naivenas.executors import Processes, evaluate, halving
+from naivenas.fitness import Diverged, Score, Train, cut_in_batches, stream
+from naivenas.population import Population, Store, load_net, save_net
+from naivenas.search import Training, fit, mutate, network
+
+HERE = Path(__file__).parent
+rng = np.random.default_rng(0)
+X = rng.normal(size=(120, 6))
+Y = np.array(["no", "yes", "maybe"])[(X[:, 0] > .3).astype(int) + (X[:, 1] > .5)]
+TINY = dict(generations=3, size=4, examples=64, progress=False)
+
+def told(population): return [(c.id, c.fitness, c.seen, c.settings, c.net.sizes) for c in population]
+
+
+# --- one seed, one result ---------------------------------------------------------------------------------------
+
+def test_same_result_whichever_executor():
+    here = told(fit(X, Y, **TINY)[1])
+    assert told(fit(X, Y, **TINY, executor=2)[1]) == here
+    from concurrent.futures import ThreadPoolExecutor
+    with ThreadPoolExecutor(2) as pool: assert told(fit(X, Y, **TINY, executor=pool)[1]) == here
+    state = torch.get_rng_state()
+    assert told(fit(X, Y, **TINY | {"seed": 1})[1]) != here and torch.equal(torch.get_rng_state(), state)
+
+def test_dask():
+    distributed = pytest.importorskip("distributed", reason="Dask is an extra")
+    with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster, distributed.Client(cluster) as client:
+        assert told(fit(X, Y, **TINY, executor=client.get_executor())[1]) == told(fit(X, Y, **TINY)[1])
+
+def test_stream_is_the_same_however_it_is_cut():
+    whole = stream(7, 0, 100, 3)
+    assert torch.equal(whole, torch.cat([stream(7, a, a + 10, 3) for a in range(0, 100, 10)]))
+    assert all(sorted(part.tolist()) == list(range(7)) for part in whole[:98].split(7))
+    assert [len(p) for p in cut_in_batches(whole[:33], 32)] == [33]
+
+
+# --- killed, and gone on ----------------------------------------------------------------------------------------
+
+RUN = """
+import sys, numpy as np
+from test_search import X, Y
+from naivenas.search import fit
+if __name__ == "__main__": fit(X, Y, generations=6, size=6, examples=600, progress=False, executor=2, folder=sys.argv[1])
+"""
+
+def start(folder):
+    script = folder.with_suffix(".py")
+    script.write_text(RUN)
+    paths = os.pathsep.join([str(HERE), str(HERE.parent)])
+    return subprocess.Popen([sys.executable, script, folder], env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "TMPDIR": str(folder.parent)},
+                            stderr=subprocess.PIPE, text=True)
+
+def children(pid):
+    found = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True).stdout.split("\n")
+    return [int(line.split()[0]) for line in found if line.split() and int(line.split()[1]) == pid]
+
+def alive(pid):
+    try: return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError: return False
+
+def kill_and_go_on(tmp_path, kills):
+    whole = told(fit(X, Y, generations=6, size=6, examples=600, progress=False)[1])
+    folder, draw, killed, workers = tmp_path / "run", random.Random(0), 0, set()
+    while True:
+        run = start(folder)
+        until = time.time() + (draw.uniform(2, 7) if killed < kills else 300)
+        while run.poll() is None and time.time() < until:
+            workers |= set(children(run.pid))
+            time.sleep(.05)
+        if run.poll() is not None: break
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+        killed += 1
+    assert run.returncode == 0, run.stderr.read()
+    until = time.time() + 20
+    while any(map(alive, workers)) and time.time() < until: time.sleep(.1)
+    assert not any(map(alive, workers)), "orphans"
+    assert killed and told(Store(folder, settings=Training).load()[0]) == whole
+    assert not list(folder.rglob(".tmp-*")) and len(list(folder.glob("generation-*"))) == 2 and len(list((folder / "tables").iterdir())) == 6
+
+def test_kill_and_resume(tmp_path): kill_and_go_on(tmp_path, 2)
+
+@pytest.mark.slow
+def test_kill_and_resume_often(tmp_path): kill_and_go_on(tmp_path, 20)
+
+
+# --- files that are not as they were written --------------------------------------------------------------------
+
+@pytest.fixture
+def stored(tmp_path):
+    _, population = fit(X, Y, **TINY, folder=tmp_path / "run")
+    return tmp_path / "run", population
+
+@pytest.mark.parametrize("file", ["graphs.json", "tensors.safetensors"])
+@pytest.mark.parametrize("harm,says", [(lambda p: p.unlink(), "missing"), (lambda p: os.truncate(p, 40), "not as it was written"),
+                                       (lambda p: p.write_bytes(p.read_bytes()[:-1] + b"x"), "not as it was written")])
+def test_damaged_generation(stored, file, harm, says):
+    folder, _ = stored
+    harm(folder / "generation-000002" / file)
+    with pytest.raises(ValueError, match=f"{file} is {says}.*load\\(1\\)"): fit(X, Y, **TINY | {"generations": 4}, folder=folder)
+    assert len(Store(folder, settings=Training).load(1)[0]) == 4
+
+@pytest.mark.parametrize("harm", [lambda p: p.write_text(p.read_text()[:30]), lambda p: p.unlink(), lambda p: p.write_text("[]")])
+def test_damaged_manifest(stored, harm):
+    harm(stored[0] / "manifest.json")
+    with pytest.raises(ValueError, match="manifest.json is (damaged|missing)"): fit(X, Y, **TINY, folder=stored[0])
+
+def test_another_search_in_the_folder(stored):
+    with pytest.raises(ValueError, match="another search: its data differed"): fit(X + 1e-3 * X**2, Y, **TINY, folder=stored[0])
+
+def test_full_disk(stored, monkeypatch):
+    folder, population = stored
+    before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    real = os.fsync
+    for room in range(6):
+        left = [room]
+        def full(handle):
+            left[0] -= 1
+            if left[0] < 0: raise OSError(28, "No space left on device")
+            real(handle)
+        monkeypatch.setattr(naivenas.population.os, "fsync", full)
+        with pytest.raises(OSError, match="No space") as e: Store(folder, settings=Training).save(population, 3)
+        assert "those before it are whole" in "".join(e.value.__notes__)
+        monkeypatch.undo()
+        assert told(Store(folder, settings=Training).load()[0]) == told(population)
+        assert all(p.read_bytes() == data for p, data in before.items())
+    Store(folder, settings=Training).save(population, 3)
+    assert Store(folder, settings=Training).load()[1] == 3
+
+def test_a_file_cannot_ask_for_code():
+    text, tensors = save_net(network(Encoder().fit(X, Y), generator(0)))
+    at = next(i for i, row in enumerate(text["vertices"]) if row["role"] != "input")
+    for evil in {"op": "os.system", "with": {}}, {"op": "__import__"}, {"op": "Module", "with": {}}:
+        bad = json.loads(json.dumps(text))
+        bad["vertices"][at] = {k: v for k, v in bad["vertices"][at].items() if k != "with"} | evil
+        with pytest.raises(ValueError, match="may ask for"): load_net(bad, tensors)
+
+
+# --- candidates that fail ---------------------------------------------------------------------------------------
+
+class Fails:
+    "Does to the first candidate that it meets of an even id what `how` says"
+    def __init__(self, how): self.how = how
+    def __call__(self, candidate):
+        if int(candidate.id, 16) % 3: return 1.
+        if self.how == "exit": os._exit(3)
+        if self.how == "kill": os.kill(os.getpid(), signal.SIGKILL)
+        if self.how == "sleep": time.sleep(600)
+        if self.how == "memory": return float(torch.ones(2**31).sum())
+        if self.how == "nan": return float("nan")
+        raise Diverged("the loss became nan")
+
+def founders(n=6):
+    from naivenas.population import founder, seeded
+    encoder = Encoder().fit(X, Y)
+    def one(r):
+        with seeded(r): return founder(network(encoder, r), Training(), r)
+    return [one(r) for r in generator(5).spawn(n)]
+
+@pytest.mark.parametrize("how,says", [("exit", "worker died"), ("kill", "worker died"), ("sleep", "longer than 8 s"), ("memory", "memory|alloc")])
+def test_worker_that_dies(how, says):
+    import re
+    with Processes(2, timeout=8, memory=2**31 if how == "memory" else None) as pool: found = evaluate(founders(), Fails(how), pool)
+    bad = [c for c in found if int(c.id, 16) % 3 == 0]
+    assert bad and len(bad) < 6 and all(c.fitness == -np.inf and re.search(says, c.log[-1]) for c in bad), [c.log for c in bad]
+    assert all(c.fitness == 1. for c in found if c not in bad)
+    assert ranked(found)[0].fitness == 1. and [c.id for c in found] == [c.id for c in founders()]
+
+@pytest.mark.parametrize("how", ["nan", "diverged"])
+def test_nan_and_exceptions(how):
+    found = evaluate(founders(), Fails(how))
+    assert {c.fitness for c in found} == {-np.inf, 1.} and all("nan" in c.log[-1] for c in found if c.fitness != 1.)
+
+def test_worker_killed_from_outside_is_given_a_second_chance():
+    with Processes(1) as pool:
+        first = pool.submit(os.getpid).result()
+        task = pool.submit(time.sleep, 1.5)
+        time.sleep(.5)
+        os.kill(first, signal.SIGKILL)
+        assert task.result() is None and pool.submit(os.getpid).result() != first
+
+def always(candidate): raise TypeError("my mistake")
+def test_a_mistake_in_the_fitness_is_told():
+    with pytest.raises(RuntimeError, match="not one of 6 .* my mistake"): evaluate(founders(), always)
+
+def test_impossible_mutations_are_survived():
+    def bad(net, rng): raise RuntimeError("cannot")
+    _, population = fit(X, Y, **TINY, change=bad)
+    assert any("mutation failed: RuntimeError: cannot" in " ".join(c.log) for c in population)
+
+
+# --- odd data ---------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("x,y,says", [
+    (X, ["a"] * 120, "one class only, 'a'"), (np.where(X > 2, np.nan, X), Y, "NaN"), (X[:1], Y[:1], "at least 2"), (X, Y[:7], "120 examples, but y has 7"),
+    (X[:, 0], Y, "expected 2D array"), (X, np.full(120, np.nan), "y holds 120 values"), (X[None, None, None], Y[:1], "5D"),
+])
+def test_data_that_cannot_be_learnt_from(x, y, says):
+    with pytest.raises(ValueError, match=says): fit(x, y, **TINY)
+
+def test_wrong_shape_at_predict():
+    model, _ = fit(X, Y, **TINY)
+    with pytest.raises(ValueError, match=r"fitted on examples of shape \(6,\), but got \(5,\)"): model.predict(X[:, :5])
+
+@pytest.mark.parametrize("n", [2, 3, 9, 17])
+def test_fewer_samples_than_a_batch(n):
+    model, _ = fit(X[:n], np.arange(n) % 2, **TINY | {"generations": 1})
+    assert model.predict(X).shape == (120,) and set(model.predict(X)) <= {0, 1}
+
+@pytest.mark.parametrize("shape,kind", [((40, 8, 8), None), ((40, 3, 9, 7), None), ((40, 12, 5), "sequence"), ((40, 1, 2), "sequence")])
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_images_and_sequences(shape, kind, task):
+    x = rng.normal(size=shape)
+    y = np.array(["b", "a"])[(x.reshape(40, -1).mean(1) > 0).astype(int)] if task == "classification" else x.reshape(40, -1)[:, :2]
+    model, population = fit(x, y, **TINY, kind=kind)
+    assert model.predict(x).shape == y.shape and np.isfinite(model.score(x, y)) and len(population) == 4
+
+def test_frames_tensors_datasets_and_ensembles():
+    import pandas
+    frame = pandas.DataFrame(X[:, :2], columns=["u", "v"]).assign(w=pandas.Categorical(np.where(X[:, 2] > 0, "hot", "cold")), s=np.where(X[:, 3] > 0, "x", "y"))
+    model, _ = fit(frame, Y, **TINY)
+    assert (model.predict(frame[["s", "w", "v", "u"]]) == model.predict(frame)).all() and model.encoder.nout == 3
+    t = torch.tensor(X, dtype=torch.float32)
+    labels = torch.arange(120) % 2
+    one, two = (fit(*args, **TINY)[0] for args in ((t, labels), (torch.utils.data.TensorDataset(t, labels),)))
+    assert np.array_equal(one.predict_proba(X), two.predict_proba(X))
+    many, population = fit(X, Y, **TINY, ensemble=True)
+    assert len(many.nets) == 2 and np.allclose(many.predict_proba(X).sum(1), 1)
+
+def test_time_is_kept_roughly_and_a_whole_generation_comes_back():
+    model, population = fit(X, Y, time=3, size=4, progress=False)
+    assert len(population) == 4 and all(c.fitness is not None for c in population) and model.predict(X).shape == Y.shape
+
+
+# --- selection against plain definitions ------------------------------------------------------------------------
+
+def test_fronts_against_the_definition():
+    for seed in range(20):
+        values = np.random.default_rng(seed).integers(0, 5, (30, 3))
+        dominates = lambda a, b: all(a >= b) and any(a > b)
+        left, wanted = set(range(30)), []
+        while left:
+            front = {i for i in left if not any(dominates(values[j], values[i]) for j in left)}
+            wanted.append(sorted(front))
+            left -= front
+        assert fronts(values) == wanted
+
+def test_crowding_by_hand():
+    assert crowding(np.array([[0, 4], [1, 2], [4, 0.]])).tolist() == [np.inf, 2., np.inf]
+
+def test_mutations_that_promise_it_keep_the_function():
+    encoder, draw = Encoder().fit(rng.normal(size=(20, 8, 8)), np.arange(20) % 3), generator(3)
+    net, x, kept = network(encoder, draw).eval(), torch.randn(3, 1, 8, 8), 0
+    for _ in range(30):
+        before = net(x)
+        told_ = mutate(net, draw)
+        if "after" in told_ or "+" in told_:
+            torch.testing.assert_close(net(x), before, rtol=1e-4, atol=1e-4)
+            kept += 1
+        net(x).sum().backward()
+    assert kept > 10
