@@ -13,7 +13,7 @@ from scipy import sparse
 from .cut import Dense
 from .vertex import SizeError, Vertex, absorb, cat, inputvertex, label
 from .graph import Graph
-from .ties import Edit, bundles, occurrences, runs, ties
+from .ties import Edit, bundles, ties
 
 # %% ../nbs/api/12_sizes.ipynb #63d68cf7
 @dataclass(frozen=True)
@@ -86,12 +86,7 @@ class Sizes:
         self.vertices, self.utility = list(t.labels), utility
         unlike = {id(l): l for l in t.labels.values()}      # vertices behind each other share their wires, and so a row
         k, at = len(unlike), {key: i for i, key in enumerate(unlike)}
-        left, right = [*unlike.values(), *(x for x, _, _ in t.joints)], [y for _, y, _ in t.joints]
-        run, first = runs([*left, *right], t.wires)
-        counts = occurrences(left, run, first)
-        if t.joints: counts = sparse.csr_array(counts - occurrences([np.zeros(0, int)] * k + right, run, first))
-        number, matrix = bundles(counts)
-        self.number, matrix = number[run], sparse.csr_array(matrix)
+        self.number, matrix = bundles([*unlike.values(), *(x for x, _, _ in t.joints)], t.wires, [y for _, y, _ in t.joints])
         self.rows = matrix[[at[id(l)] for l in t.labels.values()]]
         self.joints = list(zip((matrix[[i]] for i in range(k, matrix.shape[0])), (why for _, _, why in t.joints)))
         self.width = np.bincount(self.number, minlength=matrix.shape[1])

@@ -297,11 +297,21 @@ def occurrences(groups,        # arrays of wire numbers, one for each row
     return counts
 
 # %% ../nbs/api/10_ties.ipynb #e27af5b8
-def bundles(counts):   # rows x runs, from `occurrences`
-    "`(bundle of each run, rows x bundles)`: equal columns of `counts` put together"
+def _alike(counts):
+    "`(number of each column, distinct columns)`: equal columns of a sparse matrix get one number"
     rng, counts = np.random.default_rng(0), counts.tocsc()
     while True:
         key = counts.T @ rng.integers(0, 2**62, counts.shape[0])
         _, first, number = np.unique(key, return_index=True, return_inverse=True)
         rank = np.argsort(np.argsort(first))
         if (counts != counts[:, first[number]]).nnz == 0: return rank[number], counts[:, np.sort(first)]
+
+def bundles(groups,     # arrays of wire numbers
+            wires,      # how many wires there are
+            minus=()):  # arrays whose wires count as less than nothing in the last groups, one for each
+    "`(bundle of each wire, groups x bundles)`: wires that occur equally often in each group are put together"
+    run, first = runs([*groups, *minus], wires)
+    counts = occurrences(groups, run, first)
+    if len(minus): counts = counts - occurrences([np.zeros(0, int)] * (len(groups) - len(minus)) + [*minus], run, first)
+    number, matrix = _alike(counts)
+    return number[run], sparse.csr_array(matrix)

@@ -11,7 +11,7 @@ import numpy as np
 from .cut import Dense
 from .graph import Graph
 from .vertex import SizeError, absorb, cat, inputvertex, invariant
-from .ties import bundles, occurrences, ties
+from .ties import bundles, ties
 from .show import draw
 from .sizes import Sizes, utilities
 import naivenas.structure
@@ -21,7 +21,7 @@ def wires(graph):
     "A pandas DataFrame with a row per bundle: its wires, and the vertices that they run through"
     import pandas as pd
     t = ties(graph.vertices)
-    number, rows = bundles(occurrences(list(t.labels.values()), t.wires))
+    number, rows = bundles(list(t.labels.values()), t.wires)
     columns = rows.tocsc()
     parts = [slice(a, b) for a, b in zip(columns.indptr, columns.indptr[1:])]
     through = [", ".join(("" if k == 1 else f"{k} ") + graph.vertices[i].name for i, k in zip(columns.indices[p], columns.data[p])) for p in parts]
@@ -54,7 +54,7 @@ def strips(graph,
         return {v: heat(u / top) for v, u in worth.items()}
     if by not in ("bundles", "wires"): raise ValueError(f"colours are by 'bundles', by 'wires' or by a utility, not by {by!r}")
     t = ties(graph.vertices)
-    number = bundles(occurrences(list(t.labels.values()), t.wires))[0] if by == "bundles" else np.arange(t.wires)
+    number = bundles(list(t.labels.values()), t.wires)[0] if by == "bundles" else np.arange(t.wires)
     at = {v: number[w][np.linspace(0, len(w) - 1, min(most, len(w))).astype(int)] for v, w in t.labels.items()}
     return {v: [COLOURS[i % len(COLOURS)] for i in n] for v, n in at.items()}
 
