@@ -67,14 +67,15 @@ def alive(pid):
     except FileNotFoundError: return False
 
 def kill_and_go_on(tmp_path, kills):
-    whole = told(fit(X, Y, generations=6, size=6, examples=600, progress=False)[1])
-    folder, draw, killed, workers = tmp_path / "run", random.Random(0), 0, set()
+    unbroken, folder, draw, killed, workers = start(tmp_path / "whole"), tmp_path / "run", random.Random(0), 0, set()
+    assert unbroken.wait(300) == 0, unbroken.stderr.read()
+    last = lambda: max((path.name for path in folder.glob("generation-*")), default="")
     while True:
-        run = start(folder)
-        until = time.time() + (draw.uniform(2, 7) if killed < kills else 300)
-        while run.poll() is None and time.time() < until:
+        run, begun, until = start(folder), last(), None
+        while run.poll() is None and (until is None or time.time() < until):
             workers |= set(children(run.pid))
-            time.sleep(.05)
+            if killed < kills and until is None and workers and (last() > begun or draw.random() < .01): until = time.time() + draw.uniform(0, .4)
+            time.sleep(.02)
         if run.poll() is not None: break
         run.send_signal(signal.SIGKILL)
         run.wait()
@@ -83,7 +84,7 @@ def kill_and_go_on(tmp_path, kills):
     until = time.time() + 20
     while any(map(alive, workers)) and time.time() < until: time.sleep(.1)
     assert not any(map(alive, workers)), "orphans"
-    assert killed and told(Store(folder, settings=Training).load()[0]) == whole
+    assert killed and told(Store(folder, settings=Training).load()[0]) == told(Store(tmp_path / "whole", settings=Training).load()[0])
     assert not list(folder.rglob(".tmp-*")) and len(list(folder.glob("generation-*"))) == 2 and len(list((folder / "tables").iterdir())) == 6
 
 def test_kill_and_resume(tmp_path): kill_and_go_on(tmp_path, 2)
