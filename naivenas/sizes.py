@@ -84,11 +84,14 @@ class Sizes:
     "The size of every vertex as a sum over bundles"
     def __init__(self, t, utility):
         self.vertices, self.utility, k = list(t.labels), utility, len(t.labels)
-        counts = occurrences([*t.labels.values(), *(x for x, _, _ in t.joints)], t.wires)
-        if t.joints: counts = sparse.csr_array(counts - occurrences([np.zeros(0, int)] * k + [y for _, y, _ in t.joints], t.wires))
+        held = [np.unique(w) for w, _ in t.held]
+        counts = occurrences([*t.labels.values(), *(x for x, _, _ in t.joints), *held], t.wires)
+        if t.joints: counts = sparse.csr_array(counts - occurrences([np.zeros(0, int)] * k + [y for _, y, _ in t.joints] + [np.zeros(0, int)] * len(held), t.wires))
         self.number, matrix = bundles(counts)
         matrix = sparse.csr_array(matrix)
-        self.rows, self.joints = matrix[:k], list(zip((matrix[[i]] for i in range(k, matrix.shape[0])), (why for _, _, why in t.joints)))
+        self.rows, n = matrix[:k], k + len(t.joints)
+        self.joints = [(matrix[[k + i]], why) for i, (_, _, why) in enumerate(t.joints)]
+        self.held = [(matrix[[n + i]], len(w), why) for i, (w, (_, why)) in enumerate(zip(held, t.held))]
         self.width = np.bincount(self.number, minlength=matrix.shape[1])
         self.order = np.lexsort((np.arange(t.wires), -utility, self.number))
         self.start = np.cumsum(self.width) - self.width
@@ -140,7 +143,7 @@ def pinned_vertices(graph, vertices, outputs, wishes, frozen, edit):
     for v in vertices:
         if v.role == "immutable": pins.update({u: f"{label(v)}, which reads it, is immutable" for u, _ in edit.wiring(v)})
     pins |= {graph[v]: "frozen" for v in (*graph.frozen, *frozen) if graph[v] in vertices}
-    return pins | {v: v.role for v in vertices if v.role in ("input", "immutable")}
+    return pins | {v: v.role for v in vertices if v.role in ("input", "immutable", "scalar")}
 
 # %% ../nbs/api/12_sizes.ipynb #d41e18d6
 def demands_of(s, wishes, pins, why, also=None):
@@ -150,6 +153,7 @@ def demands_of(s, wishes, pins, why, also=None):
     if odd := [m for m in more if not isinstance(m, (Demand, Sum))]: raise TypeError(f"a condition is a comparison of sizes, or a sum of sizes to make small, not {odd[0]!r}")
     hard += [m for m in more if isinstance(m, Demand)]
     hard += [Demand(row, 0, 0, reason or why) for row, reason in s.joints]
+    hard += [Demand(row, many, many, reason, True) for row, many, reason in s.held]
     hard += [Demand(s.row(v), v.nout, v.nout, f"{label(v)} keeps its {v.nout} neurons ({reason})", True) for v, reason in pins.items()]
     return hard, [m for m in more if isinstance(m, Sum)]
 
