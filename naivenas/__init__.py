@@ -10,8 +10,8 @@ _ROOMS = {
     "structure": "Draft Graph",
     "layers": """avgpool batchnorm cat conv dropout elu flatten gelu globalpool layer leakyrelu linear maxpool register relu
               selu shuffle sigmoid silu split tanh""",
-    "net": "Net",
     "importance": "Taylor magnitude",
+    "arrival": "Net prune",
     "data": "load",
     "training": "accuracy train",
 }

@@ -84,11 +84,15 @@ def folded(self, v, ports):
     arrays = [l for l, _, _ in ports] + [self.labels[v]]
     self.tied += v.role.meets(*arrays)
     self.held += [(held, f"{label(v)} spreads it over many") for held in v.role.holds(*arrays)]
-    self.glue[v] = v.role.glue(-1)
+    if v.role.glue(-1) is not None: self.glue[v] = v.role.glue(-1)
+    ends = np.cumsum([0] + [len(l) for l, _, _ in ports])
+    came, wanted = v.role(*[np.arange(a, b) for a, b in zip(ends, ends[1:])]), np.zeros(ends[-1], bool)
+    if self.glue[v] is not None: wanted[came[:-1][(came[1:] == came[:-1] + 1) & self.glue[v][:-1]]] = True
     for i, (labels, _, mine) in enumerate(ports):
-        want = v.role.glue(i)
-        if want is None: continue
+        want = wanted[ends[i]:ends[i + 1]]
+        if v.role.glue(i) is not None: want = want | v.role.glue(i)
         at = np.flatnonzero(want if mine is None else want & ~mine)
+        at = at[at + 1 < len(labels)]
         self.pushed.append(labels[at[labels[at + 1] == labels[at] + 1]])
 _Tracer.folded = folded
 
