@@ -6,7 +6,7 @@
 __all__ = ['Importer', 'random_units', 'size', 'batched', 'tensor', 'owner', 'leaf', 'axis_of', 'build', 'walk', 'at', 'get',
            'named', 'node', 'before', 'made', 'call', 'vertex_of', 'from_torch', 'prune', 'Net']
 
-# %% ../nbs/api/25_arrival.ipynb #22a990fd
+# %% ../nbs/api/25_arrival.ipynb #c1a2e669
 import copy, logging
 import numpy as np, torch
 from torch import nn
@@ -17,7 +17,7 @@ from .importance import magnitude
 from .net import Net
 from .trace import ELEMENTWISE, SPATIAL, UNFOLDING, Call, Direct, Folded, NormFlow, Rules, Spot, Untraceable, Wanted, captured, cut_slice, one
 
-# %% ../nbs/api/25_arrival.ipynb #ea088679
+# %% ../nbs/api/25_arrival.ipynb #f3e1be9d
 class Importer(Rules):
     "Walks through a captured program and makes a vertex of every operator"
     def __init__(self, module, program):
@@ -28,7 +28,7 @@ class Importer(Rules):
         self.tensors = {**sig.inputs_to_parameters, **sig.inputs_to_buffers, **sig.inputs_to_lifted_tensor_constants}
         self.cuts, self.units = {}, self.random_units()
 
-# %% ../nbs/api/25_arrival.ipynb #db28f0de
+# %% ../nbs/api/25_arrival.ipynb #d2ed550a
 def random_units(self):
     "`{node: (module, its input) or None}` for modules without parameters that draw random numbers: they stay whole"
     calls, units = {}, {}
@@ -44,17 +44,17 @@ def random_units(self):
     return units
 Importer.random_units = random_units
 
-# %% ../nbs/api/25_arrival.ipynb #dead9475
+# %% ../nbs/api/25_arrival.ipynb #089fad9d
 def size(self, n):
     val = n.meta.get("val")
     return tuple(map(one, val.shape)) if torch.is_tensor(val) else ()
 Importer.size = size
 
-# %% ../nbs/api/25_arrival.ipynb #9908657a
+# %% ../nbs/api/25_arrival.ipynb #a5dd39b5
 def batched(self, n): return [a for a, s in enumerate(n.meta["val"].shape) if isinstance(s, torch.SymInt)]
 Importer.batched = batched
 
-# %% ../nbs/api/25_arrival.ipynb #ff56b765
+# %% ../nbs/api/25_arrival.ipynb #3c53832d
 def tensor(self, name):
     path = self.tensors[name]
     if path in self.program.constants: return self.program.constants[path], path
@@ -62,7 +62,7 @@ def tensor(self, name):
     return getattr(self.module.get_submodule(owner), key), path
 Importer.tensor = tensor
 
-# %% ../nbs/api/25_arrival.ipynb #dd5c4d62
+# %% ../nbs/api/25_arrival.ipynb #0dbb6d1c
 def owner(self, n):
     "`(path of the innermost module, which call of it)`"
     stack = n.meta.get("nn_module_stack") or {}
@@ -70,19 +70,19 @@ def owner(self, n):
     return path, key
 Importer.owner = owner
 
-# %% ../nbs/api/25_arrival.ipynb #9957af02
+# %% ../nbs/api/25_arrival.ipynb #b6bd4bf8
 def leaf(self, path):
     m = self.modules.get(path)
     return m if m is not None and path and type(m).__module__.startswith("torch.nn.modules") and not list(m.children()) else None
 Importer.leaf = leaf
 
-# %% ../nbs/api/25_arrival.ipynb #20f02d18
+# %% ../nbs/api/25_arrival.ipynb #3cea8b33
 def axis_of(self, n):
     "Which single axis a parameter used directly has its neurons along: the one that meets neurons"
     return self.wanted.get(n)
 Importer.axis_of = axis_of
 
-# %% ../nbs/api/25_arrival.ipynb #5cc24f78
+# %% ../nbs/api/25_arrival.ipynb #c43b1f11
 def build(self):
     for _ in range(200):
         try: return self.walk()
@@ -91,7 +91,7 @@ def build(self):
     raise Untraceable("the parameters' neurons cannot be found")
 Importer.build = build
 
-# %% ../nbs/api/25_arrival.ipynb #2e954f36
+# %% ../nbs/api/25_arrival.ipynb #27efef59
 def walk(self):
     self.vertex, self.layout, self.opaque, names = {}, {}, {}, set()
     self.names, self.base, inputs = names, {}, []
@@ -111,13 +111,13 @@ def walk(self):
     return inputs, wired
 Importer.walk = walk
 
-# %% ../nbs/api/25_arrival.ipynb #b2844f79
+# %% ../nbs/api/25_arrival.ipynb #66afe35a
 def at(self, n):
     while n in self.base: n = self.base[n]
     return n
 Importer.at = at
 
-# %% ../nbs/api/25_arrival.ipynb #9bf09d11
+# %% ../nbs/api/25_arrival.ipynb #205105f0
 def get(self, n):
     if n not in self.vertex:
         tensor, path = self.tensor(n.name)
@@ -127,7 +127,7 @@ def get(self, n):
     return self.vertex[n]
 Importer.get = get
 
-# %% ../nbs/api/25_arrival.ipynb #03d3f531
+# %% ../nbs/api/25_arrival.ipynb #78263496
 def named(self, name):
     base, k = name, 1
     while name in self.names: name, k = f"{base}_{k}", k + 1
@@ -135,7 +135,7 @@ def named(self, name):
     return name
 Importer.named = named
 
-# %% ../nbs/api/25_arrival.ipynb #98fccfe4
+# %% ../nbs/api/25_arrival.ipynb #ad7a228d
 def node(self, n):
     name = n.target._opname if hasattr(n.target, "_opname") else getattr(n.target, "__name__", str(n.target))
     path, key = self.owner(n)
@@ -161,20 +161,20 @@ def node(self, n):
     self.vertex_of(n, name, path, leaf, ins)
 Importer.node = node
 
-# %% ../nbs/api/25_arrival.ipynb #2a15ef8c
+# %% ../nbs/api/25_arrival.ipynb #47c32954
 def before(self, a, n):
     while a in self.base and self.base[a] is not n: a = self.base[a]
     return a
 Importer.before = before
 
-# %% ../nbs/api/25_arrival.ipynb #b6a8d706
+# %% ../nbs/api/25_arrival.ipynb #c627d88c
 def made(self, n, op, inputs, role, layout, path):
     label = self.named(path or n.name)
     self.vertex[n] = Vertex(op, [self.get(u) for u in inputs], role, layout.size, label)
     self.layout[n] = layout
 Importer.made = made
 
-# %% ../nbs/api/25_arrival.ipynb #b9476878
+# %% ../nbs/api/25_arrival.ipynb #4865a46a
 def call(self, n, ins):
     order = {}
     def spot(a): return Spot(order.setdefault(self.before(a, n), len(order))) if isinstance(a, torch.fx.Node) else a
@@ -187,7 +187,7 @@ def call(self, n, ins):
     return Call(target, args, kwargs), list(order)
 Importer.call = call
 
-# %% ../nbs/api/25_arrival.ipynb #7ee9d4f8
+# %% ../nbs/api/25_arrival.ipynb #0408ea2d
 def vertex_of(self, n, name, path, leaf, ins):
     shape, label = self.shape[n], path if leaf is not None else (f"{path}.{n.name}" if path else n.name)
     data = [i for i in ins if not (leaf is not None and i.name in self.tensors)]
@@ -251,7 +251,7 @@ def vertex_of(self, n, name, path, leaf, ins):
     self.made(n, op, order, "invariant" if simple else flow, flow.out, label)
 Importer.vertex_of = vertex_of
 
-# %% ../nbs/api/25_arrival.ipynb #5db8e06c
+# %% ../nbs/api/25_arrival.ipynb #f2afc20b
 @classmethod
 def from_torch(cls,
                module,        # any nn.Module that torch.export can capture
@@ -270,7 +270,7 @@ def from_torch(cls,
     return net.train(module.training)
 Net.from_torch = from_torch
 
-# %% ../nbs/api/25_arrival.ipynb #78ae2b8f
+# %% ../nbs/api/25_arrival.ipynb #ad78fbeb
 def prune(module,         # any nn.Module that torch.export can capture
           *example,       # tensors to call it with
           keep=.5,        # share of the wires to keep

@@ -6,13 +6,13 @@
 __all__ = ['Layout', 'regroup', 'reshaped', 'varying', 'Flow', 'unchanged', 'met', 'meetings', 'refolded', 'permuted', 'sliced',
            'selected', 'reduced', 'joined']
 
-# %% ../nbs/api/02_axes.ipynb #e354e2b9
+# %% ../nbs/api/02_axes.ipynb #baa41db5
 from math import prod
 from dataclasses import dataclass, replace
 import numpy as np
 from .vertex import SizeError
 
-# %% ../nbs/api/02_axes.ipynb #5be79751
+# %% ../nbs/api/02_axes.ipynb #88fa46cf
 @dataclass(frozen=True)
 class Layout:
     "Where the neurons of a value are"
@@ -43,7 +43,7 @@ class Layout:
         if count % rest: raise SizeError("neurons on several axes must stay a block")
         return replace(self, shape=tuple(count // rest if a == self.along else n for a, n in enumerate(self.shape)))
 
-# %% ../nbs/api/02_axes.ipynb #1b4342a4
+# %% ../nbs/api/02_axes.ipynb #9aa0bbc6
 def regroup(a, b):
     "`[(axes of shape a, axes of shape b), ...]`: the smallest groups with equal products"
     groups, i, j = [], 0, 0
@@ -60,7 +60,7 @@ def regroup(a, b):
         i, j = k, l
     return groups
 
-# %% ../nbs/api/02_axes.ipynb #b0282741
+# %% ../nbs/api/02_axes.ipynb #7de477fc
 def reshaped(array, before, after, axes):
     "`array`, which stands for one of shape `before`, as one that stands for shape `after` and varies along `axes`"
     small, middle = list(array.shape), [1] * len(after)
@@ -71,12 +71,12 @@ def reshaped(array, before, after, axes):
     array = np.broadcast_to(array, small).reshape(middle)
     return array[tuple(slice(None) if a in axes else slice(0, 1) for a in range(len(after)))]
 
-# %% ../nbs/api/02_axes.ipynb #0babd15f
+# %% ../nbs/api/02_axes.ipynb #72191467
 def varying(array, shape):
     "The axes along which `array` varies"
     return tuple(a for a, n in enumerate(array.shape) if n > 1 and (array != array.take([0], a)).any())
 
-# %% ../nbs/api/02_axes.ipynb #e12bdcec
+# %% ../nbs/api/02_axes.ipynb #26d44a1c
 class Flow:
     "The role of an operation on label arrays: where each label goes, which meet, and which must stay"
     def __init__(self, move,     # arrays of labels -> array of labels, given this role
@@ -109,7 +109,7 @@ class Flow:
     def resized(self, op, ins, out):
         return self.how["literals"](self, op) if "literals" in self.how else {}
 
-# %% ../nbs/api/02_axes.ipynb #17be28d8
+# %% ../nbs/api/02_axes.ipynb #3da2af7b
 def unchanged(role, *arrays): return arrays[0]
 def met(role, *arrays): return np.broadcast_to(arrays[role.how["base"]], role.out.small)
 def meetings(role, *arrays):

@@ -8,7 +8,7 @@ __all__ = ['ELEMENTWISE', 'SPATIAL', 'UNFOLDING', 'Call', 'Spot', 'Direct', 'Unt
            'folded', 'sized', 'plain', 'whole', 'elementwise', 'concatenated', 'contracted', 'stand_in', 'part',
            'layered']
 
-# %% ../nbs/api/23_trace.ipynb #f0227baa
+# %% ../nbs/api/23_trace.ipynb #26d90880
 import copy, logging
 from math import prod
 import numpy as np, torch
@@ -20,7 +20,7 @@ from .axes import (Flow, Layout, joined, meetings, met, permuted, reduced, refol
 from .layers import rule
 from .net import Net
 
-# %% ../nbs/api/23_trace.ipynb #58fc4439
+# %% ../nbs/api/23_trace.ipynb #69e27e7d
 class Call:
     "An operator with its constants: called with the values of the vertex's inputs"
     def __init__(self, target, args, kwargs): self.target, self.kwargs, self.args = target, kwargs, args
@@ -41,11 +41,11 @@ class Call:
     __name__ = property(lambda self: getattr(self.target, "_opname", getattr(self.target, "__name__", "call")))
     def changed(self, at, value): return {"args": [*self.args[:at], value, *self.args[at + 1:]]}
 
-# %% ../nbs/api/23_trace.ipynb #af97b0b7
+# %% ../nbs/api/23_trace.ipynb #d51f72ac
 class Spot:
     def __init__(self, at): self.at = at
 
-# %% ../nbs/api/23_trace.ipynb #f5c265fb
+# %% ../nbs/api/23_trace.ipynb #cb7f8ad6
 class Direct(nn.Module):
     "A parameter or buffer that operators use directly, without a layer around it"
     def __init__(self, tensor, axis, path):
@@ -57,7 +57,7 @@ class Direct(nn.Module):
     def resize(self, ins, out):
         return {} if self.axis is None else {"value": Cut({self.axis: out})}
 
-# %% ../nbs/api/23_trace.ipynb #cdf900b2
+# %% ../nbs/api/23_trace.ipynb #2a925218
 ELEMENTWISE = set("""add sub mul div rsub pow maximum minimum where neg exp log sqrt rsqrt abs sin cos clamp relu relu6 hardtanh
 hardswish hardsigmoid sigmoid silu gelu elu selu celu leaky_relu tanh softplus mish dropout contiguous clone to erf reciprocal
 square logical_not eq gt lt ge le sign floor type_as _to_copy alias detach""".split())
@@ -65,10 +65,10 @@ SPATIAL = set("""max_pool2d avg_pool2d adaptive_avg_pool2d adaptive_max_pool2d m
 upsample_nearest2d upsample_bilinear2d pad constant_pad_nd""".split())
 UNFOLDING = "reshape view flatten unflatten squeeze unsqueeze _unsafe_view".split()
 
-# %% ../nbs/api/23_trace.ipynb #44b1645b
+# %% ../nbs/api/23_trace.ipynb #a9b09df5
 class Untraceable(ValueError): "Why a module cannot become a net"
 
-# %% ../nbs/api/23_trace.ipynb #5f30ea49
+# %% ../nbs/api/23_trace.ipynb #ae13e80e
 def captured(module, args, kwargs):
     "The exported program of `module` in training mode, for any batch size where that is possible"
     modes, counts = {m: m.training for m in module.modules()}, {k: b.clone() for k, b in module.named_buffers()}
@@ -85,7 +85,7 @@ def captured(module, args, kwargs):
         for k, b in module.named_buffers():
             if k in counts: b.data.copy_(counts[k])
 
-# %% ../nbs/api/23_trace.ipynb #511a5306
+# %% ../nbs/api/23_trace.ipynb #a9a0422a
 def one(n):
     "A size for a batch of one"
     if isinstance(n, torch.SymInt):
@@ -93,7 +93,7 @@ def one(n):
         return int(e.subs({s: 1 for s in e.free_symbols}))
     return n
 
-# %% ../nbs/api/23_trace.ipynb #0984ba39
+# %% ../nbs/api/23_trace.ipynb #bdba13cd
 class NormFlow(Flow):
     "LayerNorm over the neurons"
     def resized(self, op, ins, out):
@@ -105,41 +105,41 @@ class NormFlow(Flow):
         new = Flow.follow(self, begins, count)
         return NormFlow(new.move, new.ins, new.out, **new.how)
 
-# %% ../nbs/api/23_trace.ipynb #fd1d74f4
+# %% ../nbs/api/23_trace.ipynb #ae53dd33
 class Folded(Exception):
     def __init__(self, cuts): self.cuts = cuts
 
-# %% ../nbs/api/23_trace.ipynb #26131ccb
+# %% ../nbs/api/23_trace.ipynb #b2acf885
 def contraction(role, *arrays):
     a = arrays[role.how["base"]]
     for axis in range(a.ndim): a = a if axis in role.out.axes else a.take([0], axis)
     return a
 
-# %% ../nbs/api/23_trace.ipynb #090d935c
+# %% ../nbs/api/23_trace.ipynb #db8f6c5e
 def _by_head(array, l, back):
     axis = len(l.shape) - back
     return np.moveaxis(array, axis, 0).reshape(array.shape[axis], -1)[:, 0]
 
-# %% ../nbs/api/23_trace.ipynb #23387bd3
+# %% ../nbs/api/23_trace.ipynb #6e69ff27
 def contracts(role, *arrays):
     *ins, out = arrays
     back = len(role.out.shape) - role.how["heads"]
     return [(_by_head(a, l, back), _by_head(out, role.out, back)) for a, l in zip(ins, role.ins) if l.axes]
 
-# %% ../nbs/api/23_trace.ipynb #cf4e8adb
+# %% ../nbs/api/23_trace.ipynb #d27d7739
 class Wanted(Exception):
     def __init__(self, source, axis): self.source, self.axis = source, axis
 
-# %% ../nbs/api/23_trace.ipynb #11a46a63
+# %% ../nbs/api/23_trace.ipynb #face17b9
 def reshape_sizes(role, op): return op.changed(1, [-1 if a in role.how["batched"] else s for a, s in enumerate(role.out.shape)])
 def cut_slice(role, op):
     return {"args": [Spot(0), role.how["axis"], role.how["start"], role.how["stop"]]}
 
-# %% ../nbs/api/23_trace.ipynb #1bc1b2c4
+# %% ../nbs/api/23_trace.ipynb #7bbc2efb
 class Rules:
     "What each kind of operator means for labels; `Importer` adds the walk"
 
-# %% ../nbs/api/23_trace.ipynb #d4b2affa
+# %% ../nbs/api/23_trace.ipynb #b95e375c
 def want(self, n, axis):
     "Label an unlabelled source, or False"
     n = self.at(n) if n.op != "placeholder" else n
@@ -156,7 +156,7 @@ def want(self, n, axis):
     return False
 Rules.want = want
 
-# %% ../nbs/api/23_trace.ipynb #9b089c27
+# %% ../nbs/api/23_trace.ipynb #b5405be2
 def heads(self, n, axis):
     "Wherever the values come from, they are cut along their heads: `axis` here"
     cuts = {}
@@ -178,13 +178,13 @@ def heads(self, n, axis):
     if cuts: raise Folded(cuts)
 Rules.heads = heads
 
-# %% ../nbs/api/23_trace.ipynb #53837e5c
+# %% ../nbs/api/23_trace.ipynb #676a7127
 def folded(self, n, shape, axes):
     "A layout with several axes of neurons is cut along the one that a contraction asks for, else along its longest"
     return Layout(shape, axes, self.cuts.get(n, max(axes, key=lambda a: shape[a])) if len(axes) > 1 else None)
 Rules.folded = folded
 
-# %% ../nbs/api/23_trace.ipynb #e28a076c
+# %% ../nbs/api/23_trace.ipynb #d0ee35e5
 def sized(self, n, op, name):
     "A reshape whose sizes follow"
     if not isinstance(op, Call) or name in ("flatten", "squeeze", "unsqueeze"): return {}
@@ -194,18 +194,18 @@ def sized(self, n, op, name):
     return {"batched": batched, "literals": reshape_sizes}
 Rules.sized = sized
 
-# %% ../nbs/api/23_trace.ipynb #ad0a0d24
+# %% ../nbs/api/23_trace.ipynb #748d1f62
 def plain(self, op, n, start, stop, axis): op.args = [Spot(0), axis, start, stop]
 Rules.plain = plain
 
-# %% ../nbs/api/23_trace.ipynb #cb66cb77
+# %% ../nbs/api/23_trace.ipynb #b96fad3f
 def whole(self, n, op, order, shape, label, name):
     "What is not understood stays as it is, and so do its neighbours"
     self.opaque[label] = name
     self.made(n, op, order, "immutable", Layout(shape), label)
 Rules.whole = whole
 
-# %% ../nbs/api/23_trace.ipynb #0cde5fb4
+# %% ../nbs/api/23_trace.ipynb #103d004c
 def elementwise(self, n, op, order, layouts, shape, label):
     wide = [(len(shape) - len(l.shape), l) for l in layouts]
     axes = sorted({a + off for off, l in wide for a in l.axes if l.shape[a] == shape[a + off]})
@@ -223,7 +223,7 @@ def elementwise(self, n, op, order, layouts, shape, label):
     self.made(n, op, order, Flow(met, layouts, out, base=base, held=held, meets=meetings), out, label)
 Rules.elementwise = elementwise
 
-# %% ../nbs/api/23_trace.ipynb #4252ebea
+# %% ../nbs/api/23_trace.ipynb #fbc887a3
 def concatenated(self, n, op, order, layouts, shape, label):
     a = (n.args[1] if len(n.args) > 1 else n.kwargs.get("dim", 0)) % len(shape)
     if len(n.args[0]) != len(order): return self.whole(n, op, order, shape, label, "cat of the same twice")
@@ -236,7 +236,7 @@ def concatenated(self, n, op, order, layouts, shape, label):
     self.made(n, op, order, "invariant", Layout(shape, tuple(axes)), label)
 Rules.concatenated = concatenated
 
-# %% ../nbs/api/23_trace.ipynb #359655f9
+# %% ../nbs/api/23_trace.ipynb #c7f6205e
 def contracted(self, n, op, order, layouts, shape, label, name):
     "Attention and products of matrices: everything under one index of a batch axis with neurons is one"
     r, own = len(shape), 3 if name == "scaled_dot_product_attention" else 2
@@ -257,7 +257,7 @@ def contracted(self, n, op, order, layouts, shape, label, name):
     self.made(n, op, order, Flow(contraction, layouts, out, base=base, heads=h, meets=contracts), out, label)
 Rules.contracted = contracted
 
-# %% ../nbs/api/23_trace.ipynb #fe7676eb
+# %% ../nbs/api/23_trace.ipynb #d9ec61f0
 def stand_in(self, n, name):
     "`(layer, its name)` for an operator that uses parameters directly, with the same parameters; or None"
     where = {"linear": 1, "layer_norm": 2}.get(name)
@@ -272,7 +272,7 @@ def stand_in(self, n, name):
     return m, owner if key == "weight" else tensors[0][1].removesuffix("_weight")
 Rules.stand_in = stand_in
 
-# %% ../nbs/api/23_trace.ipynb #12efd4d2
+# %% ../nbs/api/23_trace.ipynb #753de5e0
 def part(self, n):
     "One of the parts into which a value was split"
     many, i = n.args
@@ -285,7 +285,7 @@ def part(self, n):
     self.made(n, op, [x], flow if axis in l.axes else Flow(unchanged, [l], flow.out), flow.out, f"{self.owner(n)[0]}.{n.name}".lstrip("."))
 Rules.part = part
 
-# %% ../nbs/api/23_trace.ipynb #530f01e9
+# %% ../nbs/api/23_trace.ipynb #0b5bb4cb
 def layered(self, n, name, path, leaf, x, ins, label):
     "Layers with a rule of their own"
     l, shape = self.layout[x], self.shape[n]
