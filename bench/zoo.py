@@ -38,7 +38,7 @@ def stirred(m):
 def quiet(*modules):
     for m in modules:
         for part in m.modules():
-            for key in "p", "drop_prob":
+            for key in "p", "drop_prob", "drop_rate":
                 if isinstance(getattr(part, key, None), float): setattr(part, key, 0.)
 
 def difference(a, b):

@@ -267,10 +267,21 @@ def from_torch(cls,
     net = cls(inputs, outputs[0] if single else outputs)
     net.opaque = {k: why for k, why in work.opaque.items() if k in net.names}
     for k, why in net.opaque.items(): logging.getLogger("naivenas").warning("%s (%s) is not understood: it stays as it is, and so do its neighbours", k, why)
+    _checked(net, module, example, named)
     return net.train(module.training)
 Net.from_torch = from_torch
 
 # %% ../nbs/api/25_arrival.ipynb #ad78fbeb
+@torch.no_grad()
+def _checked(net, module, example, named):
+    "Untraceable if the net, captured in training mode, is not the module in evaluation mode, too"
+    modes = {m: m.training for m in module.modules()}
+    try: want, got = (pytree.tree_leaves(f.eval()(*example, **named) if f is module else f.eval()(*example, *named.values())) for f in (module, net))
+    finally:
+        for m, mode in modes.items(): m.training = mode
+    if len(want) != len(got) or any(a.shape != b.shape or not torch.allclose(a, b, 1e-3, 1e-4, equal_nan=True) for a, b in zip(want, got)):
+        raise Untraceable(f"{type(module).__name__} computes something else in evaluation mode than what was captured in training mode")
+
 def prune(module,         # any nn.Module that torch.export can capture
           *example,       # tensors to call it with
           keep=.5,        # share of the wires to keep

@@ -260,12 +260,19 @@ Rules.contracted = contracted
 # %% ../nbs/api/23_trace.ipynb #d9ec61f0
 def stand_in(self, n, name):
     "`(layer, its name)` for an operator that uses parameters directly, with the same parameters; or None"
-    where = {"linear": 1, "layer_norm": 2}.get(name)
+    if name == "dropout": return nn.Dropout(n.args[1]), f"{self.owner(n)[0]}.{n.name}".lstrip(".")
+    where = {"linear": 1, "layer_norm": 2, "batch_norm": 1}.get(name)
     given = [a for a in n.args[where:where + 2] if a is not None] if where else []
     if not given or any(a.op != "placeholder" or a.name not in self.tensors for a in given): return None
     tensors = [self.tensor(a.name) for a in given]
     owner, _, key = tensors[0][1].rpartition(".")
-    if name == "linear": m = nn.utils.skip_init(nn.Linear, *tensors[0][0].shape[::-1], bias=len(given) > 1)
+    if name == "batch_norm":
+        keys = "weight", "bias", "running_mean", "running_var"
+        if any(getattr(a, "name", None) not in self.tensors or self.tensors[a.name] != f"{owner}.{k}" for a, k in zip(n.args[1:5], keys)): return None
+        m = getattr(nn, f"BatchNorm{max(len(self.shape[n]) - 2, 1)}d")(len(tensors[0][0]), n.args[7], n.args[6])
+        for a, k in zip(n.args[3:5], keys[2:]): m._buffers[k] = self.tensor(a.name)[0]
+        m._buffers["num_batches_tracked"] = dict(self.module.named_buffers()).get(f"{owner}.num_batches_tracked")
+    elif name == "linear": m = nn.utils.skip_init(nn.Linear, *tensors[0][0].shape[::-1], bias=len(given) > 1)
     else: m = nn.LayerNorm(tuple(n.args[1]), n.args[4] if len(n.args) > 4 else 1e-5, bias=len(given) > 1)
     m.weight = tensors[0][0]
     if len(given) > 1: m.bias = tensors[1][0]
