@@ -16,7 +16,7 @@ from .layers import batchnorm, cat, conv, globalpool, linear, relu
 from .vertex import inputvertex
 from .net import Net
 from .onnx_ops import OPS, dtype_of
-import naivenas.export, naivenas.save
+import naivenas.arrival, naivenas.export, naivenas.save
 
 # %% ../nbs/api/29_onnx_io.ipynb #ccd55965
 def _load(package, what):

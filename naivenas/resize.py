@@ -63,10 +63,14 @@ class Plan:
         v = v if isinstance(v, Vertex) else self[v]
         return [self._list(*port) for port in self.ties.ports[v]]
 
-    def begins(self, v):
-        "For each old position of the first input of `v`, and its end, how many neurons come before it afterwards"
-        wires, old, glue = self.ties.ports[v][0]
-        return np.append(0, np.cumsum(self.decision.kept[wires] + behind(self.decision.new[wires], glue)))[begins_of(v, old)]
+    def begins(self, v, port=0):
+        "For each old position of an input of `v`, and its end, how many neurons come before it afterwards"
+        wires, old, glue = self.ties.ports[v][port]
+        return np.append(0, np.cumsum(self.decision.kept[wires] + behind(self.decision.new[wires], glue)))[begins_of(v, old, port)]
+
+    def role(self, v):
+        "The role of `v` afterwards: one that knows label arrays has new sizes then"
+        return v.role.follow([self.begins(v, i) for i in range(len(v.inputs))], len(self.out(v))) if hasattr(v.role, "follow") else v.role
 
     @property
     def milp(self):
@@ -131,13 +135,13 @@ def _check_moves(plan, v):
     if np.array_equal(out, np.arange(v.nout)) and all(np.array_equal(i, np.arange(u.nout)) for i, u in zip(ins, v.inputs)): return
     ends = np.cumsum([0] + [len(i) for i in ins])
     try:
-        moves = followed(v.op, plan.begins(v)).moves if hasattr(v.op, "follow") else v.role
+        moves = followed(v.op, plan.begins(v)).moves if hasattr(v.op, "follow") else plan.role(v)
         came = moves(*[np.arange(a, b) for a, b in zip(ends, ends[1:])])
         now = np.concatenate([np.where(i < 0, -1, i + a) for i, a in zip(ins, starts)])[came]
         tried = np.where(now < 0, -1, match(v.role(*[np.arange(a, b) for a, b in zip(starts, starts[1:])]), now))
     except Exception: tried = None
     if tried is None or tried.tolist() != out.tolist():
-        hint = "" if hasattr(v.op, "follow") else ", or use split, shuffle or Gather, which follow"
+        hint = "" if hasattr(v.op, "follow") or hasattr(v.role, "follow") else ", or use split, shuffle or Gather, which follow"
         raise SizeError(f"{label(v)} ({kind(v.op)}) moves neurons by a fixed rule, which would not fit the neurons that it would then read; "
                         f"keep them with frozen=[{v.inputs[0].name!r}]{hint}")
 
@@ -148,7 +152,8 @@ def _check_slots(plan, v):
     if t.glue[v] is None and all(glue is None for _, _, glue in ports): return
     came = lambda wires, glue: plan._list(wires, wires, glue).tolist()
     out, ins = came(t.labels[v], t.glue[v]), [came(wires, glue) for wires, _, glue in ports if v.role != "invariant" or len(wires) == len(t.labels[v])]
-    if v.role == "invariant" or hasattr(v.op, "unite"): fits = all(i == out for i in ins)
+    if v.role == "invariant": fits = all(i == out for i in ins)
+    elif hasattr(v.role, "meets"): fits = all(np.array_equal(a, b) for a, b in plan.role(v).meets(*map(np.array, [*ins, out])))
     elif v.role == "stack": fits = sum(ins, []) == out
     else: fits = callable(v.role) or len(out) == (plan.decision.kept + plan.decision.new)[t.labels[v]].sum()
     if not fits: raise SizeError(f"{label(v)} would need new neurons at places where its partners cannot have them, because one of them repeats neurons, or takes heads apart; "
@@ -197,6 +202,11 @@ def _changes(self, rng):
         if v in self.edit.inputs: yield v, "inputs", [u for u, _ in self.edit.inputs[v]]
         kept = same(out, v.nout) and all(same(i, n) for i, n in zip(ins, map(lambda u: u.nout, v.inputs)))
         if v.role == "input" or kept and users[id(v.op)] == 1: continue
+        if hasattr(v.role, "follow"):
+            role = self.role(v)
+            yield v, "role", role
+            yield from self.graph.cut(v.op, role.resized(v.op, ins, out), rng)
+            continue
         if hasattr(v.op, "follow"): yield from ((v.op, key, value) for key, value in v.op.follow(self.begins(v)).items())
         lists = [i.tolist() for i in (*ins, out)]
         if seen.setdefault(id(v.op), lists) is not lists:
@@ -308,6 +318,7 @@ def prune_plan(graph, keep, by, normalise=True, *, wishes=None, frozen=(), max_n
     t = ties(graph.vertices)
     score, many = scores(graph, t, by, normalise)
     held = np.zeros(t.wires, bool)
+    for wires, _ in t.held: held[wires] = True
     for v in pinned_vertices(graph, graph.vertices, graph.outputs, wished(graph, wishes), frozen, Edit()): held[t.labels[v]] = True
     ranked = np.lexsort((-np.arange(t.wires), score, held | (many == 0)))
     some = int((~held & (many > 0)).sum())

@@ -86,9 +86,11 @@ class Sizes:
         self.vertices, self.utility = list(t.labels), utility
         unlike = {id(l): l for l in t.labels.values()}      # vertices behind each other share their wires, and so a row
         k, at = len(unlike), {key: i for i, key in enumerate(unlike)}
-        self.number, matrix = bundles([*unlike.values(), *(x for x, _, _ in t.joints)], t.wires, [y for _, y, _ in t.joints])
-        self.rows = matrix[[at[id(l)] for l in t.labels.values()]]
-        self.joints = list(zip((matrix[[i]] for i in range(k, matrix.shape[0])), (why for _, _, why in t.joints)))
+        held = [np.unique(w) for w, _ in t.held]
+        self.number, matrix = bundles([*unlike.values(), *held, *(x for x, _, _ in t.joints)], t.wires, [y for _, y, _ in t.joints])
+        self.rows, n = matrix[[at[id(l)] for l in t.labels.values()]], k + len(held)
+        self.held = [(matrix[[k + i]], len(w), why) for i, (w, (_, why)) in enumerate(zip(held, t.held))]
+        self.joints = [(matrix[[n + i]], why) for i, (_, _, why) in enumerate(t.joints)]
         self.width = np.bincount(self.number, minlength=matrix.shape[1])
         self.order = np.lexsort((np.arange(t.wires), -utility, self.number))
         self.start = np.cumsum(self.width) - self.width
@@ -140,7 +142,7 @@ def pinned_vertices(graph, vertices, outputs, wishes, frozen, edit):
     for v in vertices:
         if v.role == "immutable": pins.update({u: f"{label(v)}, which reads it, is immutable" for u, _ in edit.wiring(v)})
     pins |= {graph[v]: "frozen" for v in (*graph.frozen, *frozen) if graph[v] in vertices}
-    return pins | {v: v.role for v in vertices if v.role in ("input", "immutable")}
+    return pins | {v: v.role for v in vertices if v.role in ("input", "immutable", "scalar")}
 
 # %% ../nbs/api/12_sizes.ipynb #d41e18d6
 def demands_of(s, wishes, pins, why, also=None, reads=lambda v: v.inputs):
@@ -152,6 +154,7 @@ def demands_of(s, wishes, pins, why, also=None, reads=lambda v: v.inputs):
     if odd := [m for m in more if not isinstance(m, (Demand, Sum))]: raise TypeError(f"a condition is a comparison of sizes, or a sum of sizes to make small, not {odd[0]!r}")
     hard += [m for m in more if isinstance(m, Demand)]
     hard += [Demand(row, 0, 0, reason or why) for row, reason in s.joints]
+    hard += [Demand(row, many, many, reason, True) for row, many, reason in s.held]
     hard += [Demand(s.row(v), v.nout, v.nout, f"{label(v)} keeps its {v.nout} neurons ({reason})", True) for v, reason in pins.items()]
     return hard, [m for m in more if isinstance(m, Sum)]
 

@@ -125,19 +125,24 @@ def shuffle(v, groups, axis=-1):
 
 # %% ../nbs/api/01_vertex.ipynb #5e1d0a02
 class Heads:
-    "`func(*values, width)`: a computation on heads of `width` neurons, which stay and go as wholes"
-    def __init__(self, func, width): self.func, self.width, self.args = func, width, ()
-    def __call__(self, *values): return self.func(*values, self.width)
-    def moves(self, *arrays): return arrays[-1]
-    def unite(self, *arrays): return [(np.repeat(arrays[0][::self.width], self.width), a) for a in arrays]
+    "The role of a computation on heads of `width` neurons, which stay and go as wholes"
+    def __init__(self, width, count): self.width, self.count = width, count   # neurons of a head, and of them all
+    def __call__(self, *arrays): return arrays[-1]
+    def meets(self, *arrays):
+        if any(len(a) != self.count for a in arrays): raise ValueError(f"computes with heads: its inputs must go on having {self.count} neurons each in this step")
+        return [(np.repeat(arrays[0][::self.width], self.width), a) for a in arrays]
+    def holds(self, *arrays): return []
+    def glue(self, i): return np.arange(1, self.count + 1) % self.width > 0
+    def follow(self, begins, count): return Heads(self.width, count)
+    def resized(self, op, ins, out): return {}
 
-def heads(func,       # of one value for each vertex, and the width
+def heads(func,       # of one value for each vertex, and the keyword `width`
           *inputs,    # vertices of equal size
           width):     # neurons of a head
     "A vertex that computes with heads of `width` neurons and has the neurons of the last of `inputs`"
-    op, odd = Heads(func, width), [u for u in inputs if u.nout % width or u.nout != inputs[0].nout]
-    if odd: raise SizeError(f"{kind(op)} needs the same number of heads of {width} neurons from all, but {', '.join(f'{label(u)} has {u.nout} neurons' for u in odd)}")
-    return indexmap(op, *inputs, moves=op.moves)
+    odd = [u for u in inputs if u.nout % width or u.nout != inputs[0].nout]
+    if odd: raise SizeError(f"{kind(func)} needs the same number of heads of {width} neurons from all, but {', '.join(f'{label(u)} has {u.nout} neurons' for u in odd)}")
+    return indexmap(partial(func, width=width), *inputs, moves=Heads(width, inputs[-1].nout))
 
 # %% ../nbs/api/01_vertex.ipynb #5253aabc
 def add(*values): return reduce(operator.add, values)

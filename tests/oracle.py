@@ -31,7 +31,7 @@ class Oracle:
         if v.role == "invariant": return [(i, (u, i)) for u in v.inputs for i in range(v.nout)]
         neurons, ends = [(u, i) for u in v.inputs for i in range(u.nout)], np.cumsum([0] + [u.nout for u in v.inputs])
         if v.role == "stack": return list(enumerate(neurons))
-        if width := getattr(v.op, "width", 0): return [(i, (u, j)) for u in v.inputs for i in range(v.nout) for j in range(v.nout) if i // width == j // width]
+        if width := getattr(v.role, "width", 0): return [(i, (u, j)) for u in v.inputs for i in range(v.nout) for j in range(v.nout) if i // width == j // width]
         if callable(v.role): return [(i, neurons[j]) for i, j in enumerate(v.role(*map(np.arange, ends[:-1], ends[1:])))]
         return []
 
