@@ -15,6 +15,7 @@ _ROOMS = {
                  instancenorm last layer layernorm leakyrelu linear lstm maxpool pixelshuffle pixelunshuffle relu rmsnorm rnn selu
                  shuffle sigmoid silu split tanh upsample""",
     "importance": "Random Taylor batchnorm_scale geometric_median l1 magnitude",
+    "arrival": "prune",
     "data": "load",
     "training": "accuracy train",
     "save": "savable",
