@@ -146,7 +146,7 @@ def step(r, g):
 
 def walk(seed, steps):
     r, said, g = random.Random(seed), Counter(), family()
-    for _ in range(steps):
+    while said.total() - said["nothing"] < steps:
         said[step(r, g)] += 1
         fits(g, 3)
         if len(g) < 6: g = family()
