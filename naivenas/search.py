@@ -87,8 +87,9 @@ class Fitted:
     @property
     def net(self): return self.nets[0]
     def outputs(self, X):
-        x = self.encoder.x(X)
-        found = [outputs(net, x).double().cpu() for net in self.nets]
+        x, nets = self.encoder.x(X), self.nets
+        if self.encoder.kind == "table": x, nets = x.double(), [copy.deepcopy(net).double() for net in nets]   # a row's answer must not hang on its neighbours
+        found = [outputs(net, x).double().cpu() for net in nets]
         return torch.stack([o.softmax(1) if self.encoder.task == "classification" else o for o in found]).mean(0).numpy()
     def predict(self, X):
         "Labels, or quantities"
