@@ -71,7 +71,7 @@ Problem.__repr__ = text
 def latex(self,
           most=30):   # lines to show of each part
     "The program in LaTeX"
-    names = [r"\mathit{%s}" % re.sub(r"([_#%&$ {}])", r"\\\1", n) for n in self.columns]
+    names = [r"\,\mathit{%s}" % re.sub(r"([_#%&$ {}])", r"\\\1", n) for n in self.columns]
     says, le = lambda what: r"\text{%s}" % re.sub(r"([_#%&${}])", r"\\\1", what), r"\le"
     add = lambda numbers, which: _sum(numbers, which, dots=r"\cdots")
     row = lambda i: add(self.A[[i]].data, [names[j] for j in self.A[[i]].indices])
