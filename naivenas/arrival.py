@@ -255,11 +255,12 @@ Importer.vertex_of = vertex_of
 @classmethod
 def from_torch(cls,
                module,        # any nn.Module that torch.export can capture
-               *example,      # tensors to call it with; the first axis is the batch
+               *example,      # tensors to call it with, or one tuple of them; the first axis is the batch
                share=True,    # False: copy the weights
                **named):      # tensors to call it with, by name
     "A `Net` that computes what `module` computes, with its weights and its names"
     if not share: module = copy.deepcopy(module)
+    if len(example) == 1 and isinstance(example[0], (tuple, list)): example = example[0]
     program = captured(module, tuple(example), named)
     work = Importer(module, program)
     inputs, outputs = work.build()
