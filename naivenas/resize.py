@@ -51,7 +51,7 @@ class Plan:
     before: dict             # vertex -> its size, when the plan was made
     inputs: dict             # vertex -> what it reads afterwards
 
-    def __post_init__(self): self.wired, self.ends = {v: list(v.inputs) for v in self.graph}, list(self.graph.outputs)
+    def __post_init__(self): self.wired, self.ends = {v: v.inputs for v in self.graph}, list(self.graph.outputs)
 
     def out(self, v):
         "The index list of what comes out of `v`: old neurons in order, -1 for a new one"
