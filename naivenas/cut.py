@@ -54,21 +54,31 @@ def _add_noise(array, lists, axis, rng):
     if 0 not in shape: array[block] = alike(array, rng.normal(size=shape) / np.prod(shape))
 
 # %% ../nbs/api/00_cut.ipynb #d6a88496
+def regrouped(groups,    # how many groups there were
+              *sides):   # (index list, how many neurons there were) of what comes out, of what goes in
+    "How many groups there are afterwards, such that neurons of a group stay together, and apart from others"
+    homes = [np.where(np.asarray(index) < 0, -1, np.asarray(index) * groups // before) for index, before in sides]
+    n = np.gcd.reduce([len(home) for home in homes])
+    for many in (groups, *range(n, 0, -1)):
+        if n % many: continue
+        blocks = np.concatenate([home.reshape(many, -1) for home in homes], 1)
+        home, known = blocks.max(1), blocks >= 0
+        if (blocks == home[:, None])[known].all() and (np.diff(home[home >= 0]) > 0).all(): return many
+    raise ValueError("a neuron of a layer in groups would end up in another group than its own")
+
 @dataclass(frozen=True)
 class GroupCut:
     "How a grouped layer's weight is cut; to be used in place of a `Cut`"
     rows: list       # index list along axis 0
     columns: list    # index list of all groups' columns, one group after the other
-    groups: int
+    groups: int      # groups before the cut
     width: int       # columns per group before the cut
     noise: int = 0   # the axis along which new entries start as small noise
 
     def __call__(self, array, rng=None, fill=None):
-        rows, columns = np.asarray(self.rows), np.asarray(self.columns).reshape(self.groups, -1)
-        home, many = np.arange(self.groups)[:, None], len(array) // self.groups
-        if ((columns >= 0) & (columns // self.width != home)).any() or ((rows >= 0) & (rows // many != np.repeat(home, len(rows) // self.groups))).any():
-            raise ValueError("a neuron of a layer in groups would end up in another group than its own")
-        columns = np.where(columns < 0, -1, columns % self.width)[np.repeat(np.arange(self.groups), len(rows) // self.groups)]
+        rows, groups = np.asarray(self.rows), regrouped(self.groups, (self.rows, len(array)), (self.columns, self.groups * self.width))
+        columns = np.asarray(self.columns).reshape(groups, -1)
+        columns = np.where(columns < 0, -1, columns % self.width)[np.repeat(np.arange(groups), len(rows) // groups)]
         new, fresh = array[np.maximum(rows, 0)[:, None], np.maximum(columns, 0)], np.stack(np.broadcast_arrays(rows[:, None] < 0, columns < 0))
         new[fresh.any(0)] = 0.
         noisy = fresh[self.noise] & ~fresh[1 - self.noise]

@@ -6,15 +6,16 @@
 __all__ = ['MANY', 'Bounds', 'bounds_of', 'alone', 'smallest_conflict', 'Decision', 'decide']
 
 # %% ../nbs/api/13_decide.ipynb #9ab7e3b3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 from .cut import Dense
 from .vertex import SizeError, absorb, cat, inputvertex, label
 from .graph import Graph
 from .ties import Edit, ties
 from .milp import Problem, known, solve
-from .sizes import Sizes, demands_of, pinned_vertices, utilities, wished
+from .sizes import Demand, Groups, Sizes, demands_of, pinned_vertices, utilities, wished
 
 # %% ../nbs/api/13_decide.ipynb #9af892fe
 @dataclass
@@ -35,7 +36,8 @@ def bounds_of(s, demands, least, step, new):
     pinned, rest = np.zeros(n, bool), []
     for d in demands:
         if d.pins: pinned[d.row.indices] = True
-        if d.row.nnz == 1 and not d.pins and d.row.data[0] > 0: _narrow(b, d)
+        if isinstance(d, Groups): rest.append(d)
+        elif d.row.nnz == 1 and not d.pins and d.row.data[0] > 0: _narrow(b, d)
         else: rest.append(d)
     free = s.rows @ ~pinned > 0                       # vertices with something to decide
     one = np.flatnonzero((np.diff(ptr) == 1) & free)
@@ -56,8 +58,7 @@ def _narrow(b, d):
 # %% ../nbs/api/13_decide.ipynb #aa79860a
 def alone(s, b):
     "`(kept, new, possible, undecided)` for each bundle within its own bounds"
-    owner = np.repeat(np.arange(len(s.width)), s.width)
-    good = np.bincount(owner, s.utility[s.order] >= 0, len(s.width)).astype(int)
+    good = np.bincount(s.owner, s.worths >= 0, len(s.width)).astype(int)
     below = np.minimum(good, b.high) // b.step * b.step
     above = -(-np.maximum(good, b.low) // b.step) * b.step
     def filled(total, allowed):
@@ -68,8 +69,38 @@ def alone(s, b):
     gain = s.best(more) - s.best(kept)
     tied = goes & fits & (gain == 0) & (extra == 0)
     up = goes & (~fits | (gain > 0) | tied)
-    undecided = np.bincount(owner, s.utility[s.order] == 0, len(s.width)) > 0
+    undecided = np.bincount(s.owner, s.worths == 0, len(s.width)) > 0
     return np.where(up, more, kept), np.where(up, extra, new), fits | goes, undecided | tied & (more > kept)
+
+# %% ../nbs/api/13_decide.ipynb #aaaa0001
+def joined(s, demands, new):
+    "Groups of equal size become one bundle where that loses nothing: `(Sizes, demands, sparse matrix from bundles to what they become)`"
+    groups = [d for d in demands if isinstance(d, Groups)]
+    if not groups: return s, demands, sparse.eye_array(len(s.width), dtype=int, format="csr")
+    pairs = [side.indices for d in groups for side in d.sides if d.how == "equal" and side.nnz == side.shape[0] == side.data.sum() and (np.diff(side.indptr) == 1).all()]
+    a, b = (np.concatenate([np.zeros(0, int), *(p[cut] for p in pairs)]) for cut in (slice(-1), slice(1, None)))
+    n = len(s.width)
+    _, of = connected_components(sparse.coo_array((np.ones(len(a), bool), (a, b)), shape=(n, n)), directed=False)
+    most = np.zeros(n, int)
+    np.maximum.at(most, of, s.width)
+    bad = np.bincount(s.owner, s.worths < 0, n) > 0
+    bad &= s.rows.T @ (new == 0) == 0      # with new ones to fill up, each group may drop what is worth less than nothing by itself
+    apart = np.bincount(of, bad | (s.width < most[of]), n) > 0
+    _, of = np.unique(np.where(apart[of], n + np.arange(n), of), return_inverse=True)
+    s, into = s.joined(of)
+    return s, [each for d in demands for each in _carried(d, into)], into
+
+def _carried(d, into):
+    if not isinstance(d, Groups): return [replace(d, row=_times(d.row, into))]
+    sides = [_times(side, into) for side in d.sides]
+    if d.how != "equal": return [replace(d, sides=sides)]
+    gaps = [sparse.csr_array(side - side[np.zeros(side.shape[0], int)]) for side in sides]
+    return [Demand(gap[[g]], 0, 0, d.why) for gap in gaps for g in np.flatnonzero(np.diff(gap.indptr))]
+
+def _times(rows, into):
+    rows = sparse.csr_array(rows @ into)
+    rows.eliminate_zeros()
+    return rows
 
 # %% ../nbs/api/13_decide.ipynb #9b1cac3f
 def _coupled(s, rows, grown, pinned, undecided):
@@ -135,10 +166,24 @@ def _problem(self):
                    *(np.array(self.bounds, float).reshape(-1, 2).T), self.whole, goals, self.names, self.reasons)
 _Program.problem = _problem
 
+def _groups(p, d, far):
+    "Rows for groups that stay or go as a whole"
+    stays = [p.column(f"stays({d.name}, group {g + 1})", 0, 1) for g in range(d.sides[0].shape[0])]
+    for side, what in zip(d.sides, ("out", "in")):
+        many = d.how == "both" and p.column(f"each({d.name}, {what})", 1, np.inf)
+        for g, stay in enumerate(stays):
+            terms, constant = p.size(side[[g]])
+            was = side[[g]] @ p.s.width
+            if not many: p.row(terms | {stay: -was[0]}, -constant, -constant, d.why); continue
+            p.row(terms | {stay: -far}, -np.inf, -constant, d.why)
+            p.row(terms | {many: -1}, -np.inf, -constant, d.why)
+            p.row(terms | {many: -1, stay: -far}, -far - constant, np.inf, d.why)
+
 # %% ../nbs/api/13_decide.ipynb #6866dece
-def _hard(p, demands, least, step, new, left):
+def _hard(p, demands, least, step, new, left, far):
     "Rows for what must be (one that can be seen to be impossible is worth it: solvers may search forever)"
     for d in demands:
+        if isinstance(d, Groups): _groups(p, d, far); continue
         terms, constant = p.size(d.row)
         p.row(terms, d.low - constant, d.high - constant, d.why)
     small, odd, full = left
@@ -215,7 +260,7 @@ def smallest_conflict(items, possible):
 
 # %% ../nbs/api/13_decide.ipynb #867a9cfb
 def _reason(core):
-    asked, held = (list(dict.fromkeys(d.why for d in core if d.pins == pins)) for pins in (False, True))
+    asked, held = (list(dict.fromkeys(d.why for d in core if (d.pins or isinstance(d, Groups)) == given)) for given in (False, True))
     if not asked: return f"this is impossible: {'; '.join(held) or 'the bounds contradict each other'}"
     return f"{'; '.join(asked)} is impossible: {'; '.join(held) or 'it contradicts how the sizes are tied together'}"
 
@@ -238,7 +283,7 @@ def _decided(s, kept, new, problem, solution):
     return Decision(keep, add, problem, solution)
 
 # %% ../nbs/api/13_decide.ipynb #93914a97
-def decide(s,              # `Sizes`
+def decide(whole,          # `Sizes`
            demands,        # hard demands
            soft=(),        # relaxed wishes
            sums=(),        # sums to make small, after the relaxed wishes
@@ -246,34 +291,38 @@ def decide(s,              # `Sizes`
            solver=None, seconds=60.):
     "The lexicographic optimum as a `Decision`; SizeError with a smallest conflict if there is none"
     known(solver)
-    k = len(s.vertices)
+    k = len(whole.vertices)
     limits = [np.full(k, d) if a is None else a for a, d in ((least, 1), (step, 1), (new, MANY))]
+    asked = [abs(x) for d in demands if isinstance(d, Demand) for x in (d.low, d.high) if np.isfinite(x)]
+    far = 1000 + 10 * max([*asked, *whole.before, *(w.was + abs(w.delta) for w in soft)])
 
     def program(demands):
+        s, demands, into = joined(whole, demands, limits[2])
         b, pinned, rest, left = bounds_of(s, demands, *limits)
         kept, more, possible, undecided = alone(s, b)
-        rows = [d.row for d in rest if not d.pins] + [s.row(w.vertex) for w in soft] + [m.row for m in sums] + [s.rows[np.concatenate(left)]]
+        small = [(m.text, _times(m.row, into)) for m in sums]
+        rows = [row for d in rest if not d.pins for row in (d.sides if isinstance(d, Groups) else [d.row])]
+        rows += [s.row(w.vertex) for w in soft] + [row for _, row in small] + [s.rows[np.concatenate(left)]]
         free = _coupled(s, rows, more + kept > s.width, pinned, undecided)
         kept, more = np.where(pinned, s.width, kept), np.where(pinned, 0, more)
         p = _Program(s, b, free, kept + more)
-        _hard(p, rest, *limits, left)
+        _hard(p, rest, *limits, left, far)
         possible = np.where(pinned, (b.low <= s.width) & (s.width <= b.high), possible | free)
         p.possible = possible.all() and all(terms or low <= _ROUNDING and high >= -_ROUNDING for terms, low, high in p.rows)
-        return p, kept, more
+        return p, kept, more, into, small
 
     def can(some):
-        p, _, _ = program(some)
+        p, *_ = program(some)
         return p.possible and (not len(p.free) or solve(p.problem(), solver, seconds) is not None)
 
-    p, kept, more = program(demands)
+    p, kept, more, into, small = program(demands)
     problem = found = None
     if p.possible and len(p.free):
-        asked = [abs(x) for d in demands for x in (d.low, d.high) if np.isfinite(x)]
-        _relaxed_levels(p, soft, 1000 + 10 * max([*asked, *s.before, *(w.was + abs(w.delta) for w in soft)]))
-        p.goals += [(m.text, p.size(m.row)[0]) for m in sums]
+        _relaxed_levels(p, soft, far)
+        p.goals += [(text, p.size(row)[0]) for text, row in small]
         _utility_levels(p); _even_levels(p)
         problem = p.problem()
         found = solve(problem, solver, seconds)
         for b in p.free if found else (): kept[b], more[b] = round(found.x[p.kept[b]]), round(found.x[p.new[b]])
     if not p.possible or (problem and not found): raise SizeError(_reason(smallest_conflict(demands, can)))
-    return _decided(s, kept, more, problem, found)
+    return _decided(whole, into @ kept, into @ more, problem, found)

@@ -13,7 +13,7 @@ __all__ = ['BLOCKS', 'groups_out_first', 'groups_in_first', 'layer', 'output', '
 from functools import partial
 import numpy as np, torch
 from torch import nn
-from .cut import GroupCut, kind, resized, sizes
+from .cut import GroupCut, kind, regrouped, resized, sizes
 from . import vertex
 from .vertex import Slice, Vertex, absorb, immutable, indexmap, inputvertex, invariant, label, moved, stack
 from .rules import RULES, Rule, register, rule, unknown
@@ -34,10 +34,11 @@ def _convolution(op, letters):
     names, many = ("in_channels", "out_channels"), op.out_channels // op.in_channels
     if not hasattr(op, "mixes"): op.mixes = "all" if op.groups == 1 else "group" if op.groups < op.in_channels else "none"
     if op.mixes == "all": return Rule("absorb", *names, dict(weight=letters, bias="o"))
-    if op.mixes == "group": return Rule("absorb", *names, dict(weight=groups_out_first if letters == "oi" else groups_in_first, bias="o"))
+    if op.mixes == "group": return Rule("absorb", *names, dict(weight=groups_out_first if letters == "oi" else groups_in_first, bias="o"), then=dict(groups=groups_then))
     weight = "i" if letters == "io" and many > 1 else "o"
     return Rule("invariant" if many == 1 else partial(np.repeat, repeats=many), *names, dict(weight=weight, bias="o"), also=("groups",))
 
+def groups_then(op, ins, out): return regrouped(op.groups, (out, op.out_channels), (ins[0], op.in_channels))
 def groups_out_first(op, ins, out): return GroupCut(out, ins[0], op.groups, op.in_channels // op.groups, 0)
 def groups_in_first(op, ins, out): return GroupCut(ins[0], out, op.groups, op.out_channels // op.groups, 1)
 
@@ -106,13 +107,15 @@ def last(v):   # what `lstm`, `gru`, `rnn` or `layer` of such a module gave
 
 # %% ../nbs/api/20_layers.ipynb #43f7cf77
 def meets(y, x): return y
+def norm_groups_then(op, ins, out): return regrouped(op.groups, (out, op.num_channels))
 
 def _groupnorm(op):
     names, arrays = ["num_channels"] * 2, dict(weight="o", bias="o")
     if not hasattr(op, "mixes"): op.mixes = "none" if op.num_groups == op.num_channels > 1 else "group"
     if op.mixes == "none": return Rule("invariant", *names, arrays, {"weight": 1.}, also=("num_groups",))
     op.groups = op.num_groups
-    return Rule("absorb" if op.groups > 1 else "invariant", *names, arrays, {"weight": 1.}, statistic="mean and variance over the neurons of a group")
+    then = dict.fromkeys(("groups", "num_groups"), norm_groups_then)
+    return Rule("absorb" if op.groups > 1 else "invariant", *names, arrays, {"weight": 1.}, then=then, statistic="mean and variance over the neurons of a group")
 RULES[nn.GroupNorm] = _groupnorm
 
 def _groupnorm_vertex(module, v):

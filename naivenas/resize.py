@@ -90,6 +90,7 @@ def plan(graph,
          least=1,            # fewest neurons: a number for all vertices, or {vertex or name: number}
          multiple_of=1,      # sizes come in multiples: a number for all layers, or {vertex or name: number}
          max_new=None,       # most new neurons: a number for each layer, or {vertex or name: number}
+         groups="equal",     # grouped layers keep "equal" numbers in each group, "whole" groups, or "both"; a word for all, or {vertex or name: word}
          also=None,          # function that is given `size(vertex or name)` and lists comparisons that must hold, or sums to make small
          solver=None,        # "Gurobi", "CBC" or "HiGHS"; None: the first that works
          seconds=60.,        # the solver's time limit
@@ -102,7 +103,8 @@ def plan(graph,
     if empty := [v for v in vertices if not len(t.labels[v])]: raise SizeError(f"{label(empty[0])} would be left without neurons: {changed.why or 'this'} is impossible")
     s = Sizes(t, utilities(graph, t, by))
     pins = pinned_vertices(graph, vertices, outputs, wishes, frozen, changed)
-    hard, sums = demands_of(s, wishes, pins, changed.why, also and (lambda size: also(lambda v: size(graph[v]))), lambda v: [u for u, _ in changed.wiring(v)])
+    hard, sums = demands_of(s, wishes, pins, changed.why, also and (lambda size: also(lambda v: size(graph[v]))), lambda v: [u for u, _ in changed.wiring(v)],
+                            {graph[v]: how for v, how in groups.items()} if isinstance(groups, dict) else groups)
     done = decide(s, hard, [w for w in wishes if not w.exact], sums, per_vertex(graph, s, least, 1, lambda v: True),
                   per_vertex(graph, s, multiple_of, 1, lambda v: v.role == "absorb" and v not in pins),
                   per_vertex(graph, s, max_new, MANY, lambda v: v.role == "absorb"), solver, seconds)

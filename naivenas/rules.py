@@ -32,6 +32,7 @@ class Rule:
     arrays: dict = field(default_factory=dict)   # attribute -> what lies along each axis; or function (op, ins, out) -> how to cut
     fill: dict = field(default_factory=dict)     # attribute -> what new entries start as, if not 0
     also: tuple = ()                             # further attributes that equal the number of input neurons
+    then: dict = field(default_factory=dict)     # further attribute -> function (op, ins, out) -> its value afterwards
     statistic: str = ""                          # what it works out over several neurons, in words: growth then changes its output
 
 RULES = {}   # type of module -> Rule, or function from module to Rule
@@ -49,7 +50,7 @@ def register(cls,                 # a subclass of torch.nn.Module
              fill=None, also=(), statistic="",   # as for `Rule`
              **arrays):           # attribute="oi": what lies along each axis
     "Teach naivenas a type of module"
-    RULES[cls] = Rule(role, nin, nout, arrays, fill or {}, tuple(also), statistic)
+    RULES[cls] = Rule(role, nin, nout, arrays, fill or {}, tuple(also), statistic=statistic)
 
 # %% ../nbs/api/19_rules.ipynb #c4d501eb
 def _number(n): return n if isinstance(n, int) else n[0]
@@ -105,6 +106,6 @@ def _(op: nn.Module, ins, out):
     if r.nout is None: return {}
     cuts = {key: how_to_cut(op, key, axes, ins, out, r) for key, axes in r.arrays.items() if getattr(op, key, None) is not None}
     names = [*zip((r.nin or "").split(), ins), *((a, ins[0]) for a in r.also), (r.nout, out)]
-    return cuts | {a: _like(getattr(op, a), len(index)) for a, index in names}
+    return cuts | {a: _like(getattr(op, a), len(index)) for a, index in names} | {a: f(op, ins, out) for a, f in r.then.items()}
 
 def _like(old, n): return n if isinstance(old, int) else (n, *old[1:])

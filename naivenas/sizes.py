@@ -7,6 +7,7 @@ __all__ = ['relaxed', 'Wish', 'wished', 'from_inputs', 'utilities', 'Sizes', 'De
            'per_vertex']
 
 # %% ../nbs/api/12_sizes.ipynb #6de6e492
+import copy
 from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
@@ -87,20 +88,37 @@ class Sizes:
         unlike = {id(l): l for l in t.labels.values()}      # vertices behind each other share their wires, and so a row
         k, at = len(unlike), {key: i for i, key in enumerate(unlike)}
         held = [np.unique(w) for w, _ in t.held]
-        self.number, matrix = bundles([*unlike.values(), *held, *(x for x, _, _ in t.joints)], t.wires, [y for _, y, _ in t.joints])
-        self.rows, n = matrix[[at[id(l)] for l in t.labels.values()]], k + len(held)
+        parts = [side for sides in t.groups.values() for side in sides]
+        self.number, matrix = bundles([*unlike.values(), *held, *sum(parts, []), *(x for x, _, _ in t.joints)], t.wires, [y for _, y, _ in t.joints])
+        ends = k + len(held) + np.cumsum([0, *map(len, parts)])
+        sides = [matrix[a:b] for a, b in zip(ends, ends[1:])]
+        self.groups = {v: sides[2 * i:2 * i + 2] for i, v in enumerate(t.groups)}
+        self.rows, n = matrix[[at[id(l)] for l in t.labels.values()]], ends[-1]
         self.held = [(matrix[[k + i]], len(w), why) for i, (w, (_, why)) in enumerate(zip(held, t.held))]
         self.joints = [(matrix[[n + i]], why) for i, (_, _, why) in enumerate(t.joints)]
         self.width = np.bincount(self.number, minlength=matrix.shape[1])
         self.order = np.lexsort((np.arange(t.wires), -utility, self.number))
-        self.start = np.cumsum(self.width) - self.width
-        self.total = np.r_[0, np.cumsum(utility[self.order])]
+        self._rank(utility[self.order])
         self.place = {v: i for i, v in enumerate(self.vertices)}
         self.before = np.array([v.nout for v in self.vertices])
         self.makers = np.array([v.role == "absorb" for v in self.vertices], float) @ self.rows
 
+    def _rank(self, worths):
+        self.worths, self.start = worths, np.cumsum(self.width) - self.width
+        self.owner, self.total = np.repeat(np.arange(len(self.width)), self.width), np.r_[0, np.cumsum(worths)]
+
     def row(self, v): return self.rows[[self.place[v]]]
-    def worth(self, b): return self.utility[self.order[self.start[b]:self.start[b] + self.width[b]]]
+    def worth(self, b): return self.worths[self.start[b]:self.start[b] + self.width[b]]
+    def joined(self, of):
+        "The same sizes where bundles with equal numbers in `of` have equally many wires, and the k-th best of each stay or go together"
+        made, n = copy.copy(self), of.max(initial=-1) + 1
+        into = sparse.csr_array((np.ones(len(of), int), (np.arange(len(of)), of)), shape=(len(of), n))
+        made.rows, made.makers, made.width = sparse.csr_array(self.rows @ into), self.makers @ into, np.zeros(n, int)
+        made.width[of] = self.width
+        starts = np.cumsum(made.width) - made.width
+        made._rank(np.bincount(starts[of][self.owner] + np.arange(len(self.owner)) - self.start[self.owner], self.worths, made.width.sum()))
+        return made, into
+
     def best(self, kept): return self.total[self.start + kept] - self.total[self.start]
 
 # %% ../nbs/api/12_sizes.ipynb #c5b8463a
@@ -112,6 +130,18 @@ class Demand:
     high: float
     why: str             # for the user, in their names
     pins: bool = False   # all wires of the bundles in it must stay, and none may be new
+
+GROUPS = {"equal": "equally many in each of its {} groups", "whole": "{} groups that stay or go as they are",
+          "both": "equally many in each of its {} groups that is not empty"}
+
+@dataclass
+class Groups:
+    "The groups of a layer: as many neurons in each, or whole ones that stay or go, or both"
+    name: str
+    sides: list          # for its outputs and for its inputs: a sparse matrix, groups x bundles
+    how: str             # "equal", "whole" or "both"
+    why: str
+    pins = False
 
 # %% ../nbs/api/12_sizes.ipynb #fede9b88
 class Sum:
@@ -145,7 +175,7 @@ def pinned_vertices(graph, vertices, outputs, wishes, frozen, edit):
     return pins | {v: v.role for v in vertices if v.role in ("input", "immutable", "scalar")}
 
 # %% ../nbs/api/12_sizes.ipynb #d41e18d6
-def demands_of(s, wishes, pins, why, also=None, reads=lambda v: v.inputs):
+def demands_of(s, wishes, pins, why, also=None, reads=lambda v: v.inputs, groups="equal"):
     "The hard demands of exact wishes, pins, joints, the layers and the caller, as `(demands, sums to minimise)`"
     size = lambda v: Sum(s.row(v), 0, label(v))
     hard = [Demand(s.row(w.vertex), w.was + w.delta, w.was + w.delta, str(w)) for w in wishes if w.exact]
@@ -154,6 +184,10 @@ def demands_of(s, wishes, pins, why, also=None, reads=lambda v: v.inputs):
     if odd := [m for m in more if not isinstance(m, (Demand, Sum))]: raise TypeError(f"a condition is a comparison of sizes, or a sum of sizes to make small, not {odd[0]!r}")
     hard += [m for m in more if isinstance(m, Demand)]
     hard += [Demand(row, 0, 0, reason or why) for row, reason in s.joints]
+    for v, sides in s.groups.items():
+        how, many = groups.get(v, "equal") if isinstance(groups, dict) else groups, sides[0].shape[0]
+        if how not in GROUPS: raise ValueError(f"the {many} groups of {label(v)} can stay {', '.join(map(repr, GROUPS))}, not {how!r}")
+        hard.append(Groups(label(v), sides, how, f"{label(v)} has {GROUPS[how].format(many)}"))
     hard += [Demand(row, many, many, reason, True) for row, many, reason in s.held]
     hard += [Demand(s.row(v), v.nout, v.nout, f"{label(v)} keeps its {v.nout} neurons ({reason})", True) for v, reason in pins.items()]
     return hard, [m for m in more if isinstance(m, Sum)]

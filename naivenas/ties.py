@@ -48,7 +48,7 @@ class _Tracer:
     def __init__(self, edit, before, count, sticky, guests):
         self.edit, self.before = edit, before            # before: vertex -> labels ahead of the edit
         self.labels, self.old, self.glue, self.ports, self.seams = {}, {}, {}, {}, {}
-        self.tied, self.joints, self.held, self.count, self.owners = [], [], [], count, {}
+        self.tied, self.joints, self.held, self.count, self.owners, self.groups = [], [], [], count, {}, {}
         self.sticky, self.pushed = sticky, []            # source labels that share a slot with the next one
         self.guests, self.arrived = guests, {}           # (source label, behind it?) -> labels that a source must take in there
         self.positions = np.arange(0)
@@ -223,12 +223,11 @@ _Tracer.share = share
 
 # %% ../nbs/api/10_ties.ipynb #2966ba9b
 def grouped(self, v, ports):
-    "Join the groups of a grouped layer by size"
-    for labels, old, _ in (self.labels[v], self.old[v], None), ports[0]:
-        before = v.nout if labels is self.labels[v] else v.inputs[0].nout
+    "Note the labels of each group of a grouped layer, of its outputs and of its inputs"
+    self.groups[v] = sides = []
+    for labels, old, before in (self.labels[v], self.old[v], v.nout), (*ports[0][:2], v.inputs[0].nout):
         group = np.maximum.accumulate(np.where(old < 0, 0, old * v.op.groups // before))
-        parts = [labels[group == g] for g in range(v.op.groups)]
-        self.joints += [(parts[0], part, f"{label(v)} has equally many in each of its {v.op.groups} groups") for part in parts[1:]]
+        sides.append(np.split(labels, np.searchsorted(group, np.arange(1, v.op.groups))))
 _Tracer.grouped = grouped
 
 # %% ../nbs/api/10_ties.ipynb #1a0fda6d
@@ -243,6 +242,7 @@ class Ties:
     seams: dict      # (old input, new input) -> wires of the old columns, where sizes do not meet yet
     wires: int       # how many there are
     held: list = field(default_factory=list)   # [(wires, why), ...] that must stay as they are
+    groups: dict = field(default_factory=dict) # grouped layer -> for its outputs and for its inputs: [wires of each group, ...]
 
 def ties(vertices,        # in an order in which inputs come first
          edit=None):      # an `Edit` to look at the wiring after it
@@ -284,7 +284,7 @@ def _wired(t):
     return Ties({v: wire(l) for v, l in t.labels.items()}, t.old, t.glue,
                 {v: [(wire(l), p, g) for l, p, g in ports] for v, ports in t.ports.items()},
                 [(wire(x), wire(y), why) for x, y, why in t.joints], {k: wire(l) for k, l in t.seams.items()}, int((first < t.count).sum()),
-                [(wire(l), why) for l, why in t.held])
+                [(wire(l), why) for l, why in t.held], {v: [[wire(part) for part in side] for side in sides] for v, sides in t.groups.items()})
 
 # %% ../nbs/api/10_ties.ipynb #80bcf3ec
 def runs(groups,   # arrays of wire numbers
