@@ -7,6 +7,7 @@ __all__ = ['Layout', 'regroup', 'reshaped', 'varying', 'Flow', 'unchanged', 'met
            'selected', 'reduced', 'joined']
 
 # %% ../nbs/api/02_axes.ipynb #baa41db5
+from functools import cached_property
 from math import prod
 from dataclasses import dataclass, replace
 import numpy as np
@@ -20,9 +21,13 @@ class Layout:
     axes: tuple = ()   # axes with a neuron for each entry, ascending
     cut: int = None    # of several such axes, the one along which neurons may come and go
 
-    small = property(lambda self: tuple(n if a in self.axes else 1 for a, n in enumerate(self.shape)))
     along = property(lambda self: self.axes[0] if len(self.axes) == 1 else self.cut)
-    size = property(lambda self: prod(self.small))
+
+    @cached_property
+    def small(self): return tuple(n if a in self.axes else 1 for a, n in enumerate(self.shape))
+
+    @cached_property
+    def size(self): return prod(self.small)
 
     def glue(self):
         "For each neuron whether the next one shares its slot; None: nowhere"

@@ -116,6 +116,11 @@ def _coupled(s, rows, grown, pinned, undecided):
         coupled = more
     return coupled & ~pinned
 
+def _broken(s, kept, more, left, least, step, new):
+    "Which of the vertices' bounds that need rows would not be kept"
+    (small, odd, full), size, added = left, s.rows @ (kept + more), s.rows @ more
+    return [size[small] < least[small], size[odd] % step[odd] != 0, added[full] > new[full]]
+
 # %% ../nbs/api/13_decide.ipynb #50f95aa4
 def _bundle_names(s, some):
     "`{bundle: name}` in the user's names"
@@ -300,11 +305,17 @@ def decide(whole,          # `Sizes`
         s, demands, into = joined(whole, demands, limits[2])
         b, pinned, rest, left = bounds_of(s, demands, *limits)
         kept, more, possible, undecided = alone(s, b)
+        grown = more + kept > s.width
+        kept, more = np.where(pinned, s.width, kept), np.where(pinned, 0, more)
         small = [(m.text, _times(m.row, into)) for m in sums]
         rows = [row for d in rest if not d.pins for row in (d.sides if isinstance(d, Groups) else [d.row])]
-        rows += [s.row(w.vertex) for w in soft] + [row for _, row in small] + [s.rows[np.concatenate(left)]]
-        free = _coupled(s, rows, more + kept > s.width, pinned, undecided)
-        kept, more = np.where(pinned, s.width, kept), np.where(pinned, 0, more)
+        rows += [s.row(w.vertex) for w in soft] + [row for _, row in small]
+        broken, free = _broken(s, kept, more, left, *limits), np.zeros(len(s.width), bool)
+        while True:
+            touched = [b | (s.rows[some] @ free > 0) for b, some in zip(broken, left)]
+            before, free = free, _coupled(s, [*rows, *(s.rows[some[t]] for t, some in zip(touched, left))], grown, pinned, undecided)
+            if (before == free).all(): break
+        left = [some[t] for t, some in zip(touched, left)]
         p = _Program(s, b, free, kept + more)
         _hard(p, rest, *limits, left, far)
         possible = np.where(pinned, (b.low <= s.width) & (s.width <= b.high), possible | free)

@@ -94,12 +94,13 @@ def plan(graph,
          also=None,          # function that is given `size(vertex or name)` and lists comparisons that must hold, or sums to make small
          solver=None,        # "Gurobi", "CBC" or "HiGHS"; None: the first that works
          seconds=60.,        # the solver's time limit
-         edit=None):         # a rewiring to go with it
+         edit=None,          # a rewiring to go with it
+         wires=None):        # the `Ties` of the vertices, if they are known
     "What the wishes entail for every vertex, as a `Plan`; SizeError if they cannot be had"
     changed = edit or Edit()
     wishes, outputs = wished(graph, (wishes or {}) | from_inputs(graph, nin)), changed.outputs or graph.outputs
     vertices = graph.vertices if edit is None else _reordered(graph, edit, outputs)
-    t = ties(vertices, edit)
+    t = wires or ties(vertices, edit)
     if empty := [v for v in vertices if not len(t.labels[v])]: raise SizeError(f"{label(empty[0])} would be left without neurons: {changed.why or 'this'} is impossible")
     s = Sizes(t, utilities(graph, t, by))
     pins = pinned_vertices(graph, vertices, outputs, wishes, frozen, changed)
@@ -112,7 +113,7 @@ def plan(graph,
                 {v: [u for u, _ in changed.inputs[v]] if v in changed.inputs else v.inputs for v in vertices})
     for v in vertices:
         _check_moves(made, v)
-        _check_slots(made, v)
+        if done.new.any(): _check_slots(made, v)
     return made
 Graph.plan, Graph.version = plan, None
 
@@ -328,5 +329,5 @@ def prune_plan(graph, keep, by, normalise=True, *, wishes=None, frozen=(), max_n
     worth = np.where(many > 0, score - (score[ranked[drop - 1:drop + 1]].mean() if drop > 0 else score.min(initial=0)), 0.)
     gone = ranked[:max(drop, 0)]
     worth[gone] = np.minimum(worth[gone], -1e-9)
-    return graph.plan(wishes, by=worth, frozen=frozen, max_new=max_new, **how)
+    return graph.plan(wishes, by=worth, frozen=frozen, max_new=max_new, wires=None if "edit" in how else t, **how)
 Graph.prune, Graph.prune_plan = prune, prune_plan

@@ -45,13 +45,13 @@ def match(old, new):
 
 # %% ../nbs/api/10_ties.ipynb #8fbd1ffa
 class _Tracer:
-    def __init__(self, edit, before, count, sticky, guests):
+    def __init__(self, edit, before, count, sticky, guests, known):
         self.edit, self.before = edit, before            # before: vertex -> labels ahead of the edit
         self.labels, self.old, self.glue, self.ports, self.seams = {}, {}, {}, {}, {}
         self.tied, self.joints, self.held, self.count, self.owners, self.groups = [], [], [], count, {}, {}
         self.sticky, self.pushed = sticky, []            # source labels that share a slot with the next one
         self.guests, self.arrived = guests, {}           # (source label, behind it?) -> labels that a source must take in there
-        self.positions = np.arange(0)
+        self.positions, self.known = np.arange(0), known   # known: vertex -> what an earlier round worked out about its role
 
     def upto(self, n):
         "0 to n - 1, in one array for all that need it"
@@ -89,13 +89,15 @@ _Tracer.source = source
 # %% ../nbs/api/10_ties.ipynb #f01ded00
 def folded(self, v, ports):
     "What a role that knows label arrays of any rank ties, holds and glues"
-    arrays = [l for l, _, _ in ports] + [self.labels[v]]
-    try: self.tied += v.role.meets(*arrays)
-    except ValueError as e: raise SizeError(f"{label(v)} {e}") from None
-    self.held += [(held, f"{label(v)} spreads it over many") for held in v.role.holds(*arrays)]
+    if v not in self.known:
+        arrays = [l for l, _, _ in ports] + [self.labels[v]]
+        try: self.known[v] = v.role.meets(*arrays), [(held, f"{label(v)} spreads it over many") for held in v.role.holds(*arrays)]
+        except ValueError as e: raise SizeError(f"{label(v)} {e}") from None
+    self.tied += self.known[v][0]
+    self.held += self.known[v][1]
     if v.role.glue(-1) is not None: self.glue[v] = v.role.glue(-1)
     ends = np.cumsum([0] + [len(l) for l, _, _ in ports])
-    came, wanted = v.role(*[np.arange(a, b) for a, b in zip(ends, ends[1:])]), np.zeros(ends[-1], bool)
+    came, wanted = self.came(v, v.role, ends), np.zeros(ends[-1], bool)
     if self.glue[v] is not None: wanted[came[:-1][(came[1:] == came[:-1] + 1) & self.glue[v][:-1]]] = True
     for i, (labels, _, mine) in enumerate(ports):
         want = wanted[ends[i]:ends[i + 1]]
@@ -138,7 +140,7 @@ def moved(self, v, ports):
     move = (lambda *a: np.concatenate(a)) if v.role == "stack" else v.role
     if hasattr(v.op, "follow"): move = followed(v.op, begins_of(v, ports[0][1])).moves
     labels = move(*[l for l, _, _ in ports])
-    glue = _moved_glue(move, ports, hasattr(v.op, "follow")) if v.role != "stack" or any(g is not None for _, _, g in ports) else None
+    glue = self.moved_glue(v, move, ports) if v.role != "stack" or any(g is not None for _, _, g in ports) else None
     if not self.edit.inputs: return labels, self.upto(len(labels)), glue
     starts = np.cumsum([0] + [u.nout for u in v.inputs])
     slots = [slot for _, slot in self.edit.wiring(v)]
@@ -162,13 +164,19 @@ def followed(op, begins):
     for key, value in op.follow(begins).items(): setattr(op, key, value)
     return op
 
-def _moved_glue(move, ports, follows):
+def came(self, v, move, ends):
+    "From where each neuron behind `v` came, among those that it reads, which begin and end at `ends`"
+    if (v, move) not in self.known: self.known[v, move] = move(*[self.upto(b)[a:] for a, b in zip(ends, ends[1:])])
+    return self.known[v, move]
+_Tracer.came = came
+
+def moved_glue(self, v, move, ports):
     "Two neighbours share a slot if they are the same neuron (unless the operation moves slots, not neurons), or were neighbours that shared one"
-    ends = np.cumsum([0] + [len(l) for l, _, _ in ports])
-    came = move(*[np.arange(a, b) for a, b in zip(ends, ends[1:])])
+    came = self.came(v, move, np.cumsum([0] + [len(l) for l, _, _ in ports]))
     glued = np.concatenate([np.zeros(len(l), bool) if g is None else g for l, _, g in ports])
-    glue = np.append((came[1:] == came[:-1]) & (not follows) | (came[1:] == came[:-1] + 1) & glued[came[:-1]], False)
+    glue = np.append((came[1:] == came[:-1]) & (not hasattr(v.op, "follow")) | (came[1:] == came[:-1] + 1) & glued[came[:-1]], False)
     return glue if glue.any() else None
+_Tracer.moved_glue = moved_glue
 
 # %% ../nbs/api/10_ties.ipynb #d3cda8ed
 def meet(self, ports):
@@ -259,12 +267,13 @@ def ties(vertices,        # in an order in which inputs come first
 
 def _traced(vertices, edit, before, count):
     "A `_Tracer` that has visited all vertices, with glue and guests wherever they are needed"
-    sticky, guests, rounds = np.zeros(0, int), {}, 0
+    sticky, guests, rounds, known = np.zeros(0, int), {}, 0, {}
     while True:
-        tracer, rounds = _Tracer(edit, before, count, sticky, guests), rounds + 1
+        tracer, rounds = _Tracer(edit, before, count, sticky, guests, known), rounds + 1
         for v in vertices: tracer.visit(v)
         more, arrived = np.union1d(sticky, np.concatenate([sticky, *tracer.pushed])), tracer.arrived | guests
         if len(more) == len(sticky) and (len(arrived) == len(guests) or rounds > 20): return tracer
+        if len(arrived) > len(guests): known = {}
         sticky, guests = more, arrived
 
 # %% ../nbs/api/10_ties.ipynb #180edc27
