@@ -13,7 +13,7 @@ from .cut import Dense, kind
 from .vertex import SizeError, Vertex, absorb, cat, inputvertex, invariant, label
 from .graph import Graph, topological
 from .ties import Edit
-import naivenas.report
+import naivenas.pruning, naivenas.report
 
 # %% ../nbs/api/16_structure.ipynb #7dfe9681
 class Draft:
