@@ -38,10 +38,11 @@ def cut(array,           # numpy array, or any kind that `pick` and `alike` know
     "`array` after the surgery that `how` describes"
     if callable(how): return how(array, rng, fill)
     lists = {axis: np.asarray(index, int) for axis, index in how.axes.items()}
-    for axis, index in lists.items(): array = pick(array, np.maximum(index, 0), axis)
-    for axis, index in lists.items():
-        if (index < 0).any(): array[(slice(None),) * axis + (np.flatnonzero(index < 0),)] = how.fill if fill is None else fill
-    if rng is not None and how.noise in lists: _add_noise(array, lists, how.noise, rng)
+    new = {axis: (index < 0).nonzero()[0] for axis, index in lists.items()}
+    for axis, index in lists.items(): array = pick(array, np.maximum(index, 0) if len(new[axis]) else index, axis)
+    for axis, at in new.items():
+        if len(at): array[(slice(None),) * axis + (at,)] = how.fill if fill is None else fill
+    if rng is not None and len(new.get(how.noise, ())): _add_noise(array, lists, how.noise, rng)
     return array
 
 # %% ../nbs/api/00_cut.ipynb #3ead3e3d

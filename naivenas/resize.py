@@ -30,8 +30,8 @@ def index_list(kept,        # positions: True if the neuron's wire is kept
                old=None,    # positions: the old index of each neuron; None: its own position
                glue=None):  # positions: True if the next one shares the slot, so that new ones come after both
     "Old indices of what stays, in order, with -1 for each new neuron"
-    old = np.arange(len(kept)) if old is None else old
-    many = kept + behind(new, glue)
+    if not new.any(): return np.flatnonzero(kept) if old is None else old[kept]
+    old, many = np.arange(len(kept)) if old is None else old, kept + behind(new, glue)
     slot = np.repeat(np.arange(len(kept)), many)
     first = np.zeros(len(slot), bool)
     first[(np.cumsum(many) - many)[many > 0]] = True
@@ -165,7 +165,7 @@ def _check_slots(plan, v):
 NOTHING = object()
 
 def _get(owner, key):
-    return owner.get(key, NOTHING) if isinstance(owner, dict) else owner[key] if isinstance(owner, list) else getattr(owner, key, NOTHING)
+    return getattr(owner, key, NOTHING) if not isinstance(owner, (dict, list)) else owner.get(key, NOTHING) if isinstance(owner, dict) else owner[key]
 
 def _put(owner, key, value):
     if isinstance(owner, (dict, list)): owner.pop(key) if value is NOTHING else owner.__setitem__(key, value)
@@ -210,8 +210,8 @@ def _changes(self, rng):
             yield from self.graph.cut(v.op, role.resized(v.op, ins, out), rng)
             continue
         if hasattr(v.op, "follow"): yield from ((v.op, key, value) for key, value in v.op.follow(self.begins(v)).items())
-        lists = [i.tolist() for i in (*ins, out)]
-        if seen.setdefault(id(v.op), lists) is not lists:
+        lists = [i.tolist() for i in (*ins, out)] if users[id(v.op)] > 1 else []
+        if lists and seen.setdefault(id(v.op), lists) is not lists:
             if seen[id(v.op)] != lists and resized(v.op, ins, out): raise SizeError(f"{label(v)} shares its weights with another vertex, and the two would be cut differently")
             continue
         try: yield from self.graph.cut(v.op, resized(v.op, ins, out), rng)

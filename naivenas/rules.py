@@ -7,6 +7,7 @@ __all__ = ['RULES', 'Rule', 'rule', 'register', 'unknown', 'spread', 'axes_of', 
 
 # %% ../nbs/api/19_rules.ipynb #fab1c543
 import re
+from functools import cache
 from dataclasses import dataclass, field
 import numpy as np, torch
 from torch import nn
@@ -50,6 +51,7 @@ def register(cls,                 # a subclass of torch.nn.Module
              fill=None, also=(), statistic="",   # as for `Rule`
              **arrays):           # attribute="oi": what lies along each axis
     "Teach naivenas a type of module"
+    arrays = {key: axes if callable(axes) else tuple(axes) for key, axes in arrays.items()}
     RULES[cls] = Rule(role, nin, nout, arrays, fill or {}, tuple(also), statistic=statistic)
 
 # %% ../nbs/api/19_rules.ipynb #c4d501eb
@@ -78,6 +80,7 @@ def spread(index,      # index list of neurons
     return np.where(block < 0, -1, block + before * times * np.arange(blocks)[:, None]).ravel()
 
 # %% ../nbs/api/19_rules.ipynb #9c412adc
+@cache
 def axes_of(axes):   # such as "oi" or ("4o", "i")
     "`[(blocks, letter, times), ...]`, one for each axis"
     parts = [re.fullmatch(r"(\d*)([oijk.])(\d*)", a) for a in axes]
@@ -93,10 +96,10 @@ def how_to_cut(op, key, axes, ins, out, r):
         plain, before = blocks == times == 1, array.shape[axis] // (blocks * times)
         if len(lists[letter]) == before and np.array_equal(lists[letter], np.arange(before)): continue   # nothing changes here
         made[axis] = lists[letter] if plain else spread(lists[letter], before, blocks, times)
+    if array.ndim == 1 or key in r.fill: return Cut(made, fill=r.fill.get(key, 0.))
     letters = [letter for _, letter, _ in axes_of(axes)]
     own = "o" if "o" in letters or r.role == "absorb" else "i"
-    noisy = array.ndim > 1 and key not in r.fill and own in letters
-    return Cut(made, letters.index(own) if noisy else None, r.fill.get(key, 0.))
+    return Cut(made, letters.index(own) if own in letters else None)
 
 # %% ../nbs/api/19_rules.ipynb #5dbdb635
 @resized.register
