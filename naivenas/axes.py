@@ -29,6 +29,7 @@ class Layout:
     @cached_property
     def size(self): return prod(self.small)
 
+    @cached_property
     def glue(self):
         "For each neuron whether the next one shares its slot; None: nowhere"
         post = 1 if self.along is None else prod(self.small[self.along + 1:])
@@ -99,7 +100,7 @@ class Flow:
         return pairs
 
     def holds(self, *flat): return [flat[i] for i in self.how.get("held", ())]
-    def glue(self, i): return ([*self.ins, self.out])[i].glue() if i >= 0 else self.out.glue()
+    def glue(self, i): return (self.ins[i] if 0 <= i < len(self.ins) else self.out).glue
 
     def follow(self, begins, count):
         ins = [l.resized(int(b[-1])) for l, b in zip(self.ins, begins)]

@@ -21,7 +21,7 @@ from .decide import Decision, decide
 # %% ../nbs/api/14_resize.ipynb #a2f4db77
 def behind(new, glue):
     "How many new neurons come right behind each position, given glue"
-    if glue is None: return new
+    if glue is None or not new.any(): return new
     run = np.cumsum(np.r_[0, ~glue[:-1]])
     return np.where(glue, 0, np.bincount(run, new)[run].astype(int))
 

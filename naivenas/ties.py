@@ -271,7 +271,7 @@ def _traced(vertices, edit, before, count):
     while True:
         tracer, rounds = _Tracer(edit, before, count, sticky, guests, known), rounds + 1
         for v in vertices: tracer.visit(v)
-        more, arrived = np.union1d(sticky, np.concatenate([sticky, *tracer.pushed])), tracer.arrived | guests
+        more, arrived = np.flatnonzero(np.bincount(np.concatenate([sticky, *tracer.pushed]))), tracer.arrived | guests
         if len(more) == len(sticky) and (len(arrived) == len(guests) or rounds > 20): return tracer
         if len(arrived) > len(guests): known = {}
         sticky, guests = more, arrived
