@@ -104,10 +104,10 @@ def test_magnitude_sees_every_gate_and_head():
     m = nn.LSTM(4, 3, 2, bidirectional=True, batch_first=True)
     want = [sum(p.detach().unflatten(0, (4, 3))[:, i].norm() for p in m.parameters()).item() for i in range(3)]
     assert np.allclose(magnitude(layer(m, x).inputs[0]), want)
-    heads = attention(x, 2).inputs[0].inputs[0]
-    op = heads.op
-    want = [sum(getattr(op, k)[2 * i:2 * i + 2].norm().item() for k in ("query", "key", "value", "query_bias", "key_bias", "value_bias")) for i in range(2)]
-    assert np.allclose(magnitude(heads), want)
+    net = Net(x, attention(x, 4, size=2))
+    with torch.no_grad():
+        for u in net[-2].inputs: u.op.weight[4:6] *= .1
+    assert net.prune(.75, magnitude).plan.out(net[-2]).tolist() == [0, 1, 2, 3, 6, 7], "the head whose queries, keys and values are small"
     m = nn.ConvTranspose2d(4, 8, 2, groups=4, bias=False)
     assert np.allclose(magnitude(layer(m, x)), [m.weight[i // 2, i % 2].norm().item() for i in range(8)])
 
