@@ -30,9 +30,10 @@ def savable(*things):   # functions, and classes of operations
 savable(Slice, Gather, vertex.Heads, vertex.add, vertex.mul, vertex._swapped, vertex.concatenate, operator.sub, operator.truediv, operator.neg,
         layers._cat, layers.output, layers.state, layers.meets, layers.same, layers.repeated, layers.heads_of, layers.gated,
         np.repeat, np.tile, nn.Flatten, torch.reshape, torch.relu, torch.tanh, torch.sigmoid)
+KNOWN |= {f"operator.{name}": getattr(operator, name) for name in "getitem add sub mul truediv floordiv mod pow neg matmul eq ne lt le gt ge".split()}
 
 # %% ../nbs/api/28_save.ipynb #5d46f137
-_ROOMS = "axes", "trace", "operators"   # rooms whose functions and classes may occur in a net
+_ROOMS = "axes", "trace", "operators", "neurons"   # rooms whose functions and classes may occur in a net
 
 def _in_rooms(name):
     room, _, name = name.partition(".")
@@ -61,8 +62,8 @@ def known_as(name):
 
 def name_of(thing):
     "The name of a known function or class; ValueError if it is not known"
-    room = (getattr(thing, "__module__", None) or "").removeprefix("naivenas.")
-    name = f"{room}.{thing.__name__}" if room in _ROOMS else thing.__name__
+    name, room = thing.__name__, (getattr(thing, "__module__", None) or "").removeprefix("naivenas.").lstrip("_")
+    if KNOWN.get(name) is not thing and room in (*_ROOMS, "operator"): name = f"{room}.{name}"
     if known_as(name) is not thing: raise ValueError(f"{thing!r} is not what is known as {name!r}")
     return name
 
