@@ -7,6 +7,7 @@ onnx, ort = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
 from onnx import helper, numpy_helper
 from onnx.backend.test.case.node import collect_testcases
 from naivenas.layers import batchnorm, cat, conv, flatten, globalpool, layer, linear, relu, shuffle, silu
+from naivenas.importance import magnitude
 from naivenas.onnx_io import MODULES, Net, example_of, onnx_module
 from naivenas.onnx_ops import OPS
 from naivenas.vertex import inputvertex, invariant
@@ -82,6 +83,28 @@ def test_light_models(path):
     want = session(model).run(None, {name: t.numpy() for name, t in zip(module.input_names, x)})
     assert agree(want, listed(module(*x)), 1e-3, 1e-3 * np.abs(want[0]).max())
     assert {type(m) for m in module.modules()} >= {nn.Conv2d, nn.ReLU}
+
+QUICK = {"light_squeezenet", "light_shufflenet"}
+
+@pytest.mark.parametrize("path", [pytest.param(p, marks=[pytest.mark.slow] * (p.stem not in QUICK)) for p in LIGHT], ids=lambda p: p.stem)
+def test_light_models_are_pruned(path, tmp_path):
+    net = Net.from_onnx(randomised(path)).eval()
+    x, before = [torch.rand(1, v.nout, 224, 224) for v in net.inputs], sum(p.numel() for p in net.parameters())
+    net.prune(.5, magnitude)
+    assert sum(p.numel() for p in net.parameters()) < .5 * before
+    net.to_onnx(tmp_path / "net.onnx", x)
+    want = session(tmp_path / "net.onnx").run(None, {v.name: t.numpy() for v, t in zip(net.inputs, x)})
+    assert agree(want, listed(net(*x)), 1e-3, 1e-3 * np.abs(want[0]).max())
+
+def test_a_batch_norm_takes_over_what_scales_it():
+    rng = np.random.default_rng(0)
+    norm = {k: rng.uniform(.5, 2, 4).astype("f") for k in ("scale", "bias", "mean", "var")}
+    nodes = [helper.make_node("BatchNormalization", ["x", *norm], ["a"]), helper.make_node("Mul", ["a", "m"], ["b"]), helper.make_node("Add", ["c", "b"], ["y"])]
+    for shape in (4, 1, 1), (1, 4, 1, 1), (4,), (1,):
+        model = tiny(*nodes, size=("N", 4, 3, 4), **norm, m=rng.normal(size=shape).astype("f"), c=rng.normal(size=shape).astype("f"))
+        module, x = onnx_module(model), rng.normal(size=(2, 4, 3, 4)).astype("f")
+        assert agree(session(model).run(None, {"x": x}), listed(module(torch.tensor(x)))), shape
+        assert ("constant" in module.code) == (len(shape) == 1)
 
 # ------------------------------------------------------------------------------------------------ out
 
