@@ -244,6 +244,7 @@ def to_onnx(self, path,      # the file to write
     batch = {name: {0: torch.export.Dim("batch")} for name in names} if all(len(v) > 1 for v in values) else None
     made = torch.onnx.export(plain, tuple(values), input_names=[v.name for v in self.inputs], output_names=[v.name + "_out" * (v in self.inputs) for v in self.outputs],
                              opset_version=opset, dynamic_shapes=batch, dynamo=True, verbose=False)
+    if opset not in (None, wrote := made.model.opset_imports[""]): raise ValueError(f"PyTorch cannot write this net in opset {opset}, the nearest is {wrote}")
     made.save(str(path))
 Net.to_onnx = to_onnx
 
