@@ -1,4 +1,4 @@
-"""Times of a Net's forward pass and training step, and of Taylor importance, against the same layers as a plain module.
+"""Times of a Net's forward pass and training step, of its `to_torch()`, and of Taylor importance, against the same layers as a plain module.
 
     python bench/forward.py                              # ResNet-50-shaped, 64 x 64 images
     python bench/forward.py --width 16 --batch 4 --size 32 --repeat 15
@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from surgery import resnet50
+import naivenas.export
 from naivenas.importance import Taylor
 
 class Unit(nn.Module):
@@ -62,6 +63,8 @@ if __name__ == "__main__":
     print(f"{len(net)} vertices, {args.batch} images of {args.size} x {args.size}, {torch.get_num_threads()} threads; largest difference of the outputs {difference:.1e}")
     if difference > 1e-4: missed.append("outputs")
     with torch.no_grad(): compare("forward", lambda: net(x), lambda: other(x), args.repeat, 1.03)
+    out = net.to_torch().eval()
+    with torch.no_grad(): compare("forward of to_torch()", lambda: out(x), lambda: other(x), args.repeat, 1.01)
     net.train(), other.train()
     compare("training step", lambda: step(net, x, y), lambda: step(other, x, y), args.repeat, 1.03)
     for every in 1, 10:

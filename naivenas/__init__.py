@@ -14,7 +14,7 @@ _ROOMS = {
     "layers": """attention avgpool batchnorm bilinear cat conv convtranspose dropout elu embedding flatten gelu globalpool groupnorm gru
                  instancenorm last layer layernorm leakyrelu linear lstm maxpool pixelshuffle pixelunshuffle relu rmsnorm rnn selu
                  shuffle sigmoid silu split tanh upsample""",
-    "importance": "Random Taylor batchnorm_scale geometric_median l1 magnitude",
+    "importance": "Random Taylor batchnorm_scale geometric_median keeping l1 magnitude",
     "arrival": "prune",
     "data": "load",
     "training": "accuracy train",

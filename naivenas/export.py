@@ -178,7 +178,9 @@ def _recorded(graph, proxy, v, values, name):
     except TypeError: text = None
     try: made = eval(text, _SPACE | _packages(text) | {"me": me}, dict(zip(args, values))) if text else v.op(*values)
     except Exception: made = None   # it looks at values: call it when there are some
-    return made if isinstance(made, torch.fx.Proxy) else proxy(graph.call_function(v.op, tuple(p.node for p in values)))
+    if isinstance(made, torch.fx.Proxy): return made
+    nodes = tuple(p.node for p in values)
+    return proxy(graph.call_function(v.op, nodes) if name is None else graph.call_module(name, nodes))
 
 _SPACE = {"torch": torch, "nn": nn, "F": F, "math": math, "operator": operator}
 def _packages(text): return {n.id: sys.modules[n.id] for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name) and n.id in sys.modules}

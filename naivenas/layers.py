@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['BLOCKS', 'groups_then', 'groups_out_first', 'groups_in_first', 'layer', 'output', 'state', 'last', 'meets',
-           'norm_groups_then', 'heads_of', 'repeated', 'same', 'gated', 'Heads', 'conv', 'linear', 'convtranspose',
-           'bilinear', 'embedding', 'rnn', 'lstm', 'gru', 'attention', 'batchnorm', 'maxpool', 'avgpool', 'dropout',
-           'layernorm', 'rmsnorm', 'groupnorm', 'instancenorm', 'upsample', 'pixelshuffle', 'pixelunshuffle',
-           'GlobalPool', 'globalpool', 'flatten', 'cat', 'split', 'shuffle', 'relu', 'elu', 'selu', 'gelu', 'silu',
-           'leakyrelu', 'sigmoid', 'tanh']
+           'norm_groups_then', 'heads_of', 'repeated', 'same', 'gated', 'Attend', 'Masked', 'conv', 'linear',
+           'convtranspose', 'bilinear', 'embedding', 'rnn', 'lstm', 'gru', 'attention', 'batchnorm', 'maxpool',
+           'avgpool', 'dropout', 'layernorm', 'rmsnorm', 'groupnorm', 'instancenorm', 'upsample', 'pixelshuffle',
+           'pixelunshuffle', 'GlobalPool', 'globalpool', 'flatten', 'cat', 'split', 'shuffle', 'relu', 'elu', 'selu',
+           'gelu', 'silu', 'leakyrelu', 'sigmoid', 'tanh']
 
 # %% ../nbs/api/20_layers.ipynb #b94c4f2d
 from functools import partial
@@ -142,46 +142,65 @@ def gated(a, b): return a * torch.sigmoid(b)
 BLOCKS[nn.GLU] = lambda module, v: invariant(gated, *(moved(Slice(k * v.nout // 2, (k + 1) * v.nout // 2, module.dim), v) for k in (0, 1)))
 
 # %% ../nbs/api/20_layers.ipynb #27baaa8c
-class Heads(nn.Module):
-    "Attention: (batch, steps, features) of queries, keys and values to (batch, steps, heads * features of a head)"
-    def __init__(self, heads, queries, keys, values, size, dropout=0., bias=True, batch_first=True, causal=False):
+class Attend(nn.Module):
+    "Heads of `width` neurons attend: queries, keys and values, each (batch, steps, features), and perhaps a mask, to (batch, steps, features)"
+    def __init__(self, width, dropout=0., batch_first=True, causal=False):
         super().__init__()
-        self.heads, self.queries, self.keys, self.values, self.size = heads, queries, keys, values, size
-        self.dropout, self.batch_first, self.causal = dropout, batch_first, causal
-        for name, n in dict(query=queries, key=keys, value=values).items():
-            setattr(self, name, nn.Parameter(nn.init.xavier_uniform_(torch.empty(heads * size, n))))
-            self.register_parameter(f"{name}_bias", nn.Parameter(torch.zeros(heads * size)) if bias else None)
+        self.width, self.dropout, self.batch_first, self.causal = width, dropout, batch_first, causal
 
-    def forward(self, q, k, v):
+    def forward(self, q, k, v, mask=None):
         if not self.batch_first: q, k, v = (x.transpose(0, 1) for x in (q, k, v))
-        parts = (nn.functional.linear(x, *w).unflatten(-1, (-1, self.size)).transpose(1, 2) for x, w in
-                 ((q, (self.query, self.query_bias)), (k, (self.key, self.key_bias)), (v, (self.value, self.value_bias))))
-        y = nn.functional.scaled_dot_product_attention(*parts, dropout_p=self.dropout if self.training else 0., is_causal=self.causal)
+        q, k, v = (x.unflatten(-1, (-1, self.width)).transpose(1, 2) for x in (q, k, v))
+        if mask is not None: mask = mask[:, None, None] if mask.ndim == 2 else mask[:, None]
+        y = nn.functional.scaled_dot_product_attention(q, k, v, mask, self.dropout if self.training else 0., self.causal)
         y = y.transpose(1, 2).flatten(2)
         return y if self.batch_first else y.transpose(0, 1)
 
-    def extra_repr(self): return f"heads={self.heads}, size={self.size}"
+    def extra_repr(self): return f"width={self.width}"
 
-# %% ../nbs/api/20_layers.ipynb #83a4d5e9
-def _heads(op):
-    rows = f"o{op.size}"
-    weights = {name: (rows, letter) for name, letter in zip(("query", "key", "value"), "ijk")}
-    return Rule("absorb", "queries keys values", "heads", weights | {f"{name}_bias": (rows,) for name in weights})
-RULES[Heads] = _heads
+# %% ../nbs/api/20_layers.ipynb #aebc7f99
+def _attend_source(self, args, me):
+    "The same as an expression"
+    turn = "" if self.batch_first else ".transpose(0, 1)"
+    how = [f"({a}){turn}.unflatten(-1, (-1, {self.width})).transpose(1, 2)" for a in args[:3]]
+    how += [f"{a}[:, None] if {a}.ndim == 3 else {a}[:, None, None]" for a in args[3:]]
+    if self.dropout: how.append(f"dropout_p={self.dropout} if {me}.training else 0.")
+    if self.causal: how.append("is_causal=True")
+    return f"F.scaled_dot_product_attention({', '.join(how)}).transpose(1, 2).flatten(2){turn}"
+Attend.source = _attend_source
 
-def _joined(heads, out, q, k, v):
-    return layer(out, indexmap(same, Vertex(heads, [q, k, v], "absorb"), moves=partial(np.repeat, repeats=heads.size)))
+# %% ../nbs/api/20_layers.ipynb #f80338e2
+class Masked(vertex.Heads):
+    "As `Heads`, with a mask as a fourth input"
+    def __call__(self, q, k, v, mask): return v
+    def meets(self, q, k, v, mask, out): return super().meets(q, k, v, out)
+    def glue(self, i): return None if i == 3 else super().glue(i)
+    def follow(self, begins, count): return Masked(self.width, count)
 
+def _attend_vertex(module, q, k, v, mask=None):
+    made = vertex.heads(module, q, k, v, width=module.width)
+    made.op = module
+    if mask is not None: made.inputs, made.role = [*made.inputs, mask], Masked(module.width, v.nout)
+    return made
+BLOCKS[Attend] = _attend_vertex
+
+# %% ../nbs/api/20_layers.ipynb #5b1fa743
 @torch.no_grad()
-def _attention_vertex(m, q, k=None, v=None):
-    if m.bias_k is not None or m.add_zero_attn: raise TypeError("multi-head attention with add_bias_kv or add_zero_attn cannot be taken apart: leave these out")
-    made = Heads(m.num_heads, m.embed_dim, m.kdim, m.vdim, m.head_dim, m.dropout, m.in_proj_bias is not None, m.batch_first)
+def _projections(m):
+    "The linear layers for queries, keys and values of a `nn.MultiheadAttention`"
     weights = m.in_proj_weight.chunk(3) if m._qkv_same_embed_dim else (m.q_proj_weight, m.k_proj_weight, m.v_proj_weight)
-    biases = [None] * 3 if m.in_proj_bias is None else m.in_proj_bias.chunk(3)
-    for name, weight, bias in zip(("query", "key", "value"), weights, biases):
-        setattr(made, name, nn.Parameter(weight.clone(), weight.requires_grad))
-        if bias is not None: setattr(made, f"{name}_bias", nn.Parameter(bias.clone(), bias.requires_grad))
-    return _joined(made.train(m.training), m.out_proj, q, k or q, v or k or q)
+    for weight, bias in zip(weights, [None] * 3 if m.in_proj_bias is None else m.in_proj_bias.chunk(3)):
+        made = nn.Linear(*weight.shape[::-1], bias=bias is not None, device="meta")
+        made.weight = nn.Parameter(weight.clone(), weight.requires_grad)
+        if bias is not None: made.bias = nn.Parameter(bias.clone(), bias.requires_grad)
+        yield made
+
+def _attention_vertex(m, q, k=None, v=None, mask=None):
+    if m.bias_k is not None or m.add_zero_attn: raise TypeError("multi-head attention with add_bias_kv or add_zero_attn cannot be taken apart: leave these out")
+    k = k or q
+    parts = [layer(p, u) for p, u in zip(_projections(m), (q, k, v or k))]
+    attend = Attend(m.head_dim, m.dropout, m.batch_first).train(m.training)
+    return layer(m.out_proj, layer(attend, *parts, *[mask] * (mask is not None)))
 BLOCKS[nn.MultiheadAttention] = _attention_vertex
 
 # %% ../nbs/api/20_layers.ipynb #41fe2f57
@@ -216,10 +235,13 @@ def gru(v, nout, **how): return layer(nn.GRU(v.nout, nout, batch_first=True, **h
 def attention(v, heads,     # (batch, steps, features), number of heads
               keys=None,    # attend to this vertex; None: to itself
               size=None,    # features of a head; None: so that all heads together have the size of `v`
-              causal=False, dropout=0.):
+              causal=False, dropout=0.,
+              mask=None):   # vertex of what may be seen: (batch, queries, keys) or (batch, keys), boolean or added
     "Multi-head attention, with an output of the size of `v`"
     keys, size = keys or v, size or v.nout // heads
-    return _joined(Heads(heads, v.nout, keys.nout, keys.nout, size, dropout, causal=causal), nn.Linear(heads * size, v.nout), v, keys, keys)
+    parts = [linear(u, heads * size) for u in (v, keys, keys)]
+    for p in parts: nn.init.xavier_uniform_(p.op.weight), nn.init.zeros_(p.op.bias)
+    return linear(layer(Attend(size, dropout, causal=causal), *parts, *[mask] * (mask is not None)), v.nout)
 
 # %% ../nbs/api/20_layers.ipynb #d9a6459a
 def _plain(n): return n if isinstance(n, str) else int(n) if np.ndim(n) == 0 else tuple(map(int, n))

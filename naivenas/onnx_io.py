@@ -117,6 +117,7 @@ def _computed(self, n, inputs, how):
     f, plain, some = OPS.get(n.op_type), how, [o for o in n.output if o]
     if f and inspect.isfunction(f): how = self.given(n, f, how)
     if not any(isinstance(x, torch.fx.Node) for x in inputs): return f(*inputs, **how)
+    if (norm := self.taken_over(n, inputs)) is not None: return norm
     unread = n.op_type in GATES or not any(self.reads[o] or o in self.out for o in n.output[1:])
     if (len(some) == 1 or unread) and (modules := self.modules_for(n, inputs, plain)): return self.module(n, modules, inputs)
     if f is None: raise NotImplementedError("inputs of this kind")
@@ -140,6 +141,20 @@ def _modules_for(self, n, inputs, how):
     made = MODULES[n.op_type](known, self.sized(n, how), self.ranks.get(n.input[0]))
     return made if isinstance(made, list) else [made] if made is not None else []
 _Reader.modules_for = _modules_for
+
+# %% ../nbs/api/29_onnx_io.ipynb #7ad95630
+def _taken_over(self, n, inputs):
+    "The batch norm in front of a node that multiplies by, or adds, one constant for each channel, after it took the constant over; None"
+    at = next((i for i, x in enumerate(inputs) if isinstance(x, torch.fx.Node)), None)
+    if n.op_type not in ("Mul", "Add") or at is None or not torch.is_tensor(c := inputs[1 - at]): return None
+    x, name = inputs[at], n.input[at]
+    norm = self.root.get_submodule(x.target) if x.op == "call_module" and self.reads[name] == 1 and name not in self.out else None
+    if not isinstance(norm, nn.modules.batchnorm._BatchNorm): return None
+    if [1] * (self.ranks[name] - c.ndim) + list(c.shape) != [1, norm.num_features] + [1] * (self.ranks[name] - 2): return None
+    if n.op_type == "Mul": norm.weight.data *= c.flatten()
+    norm.bias.data = norm.bias.data * c.flatten() if n.op_type == "Mul" else norm.bias.data + c.flatten()
+    return x
+_Reader.taken_over = _taken_over
 
 # %% ../nbs/api/29_onnx_io.ipynb #f74fcc2a
 _COUNTS = {*"Reshape Slice Gather Expand Squeeze Unsqueeze Split Pad Tile Resize ConstantOfShape Concat Add Sub Mul Div Equal Where CumSum Trilu".split(),
@@ -229,6 +244,7 @@ def to_onnx(self, path,      # the file to write
     batch = {name: {0: torch.export.Dim("batch")} for name in names} if all(len(v) > 1 for v in values) else None
     made = torch.onnx.export(plain, tuple(values), input_names=[v.name for v in self.inputs], output_names=[v.name + "_out" * (v in self.inputs) for v in self.outputs],
                              opset_version=opset, dynamic_shapes=batch, dynamo=True, verbose=False)
+    if opset not in (None, wrote := made.model.opset_imports[""]): raise ValueError(f"PyTorch cannot write this net in opset {opset}, the nearest is {wrote}")
     made.save(str(path))
 Net.to_onnx = to_onnx
 
@@ -245,4 +261,8 @@ def _example(net, example, like):
         return values
     values = [example] if torch.is_tensor(example) else list(example)
     if len(values) != len(net.inputs): raise ValueError(f"the net takes {len(net.inputs)} values ({', '.join(v.name for v in net.inputs)}), but the example has {len(values)}")
-    return [torch.cat([v, v]) if len(v) == 1 else v for v in values]
+    more = [torch.cat([v, v]) if len(v) == 1 else v for v in values]
+    try:
+        with torch.no_grad(): net.to_torch().eval()(*more)
+    except Exception: return values   # it takes one at a time, like many a file
+    return more

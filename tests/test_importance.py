@@ -1,11 +1,11 @@
 """Importance against formulas written out by hand."""
 import copy, pickle
 
-import numpy as np
+import numpy as np, pytest
 import torch
 from torch import nn
 
-from naivenas.importance import Random, Taylor, batchnorm_scale, geometric_median, l1, magnitude
+from naivenas.importance import Random, Taylor, batchnorm_scale, geometric_median, keeping, l1, magnitude
 from naivenas.layers import attention, batchnorm, conv, globalpool, layer, linear, relu
 from naivenas.net import Net
 from naivenas.vertex import inputvertex
@@ -104,10 +104,10 @@ def test_magnitude_sees_every_gate_and_head():
     m = nn.LSTM(4, 3, 2, bidirectional=True, batch_first=True)
     want = [sum(p.detach().unflatten(0, (4, 3))[:, i].norm() for p in m.parameters()).item() for i in range(3)]
     assert np.allclose(magnitude(layer(m, x).inputs[0]), want)
-    heads = attention(x, 2).inputs[0].inputs[0]
-    op = heads.op
-    want = [sum(getattr(op, k)[2 * i:2 * i + 2].norm().item() for k in ("query", "key", "value", "query_bias", "key_bias", "value_bias")) for i in range(2)]
-    assert np.allclose(magnitude(heads), want)
+    net = Net(x, attention(x, 4, size=2))
+    with torch.no_grad():
+        for u in net[-2].inputs: u.op.weight[4:6] *= .1
+    assert net.prune(.75, magnitude).plan.out(net[-2]).tolist() == [0, 1, 2, 3, 6, 7], "the head whose queries, keys and values are small"
     m = nn.ConvTranspose2d(4, 8, 2, groups=4, bias=False)
     assert np.allclose(magnitude(layer(m, x)), [m.weight[i // 2, i % 2].norm().item() for i in range(8)])
 
@@ -132,3 +132,24 @@ def test_ignored_layers_keep_their_neurons_and_round_to():
     net = Net(x, "y" >> linear(globalpool(conv(b, 16)), 3))
     net.prune(keep=.5, by=magnitude, frozen=[b], multiple_of=4)
     assert b.nout == 16 and a.nout % 4 == 0 and sum(v.nout for v in net if v.role == "absorb") < 51
+
+def test_every_layer_keeps_its_share_and_ignored_ones_everything():
+    torch.manual_seed(0)
+    x = inputvertex("x", 3)
+    a = "a" >> conv(x, 16)
+    b = "b" >> conv(relu(a), 16) + a       # tied to a
+    net = Net(x, "y" >> linear(globalpool("d" >> conv("c" >> conv(b, 24), 10)), 4))
+    with torch.no_grad(): net["c"].op.weight *= 1e-3      # a global ranking would drop nothing else
+    assert net.prune_plan(.7, magnitude, normalise=False).out("a").tolist() == list(range(16))
+    plan = net.plan(keeping(net, .5), by=magnitude)
+    assert [len(plan.out(k)) for k in "acdy"] == [8, 12, 5, 4]
+    strong = magnitude(net["c"])
+    assert set(plan.out("c")) == set(np.argsort(-strong)[:12])
+    plan = net.plan(keeping(net, {"c": .25, "d": .5}), by=magnitude, multiple_of=4)
+    assert [len(plan.out(k)) for k in "acdy"] == [16, 8, 4, 4]   # 6 is as near to 8 as to 4: what is worth more stays
+    plan = net.plan(keeping(net, .5), by=magnitude, frozen=["d"])
+    assert [len(plan.out(k)) for k in "acdy"] == [8, 12, 10, 4]
+    report = net.prune(.5, magnitude, frozen=["a"], multiple_of=4)
+    assert net.sizes["a"] == 16 and all(net.sizes[k] % 4 == 0 for k in "cd") and net(torch.rand(2, 3, 5, 5)).shape == (2, 4), report
+    for wrong in 0, 1.5, {"c": -1}:
+        with pytest.raises(ValueError, match="share"): keeping(net, wrong)

@@ -1,7 +1,7 @@
 "Every layer of torch.nn that has neurons: dropping equals masking, growing changes nothing, survivors stay where they were"
 import numpy as np, pytest, torch
 from torch import nn
-from naivenas.layers import (Heads, attention, bilinear, cat, conv, convtranspose, embedding, flatten, groupnorm, instancenorm, last, layer, layernorm,
+from naivenas.layers import (Attend, attention, bilinear, cat, conv, convtranspose, embedding, flatten, groupnorm, instancenorm, last, layer, layernorm,
                              linear, lstm, pixelshuffle, pixelunshuffle, relu, rmsnorm, upsample)
 from naivenas.net import Net
 from naivenas.vertex import SizeError, inputvertex
@@ -62,13 +62,16 @@ def grown(net):
     "Wishes for all layers but the last"
     return {v: 1 for v in net if v.role == "absorb" and v not in net.outputs}
 
-def step_of(name, v): return {"pixel shuffle": 4, "3 groups": 3, "transposed 3 groups": 3, "channel shuffle": 3, "glu": 2, "group norm": 3}.get(name, 1)
+def step_of(name, v, net):
+    "How many neurons of `v` come and go together; None: of the vertex called before"
+    heads = next((w.op.width for w in net if isinstance(w.op, Attend) and v in w.inputs), None)
+    return heads or {"pixel shuffle": 4, "3 groups": 3, "transposed 3 groups": 3, "channel shuffle": 3, "glu": 2, "group norm": 3}.get(name, 1)
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_growing_changes_nothing(name):
     net, x = net_of(*PLAIN[name])
     before, sizes = net(x), net.sizes
-    for v in [v for v in net if v.role == "absorb" and v not in net.outputs]: net.resize(v, step_of(name, v))
+    for v in [v for v in net if v.role == "absorb" and v not in net.outputs]: net.resize(v, step_of(name, v, net))
     assert all(net[n].nout > k for n, k in sizes.items() if n not in ("x", "after"))
     assert torch.allclose(net(x), before, atol=1e-9), (net(x) - before).abs().max()
     new = [p for p in net.parameters() if p.requires_grad]
@@ -81,7 +84,7 @@ def masked(net, report, x, old):
     for v in old.vertices[1:]:
         y = v.op(*[values[u] for u in v.inputs])
         values[v] = y
-        if v.role == "absorb" and torch.is_tensor(y) and not isinstance(v.op, Heads):
+        if v.role == "absorb" and torch.is_tensor(y):
             gone = torch.ones(v.nout, dtype=bool)
             out = report.plan.out(net[v.name])
             gone[out[out >= 0]] = False
@@ -93,14 +96,14 @@ def masked(net, report, x, old):
     return values[old.outputs[0]]
 
 @pytest.mark.parametrize("name", [n for n in PLAIN if n not in ("rnn", "gru, 2 layers", "lstm, 2 layers, both ways", "lstm, projections", "last state",
-                                                                "attention", "causal attention", "cross attention", "depthwise", "depthwise x3",
+                                                                "depthwise", "depthwise x3",
                                                                 "transposed depthwise", "transposed depthwise x2", "instance norm", "prelu")] )
 def test_dropping_is_masking(name):
     "The oracle runs the old modules and zeroes what is gone"
     import copy
     net, x = net_of(*PLAIN[name])
     old, rng = copy.deepcopy(net), np.random.default_rng(1)
-    report = net.resize({"before": -step_of(name, None)}, by=lambda v: rng.random(v.nout))
+    report = net.resize({"before": -step_of(name, None, net)}, by=lambda v: rng.random(v.nout))
     assert torch.allclose(net(x), masked(net, report, x, old), atol=1e-9)
 
 @pytest.mark.parametrize("name", PLAIN | STATISTIC)
@@ -110,9 +113,9 @@ def test_growing_and_dropping_the_new_again_gives_the_old_weights(name):
     before, old = net(x), copy.deepcopy(net.state_dict())
     for v in [v for v in net if v.role == "absorb" and v not in net.outputs]:
         n = v.nout
-        report = net.resize(v, step_of(name, v))
+        report = net.resize(v, step_of(name, v, net))
         worth = {w: (report.plan.out(w) >= 0).astype(float) for w in net}
-        net.resize(v, -step_of(name, v), by=worth)
+        net.resize(v, -step_of(name, v, net), by=worth)
         assert v.nout == n
     assert all(torch.equal(t, old[k]) for k, t in net.state_dict().items())
     assert torch.equal(net(x), before)
@@ -142,11 +145,48 @@ def test_attention_is_pytorchs_and_drops_heads():
     net = Net([q, k, v], layer(m, q, k, v))
     want = m(*data)[0]
     assert torch.allclose(net(*data), want, atol=1e-12)
-    heads = next(w for w in net if isinstance(w.op, Heads))
+    heads = next(w for w in net if isinstance(w.op, Attend))
     with torch.no_grad(): m.out_proj.weight[:, 4:8] = 0
     want = m(*data)[0]
-    net.resize(heads, -1, by={heads: [1., -1, 1]})
-    assert heads.op.heads == 2 and heads.op.query.shape == (8, 12) and torch.allclose(net(*data), want, atol=1e-12)
+    with pytest.raises(SizeError): net.resize(heads, -1)
+    net.resize(heads, -4, by={heads: [1.] * 4 + [-1] * 4 + [1] * 4})
+    assert heads.nout == 8 and [u.op.weight.shape for u in heads.inputs] == [(8, 12), (8, 5), (8, 7)] and torch.allclose(net(*data), want, atol=1e-12)
+
+@pytest.mark.parametrize("padding", [False, True])
+def test_a_mask_hides_keys_whatever_happens_to_the_heads(padding):
+    "The oracle is PyTorch's module, whose mask says what may not be seen"
+    torch.manual_seed(0)
+    m = nn.MultiheadAttention(12, 3, batch_first=True).double()
+    x, mask = inputvertex("x", 12), inputvertex("mask", 1)
+    net = Net([x, mask], layer(m, x, x, x, mask))
+    data, seen = torch.randn(2, 5, 12, dtype=torch.float64), torch.rand(*((2, 5) if padding else (2, 5, 5))) > .4
+    seen[..., 0] = True
+    want = lambda: m(data, data, data, **({"key_padding_mask": ~seen} if padding else {"attn_mask": (~seen).repeat_interleave(3, 0)}))[0]
+    assert torch.allclose(net(data, seen), want(), atol=1e-12)
+    heads = next(w for w in net if isinstance(w.op, Attend))
+    before = net(data, seen)
+    net.resize(heads, +8)
+    assert torch.allclose(net(data, seen), before, atol=1e-12) and heads.nout == 20
+    net.resize(heads, -8, by={heads: [1.] * 12 + [0.] * 8})
+    assert torch.allclose(net(data, seen), before, atol=1e-12)
+    plain, space = net.to_torch(), {}
+    exec(net.to_python(), space)
+    written = space["Model"]().double()
+    written.load_state_dict(net.state_dict())
+    assert torch.allclose(plain(data, seen), before, atol=1e-12) and torch.allclose(written(data, seen), before, atol=1e-12)
+
+def test_dropout_in_attention_is_for_training_only():
+    x = inputvertex("x", 8)
+    net = Net(x, attention(x, 2, dropout=.9)).eval()
+    data, space = torch.randn(2, 5, 8), {}
+    plain = net.to_torch()
+    exec(net.to_python(), space)
+    written = space["Model"]()
+    written.load_state_dict(net.state_dict())
+    for model in net, plain, written:
+        assert torch.allclose(model.eval()(data), net.eval()(data), atol=1e-6)
+        model.train()
+        assert not torch.allclose(model(data), model(data), atol=1e-3)
 
 def test_group_norm_keeps_equally_many_of_each_group():
     net, x = net_of(*STATISTIC["group norm"])

@@ -4,9 +4,11 @@ from pathlib import Path
 import numpy as np, pytest, torch
 from torch import nn
 onnx, ort = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
+import onnx.reference
 from onnx import helper, numpy_helper
 from onnx.backend.test.case.node import collect_testcases
 from naivenas.layers import batchnorm, cat, conv, flatten, globalpool, layer, linear, relu, shuffle, silu
+from naivenas.importance import magnitude
 from naivenas.onnx_io import MODULES, Net, example_of, onnx_module
 from naivenas.onnx_ops import OPS
 from naivenas.vertex import inputvertex, invariant
@@ -83,6 +85,28 @@ def test_light_models(path):
     assert agree(want, listed(module(*x)), 1e-3, 1e-3 * np.abs(want[0]).max())
     assert {type(m) for m in module.modules()} >= {nn.Conv2d, nn.ReLU}
 
+QUICK = {"light_squeezenet", "light_shufflenet"}
+
+@pytest.mark.parametrize("path", [pytest.param(p, marks=[pytest.mark.slow] * (p.stem not in QUICK)) for p in LIGHT], ids=lambda p: p.stem)
+def test_light_models_are_pruned(path, tmp_path):
+    net = Net.from_onnx(randomised(path)).eval()
+    x, before = [torch.rand(1, v.nout, 224, 224) for v in net.inputs], sum(p.numel() for p in net.parameters())
+    net.prune(.5, magnitude)
+    assert sum(p.numel() for p in net.parameters()) < .5 * before
+    net.to_onnx(tmp_path / "net.onnx", x)
+    want = session(tmp_path / "net.onnx").run(None, {v.name: t.numpy() for v, t in zip(net.inputs, x)})
+    assert agree(want, listed(net(*x)), 1e-3, 1e-3 * np.abs(want[0]).max())
+
+def test_a_batch_norm_takes_over_what_scales_it():
+    rng = np.random.default_rng(0)
+    norm = {k: rng.uniform(.5, 2, 4).astype("f") for k in ("scale", "bias", "mean", "var")}
+    nodes = [helper.make_node("BatchNormalization", ["x", *norm], ["a"]), helper.make_node("Mul", ["a", "m"], ["b"]), helper.make_node("Add", ["c", "b"], ["y"])]
+    for shape in (4, 1, 1), (1, 4, 1, 1), (4,), (1,):
+        model = tiny(*nodes, size=("N", 4, 3, 4), **norm, m=rng.normal(size=shape).astype("f"), c=rng.normal(size=shape).astype("f"))
+        module, x = onnx_module(model), rng.normal(size=(2, 4, 3, 4)).astype("f")
+        assert agree(session(model).run(None, {"x": x}), listed(module(torch.tensor(x)))), shape
+        assert ("constant" in module.code) == (len(shape) == 1)
+
 # ------------------------------------------------------------------------------------------------ out
 
 def test_random_nets_there_and_back(tmp_path):
@@ -130,6 +154,32 @@ def test_axes_as_attributes_and_as_inputs():
             node = helper.make_node(op, ["x"] if old else ["x", "axes"], ["y"], **({"axes": some.tolist()} if old else {}))
             model = tiny(node, opset=opset, size=("N", 1, 4, 5), **({} if old else {"axes": some}))
             assert agree(session(model).run(None, {"x": x}), listed(onnx_module(model)(torch.tensor(x)))), (op, opset)
+
+@pytest.mark.parametrize("opset", range(11, onnx.defs.onnx_opset_version() + 1))
+def test_one_network_in_every_opset(opset):
+    "Axes move from attributes to inputs on the way; opsets that onnxruntime does not know yet are checked against ONNX's own evaluator"
+    rng = np.random.default_rng(opset)
+    old = lambda at, key, value: ([], {key: value}) if opset < at else ([key + str(at)], {})
+    (mean, mean_how), (squeeze, squeeze_how) = old(18, "axes", [2]), old(13, "axes", [2])
+    node, arrays = helper.make_node, dict(w=rng.normal(size=(6, 3, 3, 3)), b=rng.normal(size=6), g=rng.normal(size=(4, 6)), h=rng.normal(size=4), low=-.5, high=2., **{k: rng.uniform(.5, 2, 6) for k in ("scale", "bias", "mu", "var")})
+    nodes = [node("Conv", ["x", "w", "b"], ["c"], pads=[1, 1, 1, 1]), node("BatchNormalization", ["c", "scale", "bias", "mu", "var"], ["n"]), node("Clip", ["n", "low", "high"], ["r"]),
+             node("MaxPool", ["r"], ["m"], kernel_shape=[2, 2], strides=[2, 2]), node("Dropout", ["m"], ["d"]), node("LeakyRelu", ["d"], ["l"], alpha=.2), node("Add", ["l", "m"], ["a"]),
+             node("ReduceMean", ["a", *mean], ["e"], **mean_how), node("Squeeze", ["e", *squeeze], ["q"], **squeeze_how), node("AveragePool", ["q"], ["p"], kernel_shape=[2], strides=[2]),
+             node("Flatten", ["p"], ["f"]), node("Gemm", ["f", "g", "h"], ["z"], transB=1), node("Softmax", ["z"], ["y"], axis=1)]
+    inits = {k: np.asarray(a, "f") for k, a in arrays.items()} | {k: np.array([2]) for k in (*mean, *squeeze)}
+    model, x = tiny(*nodes, opset=opset, size=("N", 3, 4, 4), **inits), rng.normal(size=(2, 3, 4, 4)).astype("f")
+    module = onnx_module(model)
+    try: oracle = session(model)
+    except Exception: oracle = onnx.reference.ReferenceEvaluator(model)
+    assert agree(oracle.run(None, {"x": x}), listed(module(torch.tensor(x)))) and {type(m) for m in module.modules()} >= {nn.Conv2d, nn.BatchNorm2d, nn.Hardtanh, nn.Linear}
+
+def test_the_opset_that_was_asked_for_or_none(tmp_path):
+    x = inputvertex("x", 3)
+    net = Net(x, linear(relu(linear(x, 4)), 2)).eval()
+    net.to_onnx(tmp_path / "net.onnx", opset=21)
+    assert onnx.load(tmp_path / "net.onnx").opset_import[0].version == 21
+    with pytest.raises(ValueError, match="opset 11, the nearest is 18"): net.to_onnx(tmp_path / "other.onnx", opset=11)
+    assert not (tmp_path / "other.onnx").exists()
 
 def test_softmax_before_and_after_opset_13():
     x = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("f")

@@ -1,5 +1,5 @@
 "Surgery of the whole training state: optimizers, gradients, averages, compiled nets, memory formats, mixed precision, devices, settings"
-import copy
+import copy, shutil
 import numpy as np, pytest, torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -11,7 +11,9 @@ OPTIMIZERS = {
     "momentum": lambda p: torch.optim.SGD(p, lr=.05, momentum=.9), "nesterov": lambda p: torch.optim.SGD(p, lr=.05, momentum=.9, nesterov=True, weight_decay=1e-3),
     "adam": lambda p: torch.optim.Adam(p, lr=1e-2, amsgrad=True), "adamw": lambda p: torch.optim.AdamW(p, lr=1e-2),
     "rmsprop": lambda p: torch.optim.RMSprop(p, lr=1e-3, momentum=.5, centered=True), "adagrad": lambda p: torch.optim.Adagrad(p, lr=1e-2),
-    "adadelta": torch.optim.Adadelta, "nadam": lambda p: torch.optim.NAdam(p, lr=1e-3), "adafactor": lambda p: torch.optim.Adafactor(p, lr=1e-2),
+    "adadelta": torch.optim.Adadelta, "nadam": lambda p: torch.optim.NAdam(p, lr=1e-3), "radam": lambda p: torch.optim.RAdam(p, lr=1e-3),
+    "adamax": lambda p: torch.optim.Adamax(p, lr=1e-3), "asgd": lambda p: torch.optim.ASGD(p, lr=1e-2, t0=2), "rprop": lambda p: torch.optim.Rprop(p, lr=1e-3),
+    "adafactor": lambda p: torch.optim.Adafactor(p, lr=1e-2),
 }
 
 def small(seed=0, dtype=torch.float64):
@@ -152,6 +154,38 @@ def test_mixed_precision_goes_on_inside_one_region():
         net.resize("d", +1)   # between backward and step
         scaler.step(optimizer); scaler.update()
     assert optimizer.state[net["d"].op.weight]["momentum_buffer"].shape == net["d"].op.weight.shape
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="inductor needs a compiler")
+def test_inductor_compiles_again():
+    net = small(dtype=torch.float32)
+    torch._dynamo.reset()
+    compiled, (x, y) = torch.compile(net), batches(1, torch.float32)[0]
+    for verb in (lambda: None, lambda: net.resize({"c": -2, "d": +1})):
+        verb()
+        twin = copy.deepcopy(net)
+        for model in compiled, twin: nn.functional.cross_entropy(model(x), y).backward()
+        assert torch.allclose(compiled(x), twin(x), atol=1e-5)
+        assert all(torch.allclose(p.grad, q.grad, atol=1e-5) for p, q in zip(net.parameters(), twin.parameters()))
+        net.zero_grad()
+    torch._dynamo.reset()
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", ["momentum", "adam"])
+def test_on_a_gpu_it_is_as_on_the_cpu(name):
+    nets = []
+    for device in "cpu", "cuda":
+        net = small().to(device)
+        optimizer = OPTIMIZERS[name](net.parameters())
+        net.track(optimizer)
+        data = [(x.to(device), y.to(device)) for x, y in batches(6)]
+        steps(net, optimizer, data[:3])
+        net.resize({"c": -2, "d": +2})
+        net.insert(lambda v: conv(v, 4), after="r")
+        steps(net, optimizer, data[3:])
+        assert {p.device.type for p in net.parameters()} == {t.device.type for s in optimizer.state.values() for t in s.values() if torch.is_tensor(t) and t.ndim} == {device}
+        nets.append(net.cpu())
+    assert all(torch.allclose(a, b, atol=1e-8) for a, b in zip(nets[0].state_dict().values(), nets[1].state_dict().values()))
 
 def test_surgery_stays_on_the_device():
     net = small(dtype=torch.float32).to("meta")
