@@ -30,7 +30,7 @@ def wires(graph):
 Graph.wires = wires
 
 # %% ../nbs/api/17_wiring.ipynb #e33c8052
-COLOURS = "#0072B2 #E69F00 #009E73 #CC79A7 #56B4E9 #D55E00 #F0E442 #999999".split()
+COLOURS = "#0072B2 #E69F00 #009E73 #CC79A7 #56B4E9 #D55E00 #999999".split()
 HEAT = np.array([[0, 32, 76], [60, 77, 110], [124, 123, 120], [187, 175, 113], [255, 234, 70]])   # the colour map cividis
 
 def heat(values):
@@ -60,8 +60,9 @@ def strips(graph,
 
 # %% ../nbs/api/17_wiring.ipynb #c2974262
 def paint(graph, by="bundles", **how):   # as for `strips`; further arguments as for `draw`
-    "A `Drawing` with a strip of colours in each vertex"
-    return draw(graph, strips=strips(graph, by), **how)
+    "A `Drawing` with a strip of colours in each vertex, and edges of the same colours unless they tell a utility"
+    strip = strips(graph, by)
+    return draw(graph, **dict(strips=strip, edges={} if callable(by) else {v: list(dict.fromkeys(c)) for v, c in strip.items()}) | how)
 Graph.draw = lambda graph, by=None, **how: paint(graph, by, **how) if by else draw(graph, **how)
 
 # %% ../nbs/api/17_wiring.ipynb #643df764
