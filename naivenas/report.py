@@ -106,13 +106,13 @@ def fates(self, most=40):   # cells in a strip
     return made
 Plan.fates = fates
 
-def draw_plan(self, before=False, **how):   # the graph as it was?; further arguments as for `draw`
+def draw_plan(self, before=False, marks=None, **how):   # the graph as it was?; {vertex: mark}; further arguments as for `draw`
     "A `Drawing` of the graph as it would be, with what changes in colour"
     seen, sizes, fates = self.past() if before else self.preview(), {v.name: n for v, n in self.before.items()}, self.fates()
     how = dict(strips={v: fates[v.name] for v in seen if v.name in fates and not before}) | how
-    if not before: return draw(seen, {v.name: sizes.get(v.name) for v in seen}, **how)
-    kept = {v.name for v in self.ties.labels}
-    return draw(seen, {}, marks={v: "gone" for v in seen if v.name not in kept}, **how)
+    kept, marks = {v.name for v in self.ties.labels}, {v.name: mark for v, mark in (marks or {}).items()}
+    marks = {v: "gone" if v.name not in kept else marks[v.name] for v in seen if v.name not in kept or v.name in marks}
+    return draw(seen, {} if before else {v.name: sizes.get(v.name) for v in seen}, marks=marks, **how)
 Plan.draw = draw_plan
 Report.draw = lambda self, *args, **how: self.plan.draw(*args, **how)
 
