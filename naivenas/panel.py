@@ -104,14 +104,14 @@ def _listen(self):
     if hasattr(self.canvas, "clicked"): self.canvas.observe(lambda c: self._guard(lambda: self._clicked(c.new[0])), "clicked")
 Panel._listen = _listen
 
-# %% ../nbs/api/42_panel.ipynb #456715d8
+# %% ../nbs/api/42_panel.ipynb #5bee1ace
 def _choose(self, name): self.chosen = name; self.clear()
 
 def _clicked(self, name):
-    "Open a box; choose a vertex; close the box around it, if it was chosen already"
-    if name not in self.graph.names:
-        if name not in self.unfold: self.unfold.append(name)
-    elif name == self.chosen and self.around(name): self.close(name)
+    "Open a box; choose a vertex; close the box around it, if that was clicked just before"
+    again, self._last = name == self.__dict__.get("_last"), name
+    if name not in self.graph.names: self.unfold += [name] * (name not in self.unfold)
+    elif again and self.around(name): self.close(name)
     else: self._choose(name)
 Panel._choose, Panel._clicked = _choose, _clicked
 

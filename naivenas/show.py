@@ -157,7 +157,7 @@ def _node(graph, box, old, changed, strips, marks):
     worst = v if v in odd or not odd else odd[0]
     looks = look(v if not box.parts or not box.chain else inside[0], None) | look(worst, old if changed else None) if not box.parts or box.chain else \
         dict(shape="box3d" if box.times > 1 else "folder", fillcolor="#F4F4F4", color="#8C8C8C") | (look(worst, old) if changed else {}) | dict(shape="box3d" if box.times > 1 else "folder", margin=".16,.1")
-    if box.chain: looks["shape"] = look(inside[0])["shape"]
+    if box.chain: looks |= dict(margin=NODE["margin"]) | {k: a for k, a in look(inside[0]).items() if k in ("shape", "margin")}
     if mark == "gone": looks |= dict(fillcolor=GONE[0], color=GONE[1])
     words = [state(worst, old) if changed else "fold" if box.parts and not box.chain else roletext(inside[0]).replace(" ", ""), mark]
     words += [w for w, group in (("frozen", graph.frozen), ("output", graph.outputs)) if any(u in group for u in inside)]

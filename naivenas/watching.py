@@ -161,7 +161,7 @@ def _press(self, what):
     self.show()
 Watch._run, Watch.press = _run, _press
 
-# %% ../nbs/api/43_watching.ipynb #77aa6f7d
+# %% ../nbs/api/43_watching.ipynb #2e7fee10
 def show(self):
     "Bring the widgets, if there are any, up to date"
     if self._widget is None: return
@@ -170,16 +170,16 @@ def show(self):
     order = sorted(range(len(self.population)), key=lambda i: -value(self.population[i]))
     labels = [f"{getattr(self.population[i], 'id', i)}: {self.population[i].fitness:.4g}" for i in order]
     if labels == [text for text, _ in self.pick.options]: return
-    was = self.pick.label
+    was = self.pick.label if self.pick.index else None
     self.pick.options, self.pick.index = list(zip(labels, order)), None
     if labels: self.pick.index = labels.index(was) if was in labels else 0
 Watch.show = show
 
-# %% ../nbs/api/43_watching.ipynb #4ffded1a
+# %% ../nbs/api/43_watching.ipynb #4837e9e3
 def _build(self):
     "The widgets; ImportError without ipywidgets"
     w = importlib.import_module("ipywidgets")
-    self.area, self.line, self.pick, self.inside = w.HTML(), w.HTML(), w.Dropdown(description="candidate"), w.VBox()
+    self.area, self.line, self.pick, self.inside = w.HTML(), w.HTML(), w.Dropdown(description="candidate", layout={"width": "17em"}), w.VBox()
     buttons = {k: w.Button(description=k, layout={"width": "6em"}) for k in ("run", "pause", "stop", "explore")}
     for k in ("run", "pause", "stop"): buttons[k].on_click(lambda _, k=k: self.press(k))
     buttons["explore"].on_click(lambda _: self.open(self.pick.value))
