@@ -15,7 +15,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 import naivenas.structure
 from naivenas.cut import Dense
-from naivenas.decide import utilities
+from naivenas.sizes import utilities
 from naivenas.graph import Graph
 from naivenas.ties import ties
 from naivenas.vertex import SizeError, absorb, cat, inputvertex, invariant

@@ -7,6 +7,7 @@ __all__ = ['Layout', 'regroup', 'reshaped', 'varying', 'Flow', 'unchanged', 'met
            'selected', 'reduced', 'joined']
 
 # %% ../nbs/api/02_axes.ipynb #baa41db5
+from functools import cached_property
 from math import prod
 from dataclasses import dataclass, replace
 import numpy as np
@@ -20,10 +21,15 @@ class Layout:
     axes: tuple = ()   # axes with a neuron for each entry, ascending
     cut: int = None    # of several such axes, the one along which neurons may come and go
 
-    small = property(lambda self: tuple(n if a in self.axes else 1 for a, n in enumerate(self.shape)))
     along = property(lambda self: self.axes[0] if len(self.axes) == 1 else self.cut)
-    size = property(lambda self: prod(self.small))
 
+    @cached_property
+    def small(self): return tuple(n if a in self.axes else 1 for a, n in enumerate(self.shape))
+
+    @cached_property
+    def size(self): return prod(self.small)
+
+    @cached_property
     def glue(self):
         "For each neuron whether the next one shares its slot; None: nowhere"
         post = 1 if self.along is None else prod(self.small[self.along + 1:])
@@ -94,7 +100,7 @@ class Flow:
         return pairs
 
     def holds(self, *flat): return [flat[i] for i in self.how.get("held", ())]
-    def glue(self, i): return ([*self.ins, self.out])[i].glue() if i >= 0 else self.out.glue()
+    def glue(self, i): return (self.ins[i] if 0 <= i < len(self.ins) else self.out).glue
 
     def follow(self, begins, count):
         ins = [l.resized(int(b[-1])) for l, b in zip(self.ins, begins)]

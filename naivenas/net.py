@@ -68,10 +68,10 @@ Net.cut = _cut_net
 def _cut_parameter(self, p, how, rng):
     gradient = None if p.grad is None else cut(p.grad, how, fill=0.)
     other = torch.float64 if p.dtype != torch.float64 else torch.float32
-    yield p, "grad", None                        # a gradient must always have its parameter's shape
+    if gradient is not None: yield p, "grad", None   # it must always have its parameter's shape
     yield p, "data", torch.empty(0, dtype=other, device=p.device)
     yield p, "data", cut(p.data, how, rng)
-    yield p, "grad", gradient
+    if gradient is not None: yield p, "grad", gradient
     for memory in (o.state[p] for o in self.optimizers if p in o.state):
         for key, value in memory.items():
             if torch.is_tensor(value) and value.ndim == p.ndim > 0: yield memory, key, cut(value, _broadcast(how, value, p), fill=0.)
@@ -84,6 +84,7 @@ def _broadcast(how, value, p):
 # %% ../nbs/api/21_net.ipynb #da2de870
 def _membership(self, vertices):
     "Assignments that make tracked optimizers follow when vertices come and go"
+    if not self.optimizers: return
     now = [p for v in vertices if isinstance(v.op, nn.Module) for p in v.op.parameters()]
     held = {id(p) for o in self.optimizers for group in o.param_groups for p in group["params"]}
     new, old = [p for p in _fresh(self, now) if id(p) not in held], {id(p) for p in self.parameters()} - {id(p) for p in now}

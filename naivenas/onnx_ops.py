@@ -8,8 +8,9 @@ __all__ = ['OPS', 'Identity', 'Dropout', 'Elu', 'Celu', 'Selu', 'LeakyRelu', 'Th
            'Transpose', 'Concat', 'Expand', 'Tile', 'Slice', 'Gather', 'GatherElements', 'Split', 'Cast', 'CastLike',
            'Where', 'ConstantOfShape', 'Range', 'Trilu', 'Pad', 'ArgMax', 'ArgMin', 'CumSum', 'Softmax', 'LogSoftmax',
            'Hardmax', 'LayerNormalization', 'RMSNormalization', 'GroupNormalization', 'InstanceNormalization',
-           'BatchNormalization', 'LRN', 'LpNormalization', 'Conv', 'ConvTranspose', 'MaxPool', 'AveragePool',
-           'GlobalAveragePool', 'GlobalMaxPool', 'Gemm', 'Einsum', 'DepthToSpace', 'SpaceToDepth', 'Resize']
+           'BatchNormalization', 'LRN', 'LpNormalization', 'padding_of', 'Conv', 'ConvTranspose', 'MaxPool',
+           'AveragePool', 'GlobalAveragePool', 'GlobalMaxPool', 'Gemm', 'Einsum', 'DepthToSpace', 'SpaceToDepth',
+           'Resize']
 
 # %% ../nbs/api/25_onnx_ops.ipynb #d14af18a
 import math, operator
@@ -241,7 +242,7 @@ def LRN(x, *, size, alpha=1e-4, beta=.75, bias=1.): return F.local_response_norm
 def LpNormalization(x, *, axis=-1, p=2): return x / (norm := x.norm(p, axis, True)).where(norm > 0, torch.ones_like(norm))
 
 # %% ../nbs/api/25_onnx_ops.ipynb #2d777749
-def _padding(size, kernel, strides, dilations, pads, auto_pad):
+def padding_of(size, kernel, strides, dilations, pads, auto_pad):
     "Padding in front and behind, per spatial axis"
     d = len(kernel)
     if auto_pad in ("VALID", "NOTSET"): return list(zip(pads[:d], pads[d:])) if pads and auto_pad == "NOTSET" else [(0, 0)] * d
@@ -250,7 +251,7 @@ def _padding(size, kernel, strides, dilations, pads, auto_pad):
 
 def _window(x, kernel, strides, dilations, pads, auto_pad, value=0.):
     "`x` with whatever padding is not the same on both sides, and the padding that is left"
-    sides = _padding(x.shape[2:], kernel, strides, dilations, pads, auto_pad)
+    sides = padding_of(x.shape[2:], kernel, strides, dilations, pads, auto_pad)
     if all(a == b and (value == 0 or 2 * a <= k) for (a, b), k in zip(sides, kernel)): return x, [a for a, _ in sides]
     return F.pad(x, [n for side in reversed(sides) for n in side], value=value), [0] * len(sides)
 
@@ -285,7 +286,7 @@ def AveragePool(x, *, kernel_shape, strides=None, dilations=None, pads=None, aut
     d = len(kernel_shape)
     strides = strides or [1] * d
     if dilations and set(dilations) != {1}: raise NotImplementedError("dilations")
-    pool, sides = getattr(F, f"avg_pool{d}d"), _padding(x.shape[2:], kernel_shape, strides, [1] * d, pads, auto_pad)
+    pool, sides = getattr(F, f"avg_pool{d}d"), padding_of(x.shape[2:], kernel_shape, strides, [1] * d, pads, auto_pad)
     if all(a == b and 2 * a <= k for (a, b), k in zip(sides, kernel_shape)): return pool(x, kernel_shape, strides, [a for a, _ in sides], bool(ceil_mode), bool(count_include_pad))
     flat = [n for side in reversed(sides) for n in side]
     share = pool(F.pad(torch.ones_like(x), flat, value=float(count_include_pad)), kernel_shape, strides, 0, bool(ceil_mode))

@@ -12,7 +12,7 @@ import numpy as np
 from .cut import Cut, Dense, GroupCut, resized
 from .vertex import absorb, cat, inputvertex
 from .graph import Graph
-from .ties import bundles
+from .footprint import bundles
 from .show import draw
 from .resize import Plan, Report, commit
 

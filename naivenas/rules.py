@@ -7,6 +7,7 @@ __all__ = ['RULES', 'Rule', 'rule', 'register', 'unknown', 'spread', 'axes_of', 
 
 # %% ../nbs/api/19_rules.ipynb #fab1c543
 import re
+from functools import cache
 from dataclasses import dataclass, field
 import numpy as np, torch
 from torch import nn
@@ -32,6 +33,7 @@ class Rule:
     arrays: dict = field(default_factory=dict)   # attribute -> what lies along each axis; or function (op, ins, out) -> how to cut
     fill: dict = field(default_factory=dict)     # attribute -> what new entries start as, if not 0
     also: tuple = ()                             # further attributes that equal the number of input neurons
+    then: dict = field(default_factory=dict)     # further attribute -> function (op, ins, out) -> its value afterwards
     statistic: str = ""                          # what it works out over several neurons, in words: growth then changes its output
 
 RULES = {}   # type of module -> Rule, or function from module to Rule
@@ -49,7 +51,8 @@ def register(cls,                 # a subclass of torch.nn.Module
              fill=None, also=(), statistic="",   # as for `Rule`
              **arrays):           # attribute="oi": what lies along each axis
     "Teach naivenas a type of module"
-    RULES[cls] = Rule(role, nin, nout, arrays, fill or {}, tuple(also), statistic)
+    arrays = {key: axes if callable(axes) else tuple(axes) for key, axes in arrays.items()}
+    RULES[cls] = Rule(role, nin, nout, arrays, fill or {}, tuple(also), statistic=statistic)
 
 # %% ../nbs/api/19_rules.ipynb #c4d501eb
 def _number(n): return n if isinstance(n, int) else n[0]
@@ -77,6 +80,7 @@ def spread(index,      # index list of neurons
     return np.where(block < 0, -1, block + before * times * np.arange(blocks)[:, None]).ravel()
 
 # %% ../nbs/api/19_rules.ipynb #9c412adc
+@cache
 def axes_of(axes):   # such as "oi" or ("4o", "i")
     "`[(blocks, letter, times), ...]`, one for each axis"
     parts = [re.fullmatch(r"(\d*)([oijk.])(\d*)", a) for a in axes]
@@ -92,10 +96,10 @@ def how_to_cut(op, key, axes, ins, out, r):
         plain, before = blocks == times == 1, array.shape[axis] // (blocks * times)
         if len(lists[letter]) == before and np.array_equal(lists[letter], np.arange(before)): continue   # nothing changes here
         made[axis] = lists[letter] if plain else spread(lists[letter], before, blocks, times)
+    if array.ndim == 1 or key in r.fill: return Cut(made, fill=r.fill.get(key, 0.))
     letters = [letter for _, letter, _ in axes_of(axes)]
     own = "o" if "o" in letters or r.role == "absorb" else "i"
-    noisy = array.ndim > 1 and key not in r.fill and own in letters
-    return Cut(made, letters.index(own) if noisy else None, r.fill.get(key, 0.))
+    return Cut(made, letters.index(own) if own in letters else None)
 
 # %% ../nbs/api/19_rules.ipynb #5dbdb635
 @resized.register
@@ -105,6 +109,6 @@ def _(op: nn.Module, ins, out):
     if r.nout is None: return {}
     cuts = {key: how_to_cut(op, key, axes, ins, out, r) for key, axes in r.arrays.items() if getattr(op, key, None) is not None}
     names = [*zip((r.nin or "").split(), ins), *((a, ins[0]) for a in r.also), (r.nout, out)]
-    return cuts | {a: _like(getattr(op, a), len(index)) for a, index in names}
+    return cuts | {a: _like(getattr(op, a), len(index)) for a, index in names} | {a: f(op, ins, out) for a, f in r.then.items()}
 
 def _like(old, n): return n if isinstance(old, int) else (n, *old[1:])

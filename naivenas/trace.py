@@ -144,7 +144,7 @@ def want(self, n, axis):
     "Label an unlabelled source, or False"
     n = self.at(n) if n.op != "placeholder" else n
     chain = n
-    while chain.op == "call_function" and getattr(chain.target, "_opname", "") in ("contiguous", "clone", "to", "dropout", "alias"): chain = chain.args[0]
+    while chain.op == "call_function" and getattr(chain.target, "_opname", "") in ("contiguous", "clone", "to", "dropout", "alias", "pad", "constant_pad_nd"): chain = chain.args[0]
     if getattr(chain.target, "_opname", "") in ("expand",) and len(self.shape[chain]) == len(self.shape[chain.args[0]]): chain = chain.args[0]
     if getattr(chain.target, "_opname", "") in UNFOLDING and chain.args[0].op == "placeholder":
         source = chain.args[0]

@@ -11,7 +11,8 @@ import numpy as np
 from .cut import Dense
 from .graph import Graph
 from .vertex import SizeError, absorb, cat, inputvertex, invariant
-from .ties import bundles, ties
+from .ties import ties
+from .footprint import bundles
 from .show import draw
 from .sizes import Sizes, utilities
 import naivenas.structure

@@ -51,10 +51,23 @@ class EditOracle(Oracle):
         return super().same(v)
 
 
+def verb_of(edit):
+    "`(verb, its arguments, its keywords)` for a random edit"
+    what, args, *_ = edit
+    if what == "insert": return what, args[:1], dict(after=args[1])
+    if what == "cut": return "remove", args, dict(reconnect=False)
+    if what == "segment": return "replace", args, {}
+    return what, args[:2], dict(at=args[2]) if len(args) > 2 else {}
+
+def closed(g, first, last):
+    "Is what lies between the two read by nothing else?"
+    inside = {v for v in g.descendants(first) if last in g.descendants(v)} | {first, last}
+    return not any(v in g.outputs or any(v in w.inputs for w in g if w not in inside) for v in inside - {last})
+
 def random_edit(r, g):
-    "`(name of the verb, its arguments, {vertex: inputs afterwards}, outputs afterwards)`; the inputs may be refused"
+    "`(kind of edit, its arguments, {vertex: inputs afterwards}, outputs afterwards)`; the inputs may be refused"
     from test_oracle import dense
-    what, v = r.choice("connect disconnect insert insert remove remove".split()), r.choice(g.vertices)
+    what, v = r.choice("connect disconnect insert insert remove remove cut segment".split()), r.choice(g.vertices)
     if what == "connect":
         stacks = [w for w in g if w.role == "stack" or w.role == "invariant" and getattr(w.op, "__name__", "") in ("add", "mul")]
         if not stacks: return None
@@ -72,5 +85,16 @@ def random_edit(r, g):
         new = r.choice((lambda u: dense(u, u.nout), lambda u: invariant(np.tanh, u), lambda u: cat(dense(u, 2), dense(u, u.nout)), lambda u: dense(u, r.randint(1, 5))))(v)
         fresh = [w for w in topological([new]) if w not in g]
         return what, (lambda _: new, v), {w: [new if u is v else u for u in w.inputs] for w in g if v in w.inputs} | {w: w.inputs for w in fresh}, g.outputs
+    if what == "cut":
+        readers = [w for w in g if v in w.inputs]
+        many = lambda w: w.role == "stack" or w.role == "invariant" and getattr(w.op, "__name__", "") in ("add", "mul")
+        if v.role == "input" or v in g.outputs or not readers or not all(many(w) and {*w.inputs} != {v} for w in readers): return None
+        return what, (v,), {w: [u for u in w.inputs if u is not v] for w in readers}, g.outputs
+    if what == "segment":
+        ways = [(first, last) for first in g for last in g.descendants(first) if len(first.inputs) == 1 and last not in g.outputs and closed(g, first, last)]
+        if not ways: return None
+        first, last = r.choice(ways)
+        new = dense(first.inputs[0], r.choice((last.nout, last.nout, r.randint(1, 5))))
+        return what, ((first, last), lambda _: new), {w: [new if u is last else u for u in w.inputs] for w in g if last in w.inputs} | {new: new.inputs}, g.outputs
     if v.role == "input" or v in g.outputs or len(v.inputs) != 1 and any(w.role != "stack" for w, _ in g.consumers(v)): return None
     return what, (v,), {w: [x for u in w.inputs for x in (v.inputs if u is v else [u])] for w in g if v in w.inputs}, g.outputs

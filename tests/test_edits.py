@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from naivenas.resize import relaxed
 from naivenas.structure import Draft, Graph
 from naivenas.vertex import SizeError, cat, inputvertex, invariant
-from edits import EditOracle, Rewired, random_edit
+from edits import EditOracle, Rewired, random_edit, verb_of
 from oracle import values_of
 from test_oracle import dense, random_graph, random_question, state
 
@@ -23,12 +23,11 @@ def opened(g):
 
 def asked(g, edit, exact, gentle, options, utility, solver):
     "What the package says (a plan, or why not), and the oracle that judges it"
-    what, args, inputs, outputs = edit
-    draft = Draft(g)
-    verb = dict(at=args[2]) if len(args) > 2 else dict(after=args[1]) if what == "insert" else {}
-    draft = getattr(draft, what)(*(args[:1] if what == "insert" else args[:2]), **verb)
+    what, _, inputs, outputs = edit
+    name, given, how = verb_of(edit)
+    draft = getattr(Draft(g), name)(*given, **how)
     wishes = {v: relaxed(d) if v in gentle else d for v, d in (exact | gentle).items()}
-    now = Rewired(g, inputs, outputs, what == 'disconnect')
+    now = Rewired(g, inputs, outputs, what in ("disconnect", "cut"))
     wishes = {v: d for v, d in wishes.items() if v in now.of}
     before = state(g)
     try: plan, why = draft.plan(wishes, by=lambda v: utility.get(v), solver=solver, **options), None
@@ -80,7 +79,7 @@ def levels(plan, now, exact, gentle, utility, size, before):
     return [float(x) for x in values + [max(change), sum(change)]]
 
 def test_edits_are_optimal():
-    said = sweep(400, derandomize=True)
+    said = sweep(500, derandomize=True)
     assert said["planned"] > 60 and said["refused"] > 5, said
 
 @pytest.mark.slow
@@ -134,11 +133,11 @@ def step(r, g):
         edit, exact = random_edit(r, g), {}
         if edit is None or len(g) > 30 and edit[0] in ("insert", "connect"): return "nothing"
         if edit[0] == "connect" and (sum(u.nout for u in edit[1][1].inputs) > 30 or len(edit[1][1].inputs) > 3): return "nothing"
-        verb = dict(after=edit[1][1]) if edit[0] == "insert" else dict(at=edit[1][2]) if len(edit[1]) > 2 else {}
-        try: getattr(g, edit[0])(*edit[1][:1 if edit[0] == "insert" else 2], **verb)
+        name, given, how = verb_of(edit)
+        try: getattr(g, name)(*given, **how)
         except SizeError as e: why = e
         else: return edit[0]
-    now = Rewired(g, edit[2], edit[3], edit[0] == "disconnect")
+    now = Rewired(g, edit[2], edit[3], edit[0] in ("disconnect", "cut"))
     oracle = EditOracle(list(now.of.values()), now.pinned(exact, []), {now.of[v]: v.nout for v in now.of})
     for v, d in exact.items(): oracle.row(oracle.size(now.of[v]), v.nout + d, v.nout + d)
     assert any(v.nout + d < 1 for v, d in exact.items()) or oracle.solve({}) is None, f"refused, but possible: {why}"
@@ -155,7 +154,7 @@ def walk(seed, steps):
 
 def test_a_long_walk():
     said = walk(0, 1500)
-    assert min(said[k] for k in ("resize", "insert", "remove", "connect", "disconnect")) > 30 and said["refused"] > 30, said
+    assert min(said[k] for k in ("resize", "insert", "remove", "connect", "disconnect", "cut", "segment")) > 15 and said["refused"] > 30, said
 
 @pytest.mark.slow
 def test_a_very_long_walk(): walk(1, 20_000)
