@@ -9,7 +9,7 @@ __all__ = ['FATES', 'LEGEND', 'CELL', 'preview', 'merged', 'wires', 'before', 'f
 # %% ../nbs/api/15_report.ipynb #5b0c327f
 import html, types
 import numpy as np
-from .cut import Cut, Dense, GroupCut, resized
+from .cut import Cut, Dense, GroupCut, regrouped, resized
 from .vertex import absorb, cat, inputvertex
 from .graph import Graph
 from .footprint import bundles
@@ -133,21 +133,25 @@ Plan._repr_html_ = lambda self: _html(self, "Plan")
 Report._repr_html_ = lambda self: _html(self, "Done")
 
 # %% ../nbs/api/15_report.ipynb #40ff055d
-def _matrix(op, ins, out):
+def _matrix(v):
     "`(key, values, groups)`: the weight matrix as mean sizes, a row for each output and a column for each input, not a number where none is"
-    odd = lambda index: np.append(index, -1)              # unlike any list that changes nothing: no axis is left out
-    cuts = resized(op, [odd(i) for i in ins], odd(out))
-    key, how = next(((k, c) for k, c in cuts.items() if isinstance(c, GroupCut) or isinstance(c, Cut) and len(c.axes) == 2), (None, None))
-    if key is None: return None, None, 1
-    array, groups = getattr(op, key), getattr(how, "groups", 1)
+    same, odd = [np.arange(u.nout) for u in v.inputs], lambda index: np.append(index, -1)
+    many = {k: c for k, c in resized(v.op, same, np.arange(v.nout)).items() if isinstance(c, GroupCut)}
+    cuts = many or {k: c for k, c in resized(v.op, [odd(i) for i in same], odd(np.arange(v.nout))).items() if isinstance(c, Cut) and len(c.axes) == 2}
+    if not cuts: return None, None, 1                     # `odd`: a list that changes something, so that no axis is left out
+    key, how = next(iter(cuts.items()))
+    array, axes = getattr(v.op, key), getattr(how, "axes", (0, 1))
     array = np.abs(np.asarray(array.detach().cpu() if hasattr(array, "detach") else array))
-    array = array.mean(tuple(a for a in range(array.ndim) if a not in getattr(how, "axes", (0, 1))))
-    if groups == 1: return key, array if how.noise in (None, min(how.axes)) else array.T, 1
-    parts = np.split(array, groups)
-    parts = parts if how.noise == 0 else [p.T for p in parts]
-    (many, wide), values = parts[0].shape, np.full((groups * parts[0].shape[0], groups * parts[0].shape[1]), np.nan)
-    for g, part in enumerate(parts): values[g * many:(g + 1) * many, g * wide:(g + 1) * wide] = part
-    return key, values, groups
+    array = array.mean(tuple(a for a in range(array.ndim) if a not in axes))
+    if not many: return key, array if how.noise in (None, min(axes)) else array.T, 1
+    return key, _spread([p if how.noise == 0 else p.T for p in np.split(array, how.groups)]), how.groups
+
+def _spread(parts):
+    "The matrix with these blocks on its diagonal, and not a number elsewhere"
+    high, wide = parts[0].shape
+    values = np.full((len(parts) * high, len(parts) * wide), np.nan)
+    for g, part in enumerate(parts): values[g * high:(g + 1) * high, g * wide:(g + 1) * wide] = part
+    return values
 
 # %% ../nbs/api/15_report.ipynb #7a3c8336
 class Weights:
@@ -155,17 +159,26 @@ class Weights:
     def __init__(self, plan, v):
         if v not in plan.ties.labels: raise ValueError(f"{v.name} goes, with all its weights")
         self.name, self.applied = v.name, plan.version is not plan.graph.version
-        self.key, values, self.groups = _matrix(v.op, plan.ins(v), plan.out(v))
+        self.key, values, self.groups = _matrix(v)
         if values is None: raise ValueError(f"{v.name} has no weight matrix with a row per output and a column per input")
-        self.rows = merged(plan.out(v), plan.before.get(v, 0))
-        self.columns = merged(plan.ins(v)[0], plan.before.get(plan.wired[v][0], 0) if v in plan.before else 0)
-        size = [sum(p[self.applied] is not None for p in side) if v in plan.before or self.applied else n for side, n in zip((self.rows, self.columns), values.shape)]
-        self.values = values.reshape(-1, size[0], values.shape[1]).mean(0) if size[0] and len(values) % size[0] == 0 else values   # several gates
+        self.values = values.reshape(-1, v.nout, values.shape[1]).mean(0) if len(values) > v.nout else values   # several gates
+        out, ins, old = plan.out(v), plan.ins(v)[0], (plan.before[v], plan.before.get(plan.wired[v][0], 0)) if v in plan.before else self.values.shape
+        self.rows, self.columns = merged(out, old[0] if v in plan.before else 0), merged(ins, old[1] if v in plan.before else 0)
+        self.homes = _homes(self.groups, self.applied, (self.rows, old[0], out), (self.columns, old[1], ins))
 
-    def group(self, pairs):
-        "The group that each row or column belongs to"
-        now, then = (max(sum(p[i] is not None for p in pairs) // self.groups, 1) for i in (0, 1))
-        return [old // now if old is not None else new // then for old, new in pairs]
+# %% ../nbs/api/15_report.ipynb #1dc5daa8
+def _homes(groups, applied, *sides):   # how many there are now; whether that is afterwards; (pairs, how many before, index list) of rows and columns
+    "The group that each row, and each column, belongs to"
+    lists, most = [(index, n) for _, n, index in sides], np.gcd.reduce([n for _, n, _ in sides])
+    before = groups if not applied else next((g for g in (groups, *range(most, 0, -1)) if most % g == 0 and _fits(g, lists, groups)), groups)
+    after = groups if applied else regrouped(groups, *lists)
+    home = {new * after // len(index): old * before // n for pairs, n, index in sides for old, new in pairs if None not in (old, new)}
+    place = lambda old, new, n, m: old * before // n if old is not None else home.get(new * after // m, f"new {new * after // m}")
+    return [[place(old, new, n, len(index)) for old, new in pairs] for pairs, n, index in sides]
+
+def _fits(groups, lists, after):
+    try: return regrouped(groups, *lists) == after
+    except ValueError: return False
 
 # %% ../nbs/api/15_report.ipynb #16397b06
 def _counts(self):
@@ -196,7 +209,7 @@ def _weights_svg(self, most=64):
     "The matrix as SVG, `most` rows and columns at most, with a gap where some are left out"
     rows, columns = _shown(self.rows, most), _shown(self.columns, most)
     ys, xs = (CELL * np.arange(len(s)) + CELL // 2 * np.cumsum(np.diff(s, prepend=s[:1]) > 1) for s in (rows, columns))
-    home, inside = self.group(self.rows), self.group(self.columns)
+    home, inside = self.homes
     cells = [_cell(self, x, y, self.rows[i], self.columns[j]) for y, i in zip(ys, rows) for x, j in zip(xs, columns) if home[i] == inside[j]]
     return (f'<svg role="img" aria-label="{html.escape(repr(self))}" width="{max(xs, default=0) + CELL}" height="{max(ys, default=0) + CELL}">'
             f"<title>{html.escape(repr(self))}</title>{''.join(cells)}</svg>")

@@ -188,6 +188,12 @@ def test_weights_of_a_transposed_grouped_and_of_a_recurrent_layer():
     up = "up" >> naivenas.convtranspose("mid" >> conv(image, 8), 12, groups=4)
     w = Net(image, "y" >> linear(globalpool(up), 2)).plan({"mid": -4}).weights("up")
     assert w.groups == 4 and w.values.shape == (12, 8) and w.svg.count("<rect") == 12 * 2 and w.svg.count("#D55E00") == 12
+    net = network()
+    plan = net.plan({"grouped": -4, "stem": -4}, groups="whole")           # a whole group goes
+    w = plan.weights("grouped")
+    assert "8 kept, 4 dropped" in repr(w) and w.svg.count("<rect") == 3 * 16 and w.svg.count("#D55E00") == 16
+    after = plan.apply().weights("grouped")
+    assert after.svg.count("<rect") == 3 * 16 and after.svg.count("#D55E00") == 16 and after.values.shape == (8, 8)
     words = inputvertex("words", 5)
     net = Net(words, "z" >> linear("memory" >> naivenas.lstm(words, 6), 2))
     w = net.plan({"memory": -2}).weights(next(v for v in net if isinstance(v.op, torch.nn.LSTM)))
