@@ -61,3 +61,29 @@ def test_the_panel_in_a_browser(lab, browser):
     assert button("apply").is_disabled() and panel.locator(".node.conflict").count() == 1
     if shots := os.environ.get("NAIVENAS_SHOTS"): panel.screenshot(path=f"{shots}/explore.png")
     assert complaints == []
+
+@pytest.mark.browser
+def test_boxes_of_a_static_page_open_and_close(browser, tmp_path):
+    "By mouse and by keyboard, in a file that needs no kernel"
+    import numpy as np
+    from naivenas.cut import Dense
+    from naivenas.exploring import Graph
+    from naivenas.fold import fold
+    from naivenas.vertex import absorb, inputvertex, invariant
+    v = x = inputvertex("x", 4)
+    for i in range(40): v = f"sum{i}" >> v + invariant(np.tanh, f"layer{i}" >> absorb(Dense(4, 4), v))
+    g = Graph(x, v)
+    (tmp_path / "g.html").write_text(g.html(), encoding="utf-8")
+    page, complaints = browser.new_page(viewport=dict(width=800, height=1000)), []
+    page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda e: complaints.append(str(e)))
+    page.goto(f"file://{tmp_path}/g.html")
+    shut, box = page.locator("svg.nn-graph [data-v]").count(), next(b.name for b in fold(g) if b.parts)
+    def at(name): return page.locator(f'svg.nn-graph [data-v="{name}"]')
+    at(box).click()
+    assert page.locator("svg.nn-graph [data-v]").count() > shut and at(box).count() == 0
+    page.get_by_role("button", name="close the box").click()
+    assert page.locator("svg.nn-graph [data-v]").count() == shut
+    at(box).focus()
+    page.keyboard.press("Enter")
+    assert page.locator("svg.nn-graph [data-v]").count() > shut and complaints == []
