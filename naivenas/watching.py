@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['WIDE', 'HIGH', 'EDGE', 'BEST', 'MEAN', 'DOT', 'PAST', 'plot', 'Watch', 'stop', 'plots', 'show', 'watch']
 
-# %% ../nbs/api/43_watching.ipynb #c58f6494
+# %% ../nbs/api/43_watching.ipynb #57dbaaa3
 import asyncio, html, importlib
 import numpy as np
 from .cut import Dense
@@ -13,7 +13,7 @@ from .graph import Graph
 from .vertex import absorb, inputvertex
 from .show import draw
 from .counts import parameters
-from .exploring import page
+from .pages import page
 from .panel import explore
 
 # %% ../nbs/api/43_watching.ipynb #cf541f70
