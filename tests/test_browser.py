@@ -60,6 +60,19 @@ def test_the_panel_in_a_browser(lab, browser):
     assert "image keeps its 3 neurons" in panel.locator(".nn-says").inner_text() and size() == (12, 12, 20)
     assert button("apply").is_disabled() and panel.locator(".node.conflict").count() == 1
     if shots := os.environ.get("NAIVENAS_SHOTS"): panel.screenshot(path=f"{shots}/explore.png")
+
+    seen = page.locator(".nn-watch")                                      # a search: run, choose a candidate, open it
+    seen.get_by_role("button", name="run", exact=True).click()
+    page.wait_for_function("document.querySelector('.nn-watch .nn-says').innerText.includes('finished')")
+    assert kernel("len(watching.rows)") == 12 and seen.locator("circle").count() > 12
+    menu = seen.locator("select").first
+    best = kernel("f'{watching.best.id}: {watching.best.fitness:.4g}'")
+    assert menu.evaluate("m => m.selectedOptions[0].innerText").replace("\xa0", " ") == best    # the menu shows what is chosen
+    other = kernel("watching.pick.options[2][0]")
+    menu.select_option(index=2)
+    seen.get_by_role("button", name="explore", exact=True).click()
+    seen.locator(".nn-explore svg.nn-graph").wait_for()
+    assert kernel("watching.population[watching.pick.value].id") == int(other.split(":")[0])
     assert complaints == []
 
 @pytest.mark.browser
