@@ -157,10 +157,11 @@ def _counts(self):
     return line + (f", {say(macs(g, self.where), macs(g, _where(self), p))} MACs" if self.where else "")
 Explorer.counts = _counts
 
-# %% ../nbs/api/41_exploring.ipynb #7ad6db4a
+# %% ../nbs/api/41_exploring.ipynb #f3d9d57c
 def _says(self):
     "One line: the proposal, or why not"
-    return f"not possible: {self.error.args[0] if self.error.args else self.error}" if self.error else self.plan.summary if self.plan else "nothing proposed"
+    if self.error: return f"not possible: {self.error.args[0] if self.error.args else self.error}"
+    return f"{self.plan.summary}; {self.plan.wire_line}" if self.plan else "nothing proposed"
 Explorer.says = _says
 
 def _details(self):
@@ -169,7 +170,8 @@ def _details(self):
     readers = ", ".join(dict.fromkeys(w.name for w, _ in g.consumers(v))) or "nobody"
     shapes = ", ".join(f"{k} {'x'.join(map(str, s))}" for k, s in arrays(v).items()) or "no parameters"
     inside = self.around(v.name)
-    return "\n".join(filter(None, [f"{v.name} = {call(v)}", f"{v.nout} neurons, read by {readers}", shapes, notes(g, v), inside and f"in the open box {inside}: click again to close it"]))
+    facts = [f"{v.name} = {call(v)}", f"{v.nout} neurons, read by {readers}", shapes, notes(g, v), inside and f"in the open box {inside}: click again to close it"]
+    return "\n".join(filter(None, facts))
 Explorer.details = _details
 
 # %% ../nbs/api/41_exploring.ipynb #7e50bcf9

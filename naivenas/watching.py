@@ -37,12 +37,12 @@ def _frame(title, xlabel, ylabel, extent, at):
             *(_say(EDGE - 3, at(xl, y)[1] + 4, f"{y:.3g}", "end") for y in dict.fromkeys((yl, yh))),
             *(_say(at(x, yl)[0], HIGH - 15, f"{x:.4g}") for x in dict.fromkeys((xl, xh)))]
 
-# %% ../nbs/api/43_watching.ipynb #910bd305
+# %% ../nbs/api/43_watching.ipynb #1093798d
 def _line(number, name, colour, xs, ys, at):
     "A line, and its name in the corner"
-    path = " ".join("%.1f,%.1f" % at(x, y) for x, y in zip(xs, ys))
-    return (f'<polyline fill="none" stroke="{colour}" stroke-width="2.5" points="{path}"/><circle cx="{WIDE - 46}" cy="{HIGH - 59 + 14 * number}" r="4" fill="{colour}"/>'
-            + _say(WIDE - 38, HIGH - 55 + 14 * number, name, "start"))
+    path, y = " ".join("%.1f,%.1f" % at(x, y) for x, y in zip(xs, ys)), HIGH - 59 + 14 * number
+    return (f'<polyline fill="none" stroke="{colour}" stroke-width="2.5" points="{path}"/>'
+            f'<circle cx="{WIDE - 46}" cy="{y}" r="4" fill="{colour}"/>' + _say(WIDE - 38, y + 4, name, "start"))
 
 def plot(title, xlabel, ylabel,
          lines=(),   # (name, colour, xs, ys)
@@ -104,13 +104,13 @@ def stop(self):
     if hasattr(self.source, "close"): self.source.close()
 Watch.stop = stop
 
-# %% ../nbs/api/43_watching.ipynb #d585bfaf
+# %% ../nbs/api/43_watching.ipynb #7542d789
 BEST, MEAN, DOT, PAST = "#D55E00", "#2F8ED0", "#009E73", "#999999"
 
 def _cloud(self):
     same = lambda c: c is self.best or getattr(c, "id", c) == getattr(self.best, "id", None)
-    alive = [c for c in self.population if np.isfinite(c.fitness)]
-    return plot("Population", "parameters", "fitness", dots=[(parameters(c.graph), c.fitness, BEST if same(c) else DOT, f"{getattr(c, 'id', '')}: {c.fitness:.4g}") for c in alive])
+    dots = [(parameters(c.graph), c.fitness, BEST if same(c) else DOT, f"{getattr(c, 'id', '')}: {c.fitness:.4g}") for c in self.population if np.isfinite(c.fitness)]
+    return plot("Population", "parameters", "fitness", dots=dots)
 
 def _tree(self, most=400):
     some, line, todo = {k: v for k, v in list(self.people.items())[-most:] if np.isfinite(v[1])}, set(), [getattr(self.best, "id", None)]
@@ -188,7 +188,7 @@ def _build(self):
     self.show()
 Watch.build = _build
 
-# %% ../nbs/api/43_watching.ipynb #b064bbc0
+# %% ../nbs/api/43_watching.ipynb #520370da
 def _open(self, i):
     "Show a candidate of the present population in a panel"
     if i is not None: self.inside.children = [explore(self.population[i].graph).widget]
@@ -198,7 +198,9 @@ def _repr_mimebundle_(self, **kwargs):
     try:
         if self._widget is None: self.build()
         return {"text/plain": repr(self)} | self._widget._repr_mimebundle_(**kwargs)
-    except ImportError: return {"text/plain": f"{self!r}\nthe buttons need ipywidgets and anywidget (pip install ipywidgets anywidget); step() and html() need neither"}
+    except ImportError:
+        hint = "the buttons need ipywidgets and anywidget (pip install ipywidgets anywidget); step() and html() need neither"
+        return {"text/plain": f"{self!r}\n{hint}"}
 Watch._repr_mimebundle_ = _repr_mimebundle_
 
 def watch(populations):   # any iterable of lists of candidates
