@@ -7,8 +7,8 @@ _ROOMS = {
     "show": "diff draw table",
     "milp": "Problem solve solvers",
     "sizes": "relaxed",
-    "structure": "Draft Graph",
-    "wiring": "conflict paint",
+    "structure": "Draft",
+    "wiring": "Graph conflict paint",
     "fmap": "align_fmaps fmaps",
     "rules": "register",
     "layers": """attention avgpool batchnorm bilinear cat conv convtranspose dropout elu embedding flatten gelu globalpool groupnorm gru

@@ -26,6 +26,7 @@ def inception(v, n):
     "Four looks at the same thing, side by side: 1x1, 3x3, 5x5 and pooled"
     return cat(unit(v, n, k=1), unit(unit(v, n, k=1), n), unit(unit(v, n, k=1), n, k=5), unit(avgpool(v, 3, stride=1, padding=1), n, k=1))
 
+# %% ../nbs/api/40_demo.ipynb #78e2962d
 def network(channels, classes):
     "A CNN with residual additions, an inception concatenation and batch norms"
     image = inputvertex("image", channels)
@@ -45,6 +46,7 @@ def _threads(n):
 
 def count(net): return sum(p.numel() for p in net.parameters())
 
+# %% ../nbs/api/40_demo.ipynb #57e6fbfe
 def job(data,            # a `Data`, on the device to train on
         epochs=24,       # in all; a third to warm up, the last quarter to recover, and in between to prune
         seed=0,          # for the weights and the order of the images

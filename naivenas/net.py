@@ -17,7 +17,7 @@ from .ties import Edit
 from .resize import NOTHING, Plan, Report, commit, relaxed
 from .rules import rule
 from .layers import batchnorm, cat, conv, flatten, globalpool, layer, layernorm, linear, relu
-import naivenas.structure
+import naivenas.structure, naivenas.wiring
 
 # %% ../nbs/api/21_net.ipynb #0f83bfec
 class Net(Graph, nn.Module):

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['CLICK', 'Panel', 'explore']
 
-# %% ../nbs/api/42_panel.ipynb #8c762f14
+# %% ../nbs/api/42_panel.ipynb #45b8a3bc
 import html, importlib
 from functools import cache
 import numpy as np
@@ -14,7 +14,7 @@ from .graph import Graph
 from .vertex import absorb, cat, inputvertex
 from .exploring import Explorer
 
-# %% ../nbs/api/42_panel.ipynb #b96c3f5f
+# %% ../nbs/api/42_panel.ipynb #04fdf225
 CLICK = """
 function render({model, el}) {
   const draw = () => { el.innerHTML = model.get("svg"); el.style.overflow = "auto"; };
@@ -28,6 +28,7 @@ function render({model, el}) {
 export default { render };
 """
 
+# %% ../nbs/api/42_panel.ipynb #7e783deb
 @cache
 def _picture_class():
     import anywidget, traitlets
@@ -35,7 +36,7 @@ def _picture_class():
         _esm, svg, clicked = CLICK, traitlets.Unicode("").tag(sync=True), traitlets.List([]).tag(sync=True)
     return Picture
 
-# %% ../nbs/api/42_panel.ipynb #f35fd26f
+# %% ../nbs/api/42_panel.ipynb #3c6896a9
 class Panel(Explorer):
     "An `Explorer` that shows itself with widgets in a notebook, and as text elsewhere"
     @property
@@ -55,54 +56,66 @@ def explore(graph, **how):   # as for `Explorer`
     "A `Panel`: choose, propose, look, apply, take back"
     return Panel(graph, **how)
 
-# %% ../nbs/api/42_panel.ipynb #800bb3c5
-def _build(self, w):
-    "All widgets, put together"
+# %% ../nbs/api/42_panel.ipynb #e8e67f9b
+def _parts(self, w):
+    "Everything that can be touched, and the places for text"
     try: self.canvas = _picture_class()()
     except ImportError: self.canvas = w.HTML()
-    if hasattr(self.canvas, "clicked"): self.canvas.observe(lambda c: self._guard(lambda: self._clicked(c.new[0])), "clicked")
     self.who = w.Dropdown(options=self.graph.names, value=self.chosen, description="vertex")
     self.how_big = w.IntSlider(min=1, max=2, description="neurons")
     self.exact = w.ToggleButtons(options=["exact", "relaxed"], style={"button_width": "6.5em"})
-    self.buttons = {k: w.Button(description=k, layout={"width": "6em"}) for k in ("apply", "undo", "redo")}
     self.keep = w.IntSlider(value=100, min=5, max=100, step=5, description="keep %")
     self.which = w.Dropdown(options=list(self.utilities), description="utility")
     self.action = w.Dropdown(options=["insert", "remove", "connect", "disconnect"], description="edit")
     self.block = w.Dropdown(options=list(self.blocks), description="block")
     self.target = w.Dropdown(options=self.graph.names, description="to")
     self.colour = w.Dropdown(options=["roles", "bundles", "wires", "utility"], description="colours")
+    self.buttons = {k: w.Button(description=k, layout={"width": "6em"}) for k in ("apply", "undo", "redo", "propose", "fold")}
     self.text = {k: w.HTML() for k in ("details", "says", "counts", "code")}
-    propose = w.Button(description="propose", layout={"width": "6em"})
-    propose.on_click(lambda _: self._guard(lambda: self.edit(self.action.value, self.target.value, self.block.value)))
+Panel._parts = _parts
+
+# %% ../nbs/api/42_panel.ipynb #267a52c9
+def _build(self, w):
+    "All widgets, put together"
+    self._parts(w)
     self._listen()
-    tab = w.Tab([w.VBox(b) for b in ([self.how_big, self.exact], [self.which, self.keep], [self.action, self.block, self.target, propose])], titles=["size", "prune", "edit"])
-    side = w.VBox([self.who, self.text["details"], tab, w.HBox(list(self.buttons.values())), self.text["says"], self.text["counts"], self.colour, self.text["code"]],
+    row, pages = w.HBox, [[self.how_big, self.exact], [self.which, self.keep], [self.action, self.block, self.target, self.buttons["propose"]]]
+    tab = w.Tab([w.VBox(p) for p in pages], titles=["size", "prune", "edit"])
+    buttons, colours = row([self.buttons[k] for k in ("apply", "undo", "redo")]), row([self.colour, self.buttons["fold"]], layout={"flex_flow": "row wrap"})
+    side = w.VBox([self.who, self.text["details"], tab, buttons, self.text["says"], self.text["counts"], colours, self.text["code"]],
                   layout={"flex": "1 1 320px", "min_width": "0"})
-    view = w.Box([self.canvas], layout={"flex": "2 1 380px", "min_width": "0", "max_height": "800px", "overflow": "auto"})
+    view = w.Box([self.canvas], layout={"flex": "2 1 380px", "min_width": "0", "max_height": "min(800px, 70vh)", "overflow": "auto"})
     self._guard(lambda: None)
     return w.Box([view, side], layout={"display": "flex", "flex_flow": "row wrap"}).add_class("nn-explore")
 Panel._build = _build
 
-# %% ../nbs/api/42_panel.ipynb #dcdedc6b
+# %% ../nbs/api/42_panel.ipynb #296b107c
 def _listen(self):
+    "Each part tells the `Explorer` what it was asked"
     on = lambda widget, act: widget.observe(lambda c: None if self._busy else self._guard(act), "value")
-    self._busy = False
+    self._busy, b = False, self.buttons
     on(self.who, lambda: self._choose(self.who.value))
-    on(self.how_big, lambda: self.size(self.how_big.value, self.exact.value == "exact"))
-    on(self.exact, lambda: self.size(self.how_big.value, self.exact.value == "exact"))
-    on(self.keep, lambda: self.prune(self.keep.value / 100, self.which.value))
-    on(self.which, lambda: self.prune(self.keep.value / 100, self.which.value))
+    for part in (self.how_big, self.exact): on(part, lambda: self.size(self.how_big.value, self.exact.value == "exact"))
+    for part in (self.keep, self.which): on(part, lambda: self.prune(self.keep.value / 100, self.which.value))
     on(self.colour, lambda: None)
-    for name, button in self.buttons.items(): button.on_click(lambda _, name=name: self._guard(getattr(self, name)))
+    for name in ("apply", "undo", "redo"): b[name].on_click(lambda _, name=name: self._guard(getattr(self, name)))
+    b["fold"].on_click(lambda _: self._guard(self.close))
+    b["propose"].on_click(lambda _: self._guard(lambda: self.edit(self.action.value, self.target.value, self.block.value)))
+    if hasattr(self.canvas, "clicked"): self.canvas.observe(lambda c: self._guard(lambda: self._clicked(c.new[0])), "clicked")
 Panel._listen = _listen
 
+# %% ../nbs/api/42_panel.ipynb #5bee1ace
 def _choose(self, name): self.chosen = name; self.clear()
+
 def _clicked(self, name):
-    "Choose a vertex; open a box"
-    self._choose(name) if name in self.graph.names else self.unfold.append(name)
+    "Open a box; choose a vertex; close the box around it, if that was clicked just before"
+    again, self._last = name == self.__dict__.get("_last"), name
+    if name not in self.graph.names: self.unfold += [name] * (name not in self.unfold)
+    elif again and self.around(name): self.close(name)
+    else: self._choose(name)
 Panel._choose, Panel._clicked = _choose, _clicked
 
-# %% ../nbs/api/42_panel.ipynb #d0b979c5
+# %% ../nbs/api/42_panel.ipynb #29e6596b
 def _guard(self, act):
     "Do something, show what is there now; an error is shown, too"
     try: act()
@@ -112,16 +125,18 @@ def _guard(self, act):
     finally: self._busy = False
 Panel._guard = _guard
 
+# %% ../nbs/api/42_panel.ipynb #661530b4
 def _refresh(self):
-    v = self.graph[self.chosen]
-    picture = self.svg(colour=None if self.colour.value == "roles" else self.colour.value)
-    if hasattr(self.canvas, "svg"): self.canvas.svg = picture
-    else: self.canvas.value = picture
+    "Set all widgets to what is true now"
+    v, picture = self.graph[self.chosen], self.svg(colour=None if self.colour.value == "roles" else self.colour.value)
+    setattr(self.canvas, "svg" if hasattr(self.canvas, "svg") else "value", picture)
     if list(self.who.options) != self.graph.names: self.who.options = self.target.options = self.graph.names
     self.who.value = self.chosen
     self.how_big.max = max(2 * v.nout, self.how_big.value if self.plan else 2)
     if self.plan is None and self.error is None: self.how_big.value = v.nout; self.keep.value = 100
-    for name, on in ("apply", self.plan is not None), ("undo", self.done), ("redo", self.undone): self.buttons[name].disabled = not on
-    show = dict(details=self.details(), says=self.says(), counts=self.counts(), code="\n".join([*self.lines[-8:], *([f"{self.code}   # proposed"] if self.code else [])]))
-    for k, text in show.items(): self.text[k].value = f"<div class='nn-{k}' style='line-height:1.4;white-space:pre-wrap;{'font-family:monospace' if k in ('details', 'code') else ''}'>{html.escape(text)}</div>"
+    for name, on in ("apply", self.plan is not None), ("undo", self.done), ("redo", self.undone), ("fold", self.unfold): self.buttons[name].disabled = not on
+    code = [*self.lines[-8:], *([f"{self.code}   # proposed"] if self.code else [])]
+    for k, text in dict(details=self.details(), says=self.says(), counts=self.counts(), code="\n".join(code)).items():
+        mono = "font-family:monospace" if k in ("details", "code") else ""
+        self.text[k].value = f"<div class='nn-{k}' style='line-height:1.4;white-space:pre-wrap;overflow-wrap:anywhere;{mono}'>{html.escape(text)}</div>"
 Panel._refresh = _refresh

@@ -140,8 +140,8 @@ def effort(graph):
 
 # %% ../nbs/api/05_show.ipynb #a46c18c4
 FONT = dict(fontname="Helvetica,Arial,sans-serif")
-NODE = FONT | dict(style="rounded,filled", fontsize="10", fontcolor="#222222", margin=".14,.04", height=".3")
-EDGE = FONT | dict(color="#8C8C8C", fontsize="8", fontcolor="#808080", arrowsize=".6")
+NODE = FONT | dict(style="rounded,filled", fontsize="10", fontcolor="#222222", margin=".14,.06", height=".3")
+EDGE = FONT | dict(color="#8C8C8C", fontsize="8", fontcolor="#666666", arrowsize=".6")
 PAGE = dict(bgcolor="transparent", ranksep=".2", nodesep=".2", pad=".05")
 HASTE = dict(nslimit="1", nslimit1="1", mclimit=".3")
 
@@ -157,7 +157,7 @@ def _node(graph, box, old, changed, strips, marks):
     worst = v if v in odd or not odd else odd[0]
     looks = look(v if not box.parts or not box.chain else inside[0], None) | look(worst, old if changed else None) if not box.parts or box.chain else \
         dict(shape="box3d" if box.times > 1 else "folder", fillcolor="#F4F4F4", color="#8C8C8C") | (look(worst, old) if changed else {}) | dict(shape="box3d" if box.times > 1 else "folder", margin=".16,.1")
-    if box.chain: looks["shape"] = look(inside[0])["shape"]
+    if box.chain: looks |= dict(margin=NODE["margin"]) | {k: a for k, a in look(inside[0]).items() if k in ("shape", "margin")}
     if mark == "gone": looks |= dict(fillcolor=GONE[0], color=GONE[1])
     words = [state(worst, old) if changed else "fold" if box.parts and not box.chain else roletext(inside[0]).replace(" ", ""), mark]
     words += [w for w, group in (("frozen", graph.frozen), ("output", graph.outputs)) if any(u in group for u in inside)]
@@ -166,7 +166,7 @@ def _node(graph, box, old, changed, strips, marks):
             "penwidth": "2.5" if any(u in graph.frozen for u in inside) or mark else "1"}
 
 # %% ../nbs/api/05_show.ipynb #367ba0e2
-def _dot(graph, boxes, old, changed, down, labels, strips, marks):
+def _dot(graph, boxes, old, changed, down, labels, strips, marks, edges):
     graphviz, sources = _load("graphviz", "a picture"), reads(boxes)
     much = effort(graph) > 600 if len(boxes) == len(graph) else len(boxes) > 150
     d = graphviz.Digraph(node_attr=NODE, edge_attr=EDGE, graph_attr=PAGE | dict(rankdir="TB" if down else "LR") | (HASTE if much else {}))
@@ -177,7 +177,8 @@ def _dot(graph, boxes, old, changed, down, labels, strips, marks):
     for i, box in enumerate(boxes):
         read = [u for v in box.vertices for u in v.inputs if place[u] != i]
         for u in dict.fromkeys(read) if box.parts else read:
-            d.edge(f"v{place[u]}", f"v{i}", label=f" {u.nout} " if labels or labels is None and not much else None)
+            strands = dict(color=":".join(edges[u][:7]), penwidth="1.8") if u in edges else {}
+            d.edge(f"v{place[u]}", f"v{i}", label=f"{' ' * min(len(edges.get(u, '.')), 7)}{u.nout} " if labels or labels is None and not much else None, **strands)
     return d
 
 # %% ../nbs/api/05_show.ipynb #2331140c
@@ -188,9 +189,10 @@ def dot(graph,          # a Graph
         fold=None,      # fold until so few boxes are left; None: fold nothing
         unfold=(),      # names of boxes to open, and of vertices to be seen alone
         strips=None,    # {vertex: colours, one for each stretch of neurons}: a strip in the vertex
-        marks=None):    # {vertex: "gone", "conflict" or "chosen"}: emphasised
+        marks=None,     # {vertex: "gone", "conflict" or "chosen"}: emphasised
+        edges=None):    # {vertex: colours}: a strand of each in the edges that leave it
     "The graph in Graphviz's language DOT, as text; ImportError without the package graphviz"
-    return _dot(graph, folded(graph, fold, unfold), changes(graph, was), was is not None, down, labels, strips or {}, marks or {}).source
+    return _dot(graph, folded(graph, fold, unfold), changes(graph, was), was is not None, down, labels, strips or {}, marks or {}, edges or {}).source
 
 # %% ../nbs/api/05_show.ipynb #a0adaac6
 def render(source,       # a graph in DOT
@@ -231,7 +233,8 @@ STYLE = "<style>" + "\n".join([
     *(f"{','.join(f'{b} .nn-graph' for b in bodies)}{{{THEMES[name]}}}" for name, bodies in _BODY.items()),
     *(f".nn-graph .{k}>:is(path,polygon,ellipse,polyline){{fill:var(--nn-{k});stroke:var(--nn-{k}-line)}}" for k in LIGHT),
     ".nn-graph .node text{fill:var(--nn-ink)}.nn-graph .node text:first-of-type{font-weight:bold}",
-    ".nn-graph .node text:nth-of-type(n+2){font-size:8.5px;fill:var(--nn-soft)}.nn-graph .gone>:is(path,polygon,ellipse){stroke-dasharray:4 2}",
+    ".nn-graph .node text:nth-of-type(n+2){font-size:8.5px;fill:var(--nn-soft)}.nn-graph .edge text{fill:var(--nn-soft)}.nn-graph .gone>:is(path,polygon,ellipse){stroke-dasharray:4 2}",
+    ".nn-graph .output>:is(path,polygon,ellipse)~:is(path,polygon,ellipse){fill:none}",   # the second border
     ".nn-graph .conflict>:is(path,polygon,ellipse){stroke:#D55E00;stroke-width:3.5}.nn-graph .chosen>:is(path,polygon,ellipse){stroke:#CC79A7;stroke-width:3.5}",
     ".nn-graph .node[data-v]:focus-visible{outline:2px solid #0072B2}</style>"])
 
@@ -281,12 +284,13 @@ def draw(graph,         # a Graph
          fold=24,       # fold until so few boxes are left; None: fold nothing
          unfold=(),     # names of boxes to open, and of vertices to be seen alone
          strips=None,   # {vertex: colours, one for each stretch of neurons}
-         marks=None):   # {vertex: "gone", "conflict" or "chosen"}
+         marks=None,    # {vertex: "gone", "conflict" or "chosen"}
+         edges=None):   # {vertex: colours}: a strand of each in the edges that leave it
     "A `Drawing` of the graph as it is now"
     boxes, old, changed = folded(graph, fold, unfold), changes(graph, was), was is not None
     at, words = {f"v{i}": box for i, box in enumerate(boxes)}, lambda box: " ".join(filter(None, [
         f"{box.name}: {contents(box) if box.parts else call(box.last)}, {sizetext(box.last, old)} neurons", notes(graph, box.last), (marks or {}).get(box.last)]))
-    return Drawing(_dot(graph, boxes, old, changed, down, labels, strips or {}, marks or {}).source, text(graph, was, unfold=unfold),
+    return Drawing(_dot(graph, boxes, old, changed, down, labels, strips or {}, marks or {}, edges or {}).source, text(graph, was, unfold=unfold),
                    {k: (box.name, words(box)) for k, box in at.items()}, {k: strips[box.last] for k, box in at.items() if strips and box.last in strips})
 
 # %% ../nbs/api/05_show.ipynb #956cd7bc

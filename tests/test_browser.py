@@ -1,61 +1,19 @@
 "The panel in a real Chromium on a real JupyterLab, started here"
-import json, os, shutil, socket, subprocess, sys, time, urllib.request
-from pathlib import Path
+import os, shutil
 import pytest
-
-REPO = Path(__file__).parents[1]
-LAB = """--no-browser --allow-root --ip=127.0.0.1 --ServerApp.token= --ServerApp.password= --ServerApp.disable_check_xsrf=True --LabApp.news_url=None
---LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate --LabApp.extension_manager=readonly""".split()
-CHROMIUM = """--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update
---disable-sync""".split()
+from lab import REPO, Kernel, chromium, jupyterlab, run_all
 
 @pytest.fixture
 def browser():
-    "A Chromium; a failure that says what to install where there is none"
-    from playwright.sync_api import sync_playwright
-    program = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
-    if not program: pytest.fail("no Chromium here: apt-get install chromium, or leave this out with pytest -m 'not browser'", pytrace=False)
-    with sync_playwright() as play:
-        found = play.chromium.launch(executable_path=program, args=CHROMIUM)
-        yield found
-        found.close()
+    try:
+        with chromium() as found: yield found
+    except FileNotFoundError as e: pytest.fail(str(e), pytrace=False)
 
 @pytest.fixture
 def lab(tmp_path):
     "A JupyterLab in an empty home with the tutorial in it, as `(address, folder)`"
     shutil.copy(REPO / "nbs/tutorials/03_explore.ipynb", tmp_path)
-    with socket.socket() as s: s.bind(("127.0.0.1", 0)); port = s.getsockname()[1]
-    homes = {k: str(tmp_path / k) for k in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "JUPYTERLAB_SETTINGS_DIR")}
-    settings = tmp_path / "JUPYTERLAB_SETTINGS_DIR/@jupyterlab/notebook-extension"
-    settings.mkdir(parents=True)
-    (settings / "tracker.jupyterlab-settings").write_text(json.dumps({"windowingMode": "none"}))
-    log = open(tmp_path / "lab.log", "w")
-    server = subprocess.Popen([sys.executable, "-m", "jupyterlab", f"--port={port}", *LAB], cwd=tmp_path, stdout=log, stderr=log,
-                              env=os.environ | homes | {"PYTHONPATH": str(REPO), "OMP_NUM_THREADS": "1"})
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(300):
-            try: urllib.request.urlopen(f"{address}/api"); break
-            except OSError: time.sleep(.1)
-        yield address, tmp_path
-    finally:
-        server.terminate()
-        try: server.wait(10)
-        except subprocess.TimeoutExpired: server.kill()
-        log.close()
-
-class Kernel:
-    "Asks the notebook's own kernel"
-    def __init__(self, folder):
-        from jupyter_client import BlockingKernelClient
-        self.client = BlockingKernelClient(connection_file=str(next((folder / "JUPYTER_RUNTIME_DIR").glob("kernel-*.json"))))
-        self.client.load_connection_file()
-        self.client.start_channels()
-    def __call__(self, expression):
-        reply = self.client.execute_interactive("", store_history=False, user_expressions={"it": expression}, timeout=20, silent=True)
-        it = reply["content"]["user_expressions"]["it"]
-        assert it["status"] == "ok", it
-        return eval(it["data"]["text/plain"])
+    with jupyterlab(tmp_path) as address: yield address, tmp_path
 
 @pytest.mark.browser
 def test_the_panel_in_a_browser(lab, browser):
@@ -63,15 +21,11 @@ def test_the_panel_in_a_browser(lab, browser):
     page, complaints = browser.new_page(viewport=dict(width=1280, height=1000)), []
     page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda e: complaints.append(str(e)))
-    page.goto(f"{address}/lab/tree/03_explore.ipynb")
-    page.wait_for_function("document.querySelector('#jp-main-statusbar')?.innerText.includes('Idle')", timeout=60_000)
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    run_all(page, address, "03_explore.ipynb")
     panel = page.locator(".nn-explore")
     panel.wait_for(timeout=60_000)
     kernel = Kernel(folder)
-    deadline = time.time() + 60
-    while kernel("'kB' in repr(_)") is not True and time.time() < deadline: time.sleep(.2)
+    kernel.wait("'kB' in repr(_)")
     assert kernel("panel.done") == [] and kernel("net.sizes['stem']") == 16
     size = lambda: kernel("(net.sizes['stem'], net.sizes['left'], net.sizes['wide'])")
     button = lambda name: panel.get_by_role("button", name=name, exact=True)
@@ -106,4 +60,43 @@ def test_the_panel_in_a_browser(lab, browser):
     assert "image keeps its 3 neurons" in panel.locator(".nn-says").inner_text() and size() == (12, 12, 20)
     assert button("apply").is_disabled() and panel.locator(".node.conflict").count() == 1
     if shots := os.environ.get("NAIVENAS_SHOTS"): panel.screenshot(path=f"{shots}/explore.png")
+
+    seen = page.locator(".nn-watch")                                      # a search: run, choose a candidate, open it
+    seen.get_by_role("button", name="run", exact=True).click()
+    page.wait_for_function("document.querySelector('.nn-watch .nn-says').innerText.includes('finished')")
+    assert kernel("len(watching.rows)") == 12 and seen.locator("circle").count() > 12
+    menu = seen.locator("select").first
+    best = kernel("f'{watching.best.id}: {watching.best.fitness:.4g}'")
+    assert menu.evaluate("m => m.selectedOptions[0].innerText").replace("\xa0", " ") == best    # the menu shows what is chosen
+    other = kernel("watching.pick.options[2][0]")
+    menu.select_option(index=2)
+    seen.get_by_role("button", name="explore", exact=True).click()
+    seen.locator(".nn-explore svg.nn-graph").wait_for()
+    assert kernel("watching.population[watching.pick.value].id") == int(other.split(":")[0])
     assert complaints == []
+
+@pytest.mark.browser
+def test_boxes_of_a_static_page_open_and_close(browser, tmp_path):
+    "By mouse and by keyboard, in a file that needs no kernel"
+    import numpy as np
+    from naivenas.cut import Dense
+    from naivenas.exploring import Graph
+    from naivenas.fold import fold
+    from naivenas.vertex import absorb, inputvertex, invariant
+    v = x = inputvertex("x", 4)
+    for i in range(40): v = f"sum{i}" >> v + invariant(np.tanh, f"layer{i}" >> absorb(Dense(4, 4), v))
+    g = Graph(x, v)
+    (tmp_path / "g.html").write_text(g.html(), encoding="utf-8")
+    page, complaints = browser.new_page(viewport=dict(width=800, height=1000)), []
+    page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda e: complaints.append(str(e)))
+    page.goto(f"file://{tmp_path}/g.html")
+    shut, box = page.locator("svg.nn-graph [data-v]").count(), next(b.name for b in fold(g) if b.parts)
+    def at(name): return page.locator(f'svg.nn-graph [data-v="{name}"]')
+    at(box).click()
+    assert page.locator("svg.nn-graph [data-v]").count() > shut and at(box).count() == 0
+    page.get_by_role("button", name="close the box").click()
+    assert page.locator("svg.nn-graph [data-v]").count() == shut
+    at(box).focus()
+    page.keyboard.press("Enter")
+    assert page.locator("svg.nn-graph [data-v]").count() > shut and complaints == []

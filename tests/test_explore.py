@@ -165,6 +165,71 @@ def test_a_weight_matrix_tells_what_stays_goes_and_comes():
     assert torch.equal(old[rows][:, columns], net["left"].op.weight)
     with pytest.raises(ValueError, match="no weight matrix"): report.weights("res")
 
+def test_weight_matrices_of_every_kind():
+    torch.manual_seed(0)
+    net = network()
+    old = {n: net[n].op.weight.detach().clone() for n in ("grouped", "classes")}
+    plan = net.plan({"grouped": -3, "wide": -3, "side": 0})
+    linear, grouped = plan.weights("classes"), plan.weights("grouped")     # rows alone, or columns alone, may change
+    assert "10 kept, 0 dropped" in repr(linear) and "17 kept, 3 dropped" in repr(linear) and linear.svg.count("#D55E00") == 30
+    assert grouped.groups == 3 and grouped.svg.count("<rect") == 12 * 4 and grouped.svg.count("#D55E00") == 12
+    values = grouped.values
+    for g in range(3):
+        mine = values[4 * g:4 * g + 4, 4 * g:4 * g + 4]
+        assert np.allclose(mine, old["grouped"][4 * g:4 * g + 4].abs().mean((2, 3))) and np.isnan(values[4 * g:4 * g + 4]).sum() == 4 * 8
+    report = plan.apply()
+    after = report.weights("classes")
+    rows, columns = ([o for o, n in side if o is not None and n is not None] for side in (after.rows, after.columns))
+    assert torch.equal(old["classes"][rows][:, columns], net["classes"].op.weight) and np.allclose(after.values, net["classes"].op.weight.detach().abs())
+    assert report.weights("grouped").values.shape == (9, 12)
+
+def test_weights_of_a_transposed_grouped_and_of_a_recurrent_layer():
+    image = inputvertex("image", 3)
+    up = "up" >> naivenas.convtranspose("mid" >> conv(image, 8), 12, groups=4)
+    w = Net(image, "y" >> linear(globalpool(up), 2)).plan({"mid": -4}).weights("up")
+    assert w.groups == 4 and w.values.shape == (12, 8) and w.svg.count("<rect") == 12 * 2 and w.svg.count("#D55E00") == 12
+    net = network()
+    plan = net.plan({"grouped": -4, "stem": -4}, groups="whole")           # a whole group goes
+    w = plan.weights("grouped")
+    assert "8 kept, 4 dropped" in repr(w) and w.svg.count("<rect") == 3 * 16 and w.svg.count("#D55E00") == 16
+    after = plan.apply().weights("grouped")
+    assert after.svg.count("<rect") == 3 * 16 and after.svg.count("#D55E00") == 16 and after.values.shape == (8, 8)
+    words = inputvertex("words", 5)
+    net = Net(words, "z" >> linear("memory" >> naivenas.lstm(words, 6), 2))
+    w = net.plan({"memory": -2}).weights(next(v for v in net if isinstance(v.op, torch.nn.LSTM)))
+    assert w.values.shape == (6, 5) and "4 kept, 2 dropped" in repr(w)
+
+def test_a_plan_tells_which_wires_go_and_which_are_new():
+    net = network()
+    by = {"stem": np.r_[9., 1, 9, 9, 2, 9, 9, 9, 9, 1, 9, 9], "side": 1., "left": 1.}
+    plan = net.plan({"stem": -3, "side": +3}, by=by)
+    t = plan.wires()
+    row = t[t["which go"] != ""].iloc[0]
+    assert (row.wires, row.kept, row.gone, row.new, row["which go"]) == (12, 9, 3, 0, "stem 1, 4, 9") and "left" in row.through
+    assert t.new.sum() == 3 and "of 45 wires 3 go, 3 are new" in repr(plan) and "of 45 wires 3 go" in plan._repr_html_()
+    assert plan.out("stem").tolist() == [0, 2, 3, 5, 6, 7, 8, 10, 11]
+    strip = plan.fates()["stem"]
+    assert [i for i, c in enumerate(strip) if c == "#D55E00"] == [1, 4, 9] and len(plan.fates()["side"]) == 11 and "res" in plan.fates()
+    inserted = net.draft().insert(lambda v: "more" >> conv(v, 4), after="side").remove("grouped").plan()
+    assert "grouped" in repr(inserted).splitlines()[1] and inserted.wires()["new"].sum() >= 4
+
+def test_taylor_importance_follows_an_undo():
+    net, optimizer = trained(network())
+    with naivenas.Taylor(net) as taylor:
+        for _ in range(2): net(torch.randn(4, 3, 8, 8)).square().mean().backward()
+        before = {v.name: u.copy() for v, u in taylor.values.items()}
+        plan = net.plan({"stem": -3})
+        report = plan.apply()
+        cut = {v.name: u.copy() for v, u in taylor.values.items()}
+        back = report.undo()
+        after = {v.name: u for v, u in taylor.values.items()}
+        kept, out = plan.out("stem"), np.full(12, True)
+        out[kept] = False
+        assert len(cut["stem"]) == 9 and len(after["stem"]) == 12 and after.keys() == before.keys()
+        assert np.array_equal(after["stem"][kept], before["stem"][kept]) and (after["stem"][out] == cut["stem"].min()).all()
+        back.undo()
+        assert all(np.array_equal(u, cut[v.name]) for v, u in taylor.values.items())
+
 def test_wires_of_a_net():
     t = network().wires()
     assert t.wires.sum() == 3 + 12 + 12 + 8 + 10 and "stem" in t.through[1] and "res" in t.through[1]
