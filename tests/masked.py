@@ -7,19 +7,31 @@ def masked(module, lists, twice=()):
     "A copy of `module` in which the output of every layer named in `{name: kept}` is zero outside of what is kept"
     m = copy.deepcopy(module)
     for name, layer in m.named_modules():
-        if name in lists and (name not in twice or layer._parameters) and not list(layer.children()): layer.register_forward_hook(hook(lists[name]))
+        own = [p for p in layer.parameters() if p.numel() > 1]
+        if list(layer.children()) and not layer._parameters: continue
+        if isinstance(layer, (nn.LayerNorm, nn.GroupNorm)) and name in lists or name not in lists and f"{name}.weight" in lists and own and all(p.numel() == len(own[0].squeeze()) for p in own):
+            layer.register_forward_hook(fewer(lists.get(name, lists.get(f"{name}.weight"))))
+        elif name in lists and (name not in twice or layer._parameters): layer.register_forward_hook(hook(lists[name]))
     return m
+
+def fewer(kept):
+    "A statistic over neurons: of those that are left"
+    kept = torch.as_tensor([i for i in kept if i >= 0])
+    def zeroed(layer, args, out):
+        n = max(p.numel() for p in layer.parameters())
+        axis = out.ndim - 1 if type(layer) is nn.LayerNorm or out.shape[1] != n else 1
+        small = copy.copy(layer)
+        small._forward_hooks, small._parameters = {}, {k: None if p is None else nn.Parameter(p.flatten()[kept].view([-1 if m == n else 1 for m in p.shape])) for k, p in layer._parameters.items()}
+        if isinstance(layer, nn.LayerNorm): small.normalized_shape = (len(kept),)
+        if isinstance(layer, nn.GroupNorm): small.num_channels = len(kept)
+        return torch.zeros_like(out).index_copy(axis, kept, small(args[0].index_select(axis, kept)))
+    return zeroed
 
 def hook(kept):
     kept = torch.as_tensor([i for i in kept if i >= 0])
     def zeroed(layer, args, out):
-        last = isinstance(layer, nn.Linear) or type(layer) is nn.LayerNorm
-        axis = out.ndim - 1 if last else 1
+        axis = out.ndim - 1 if isinstance(layer, nn.Linear) else 1
         if out.ndim <= axis: return out
-        if isinstance(layer, nn.LayerNorm):   # a statistic over neurons: of those that are left
-            w, b = (None if t is None else t[kept] for t in (layer.weight, layer.bias))
-            some = nn.functional.layer_norm(args[0].movedim(axis, -1)[..., kept], (len(kept),), w, b, layer.eps).movedim(-1, axis)
-            return torch.zeros_like(out).index_copy(axis, kept, some)
         mask = torch.zeros(out.shape[axis], dtype=out.dtype)
         if len(mask) <= int(kept.max()): return out
         mask[kept] = 1
