@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SPLITS', 'ALIKE', 'Importer', 'walk', 'rewind', 'forget', 'is_source', 'size', 'batched', 'where', 'get', 'tensor',
            'named', 'owner', 'leaf', 'whole_modules', 'at', 'before', 'step', 'site', 'sited', 'call', 'part',
-           'place_in_graph', 'settled', 'made', 'Extra', 'extra', 'from_torch', 'prune', 'Net']
+           'place_in_graph', 'settled', 'made', 'labels', 'Extra', 'extra', 'from_torch', 'prune', 'Net']
 
 # %% ../nbs/api/25_arrival.ipynb #8b242f60
 import copy, logging
@@ -21,7 +21,7 @@ from .neurons import Again, agree, comes_from, comes_out, recut, sample, trial, 
 from .operators import OPERATORS, Site, elementwise, experiment
 from .standins import PARAMETERS, layered, recurrent, stand_in
 
-# %% ../nbs/api/25_arrival.ipynb #bce974c1
+# %% ../nbs/api/25_arrival.ipynb #20e91c44
 class Importer:
     "Walks through a captured program and makes a vertex of every operator"
     def __init__(self, module, program):
@@ -30,7 +30,7 @@ class Importer:
         self.tensors = {**sig.inputs_to_parameters, **sig.inputs_to_buffers, **sig.inputs_to_lifted_tensor_constants}
         self.constants, self.modules = folded_constants(program), dict(module.named_modules(remove_duplicate=False))
         self.wanted, self.cuts, self.stands, self.now = {}, {}, {}, 0
-        self.vertex, self.layout, self.reads, self.base, self.cells = {}, {}, {}, {}, {}
+        self.vertex, self.layout, self.reads, self.base, self.cells, self.pattern = {}, {}, {}, {}, {}, {}
         self.names, self.log, self.opaque, self.statistics = {}, [], {}, {}
         self.units = self.whole_modules()
 
@@ -61,10 +61,10 @@ def rewind(self, nodes):
     return i
 Importer.rewind = rewind
 
-# %% ../nbs/api/25_arrival.ipynb #d6519981
+# %% ../nbs/api/25_arrival.ipynb #e0173723
 def forget(self, n):
     v = self.vertex.pop(n, None)
-    for known in self.layout, self.reads: known.pop(n, None)
+    for known in self.layout, self.reads, self.pattern: known.pop(n, None)
     for key in [k for k, c in self.cells.items() if c is n]: del self.cells[key]
     if v is not None:
         for known in self.names, self.opaque, self.statistics: known.pop(v.name, None)
@@ -81,12 +81,13 @@ Importer.size = size
 def batched(self, n): return [a for a, s in enumerate(n.meta["val"].shape) if isinstance(s, torch.SymInt)]
 Importer.batched = batched
 
-# %% ../nbs/api/25_arrival.ipynb #a7dc4214
+# %% ../nbs/api/25_arrival.ipynb #9eb80cd7
 def where(self, n):
     "The `Layout` of a node's value"
     if n not in self.layout and self.is_source(n):
         axis = self.wanted.get(n)
         self.layout[n] = Layout(self.size(n), () if axis is None else (axis,))
+        self.pattern[n] = np.arange(self.layout[n].size)
     return self.layout[n]
 Importer.where = where
 
@@ -261,7 +262,7 @@ def settled(self, s, rule):
         return False
 Importer.settled = settled
 
-# %% ../nbs/api/25_arrival.ipynb #37f0a29d
+# %% ../nbs/api/25_arrival.ipynb #69df0b74
 def made(self, s, role, layout):
     "Make the vertex of a site; True"
     if not layout.axes and s.node in self.wanted: role, layout = "immutable", Layout(layout.shape, (self.wanted[s.node],))
@@ -270,9 +271,18 @@ def made(self, s, role, layout):
     for known in self.opaque, self.statistics:
         if s.label in known and s.label != v.name: known[v.name] = known.pop(s.label)
     self.vertex[s.node], self.layout[s.node], self.reads[s.node] = v, layout, list(s.order)
+    self.pattern[s.node] = self.labels(v, s.order)
     self.log.append((self.now, s.node))
     return True
 Importer.made = made
+
+def labels(self, v, order):
+    "Which neurons of a vertex are the same"
+    if v.role in ("input", "absorb", "immutable", "scalar"): return np.arange(v.nout)
+    ins = [self.pattern[i] if self.where(i).axes else np.zeros(1, int) for i in order]
+    if v.role == "invariant": return ins[0]
+    return np.concatenate([p + n for p, n in zip(ins, np.cumsum([0, *map(len, ins)]))]) if v.role == "stack" else v.role(*ins)
+Importer.labels = labels
 
 class Extra:
     "Stands for a node where one operator becomes several vertices"

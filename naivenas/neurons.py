@@ -63,11 +63,12 @@ def upstream(work, n):
             todo += [work.before(i, m) for i in m.all_input_nodes]
     return sorted(nodes, key=work.place.get), sorted(sources, key=work.place.get)
 
-# %% ../nbs/api/24_neurons.ipynb #a5bbb239
+# %% ../nbs/api/24_neurons.ipynb #0d9279cf
 @torch.no_grad()
 def comes_out(work, source, a, nodes, n, axis):
     "Whether the entries of `source` along its axis `a` come out one by one along `axis` of the node `n`"
     seen = []
+    if work.is_source(n): return n is source and a == axis
     for k in 0, work.size(source)[a] - 1:
         value = work.sample(source).clone()
         value.select(a, k).fill_(torch.nan)

@@ -128,13 +128,13 @@ def elementwise(work, s):
     out = Layout(s.shape, (p,))
     work.made(s, Flow(narrowed, s.layouts, out, base=full[0], held=held, meets=met), out)
 
-# %% ../nbs/api/24_operators.ipynb #7720e7ba
+# %% ../nbs/api/24_operators.ipynb #e02f22d8
 @operator("reshape", "view", "flatten", "unflatten", "squeeze", "unsqueeze", "_unsafe_view", "reshape_as", "view_as", "_reshape_alias")
 def reshape(work, s):
     l, batch = s.layouts[0], work.batched(s.node)
     if len(s.layouts) > 1 and s.layouts[1].axes and not l.axes: return None
     if len(batch) > 1: return None
-    full = np.arange(l.size).reshape(l.small)
+    full = work.pattern[s.order[0]].reshape(l.small)
     axes = varying(reshaped(full, l.shape, s.shape, tuple(range(len(s.shape)))), s.shape) or _single(l, s.shape)
     out = Layout(s.shape, axes, work.cuts.get(s.node, max(axes, key=lambda a: s.shape[a])) if len(axes) > 1 else None)
     how = {}

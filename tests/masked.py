@@ -3,7 +3,7 @@ import copy
 import torch
 from torch import nn
 
-def masked(module, lists, twice=()):
+def masked(module, lists, twice=(), inputs=()):
     "A copy of `module` in which the output of every layer named in `{name: kept}` is zero outside of what is kept"
     m = copy.deepcopy(module)
     for name, layer in m.named_modules():
@@ -11,6 +11,8 @@ def masked(module, lists, twice=()):
         if list(layer.children()) and not layer._parameters: continue
         if isinstance(layer, (nn.LayerNorm, nn.GroupNorm)) and name in lists or name not in lists and f"{name}.weight" in lists and own and all(p.numel() == len(own[0].squeeze()) for p in own):
             layer.register_forward_hook(fewer(lists.get(name, lists.get(f"{name}.weight"))))
+        elif name in lists and isinstance(layer, nn.Conv2d) and type(layer) is not nn.Conv2d and layer.groups == 1 and layer._parameters:
+            layer.register_forward_hook(narrower(lists[name], inputs[name]))   # it may compute its weight from all that it reads
         elif name in lists and (name not in twice or layer._parameters): layer.register_forward_hook(hook(lists[name]))
     return m
 
@@ -27,6 +29,15 @@ def fewer(kept):
         return torch.zeros_like(out).index_copy(axis, kept, small(args[0].index_select(axis, kept)))
     return zeroed
 
+def narrower(kept, ins):
+    "A convolution that reads only what is left, and gives only what is left"
+    mask, ins = hook(kept), torch.as_tensor([i for i in ins if i >= 0])
+    def zeroed(layer, args, out):
+        small = copy.copy(layer)
+        small._forward_hooks, small._parameters = {}, {**layer._parameters, "weight": nn.Parameter(layer.weight[:, ins])}
+        return mask(layer, args, small(args[0].index_select(1, ins)))
+    return zeroed
+
 def hook(kept):
     kept = torch.as_tensor([i for i in kept if i >= 0])
     def zeroed(layer, args, out):
@@ -41,8 +52,9 @@ def hook(kept):
 def pruned_and_masked(net, module, keep, by):
     "Prune `net` in place; what it must compute afterwards, as a module"
     plan = net.prune_plan(keep, by)
-    lists = {v.name: plan.out(v).tolist() for v in net if v.nout > 1}
+    lists = {v.name: plan.out(v).tolist() for v in net if v.nout > 1 and not hasattr(v.role, "follow")}
     twice = {n.rsplit("_", 1)[0] for n in net.names if n.rsplit("_", 1)[-1].isdigit()}
-    reference = masked(module, lists, twice)
+    inputs = {v.name: plan.ins(v)[0].tolist() for v in net if v.inputs and v.name in lists}
+    reference = masked(module, lists, twice, inputs)
     plan.apply()
     return plan, reference
