@@ -21,7 +21,7 @@ from .neurons import Again, agree, comes_from, comes_out, recut, sample, trial, 
 from .operators import OPERATORS, Site, elementwise, experiment
 from .standins import PARAMETERS, layered, recurrent, stand_in
 
-# %% ../nbs/api/25_arrival.ipynb #20e91c44
+# %% ../nbs/api/25_arrival.ipynb #40cc2588
 class Importer:
     "Walks through a captured program and makes a vertex of every operator"
     def __init__(self, module, program):
@@ -29,7 +29,7 @@ class Importer:
         self.place = {n: k for k, n in enumerate(self.graph.nodes)}
         self.tensors = {**sig.inputs_to_parameters, **sig.inputs_to_buffers, **sig.inputs_to_lifted_tensor_constants}
         self.constants, self.modules = folded_constants(program), dict(module.named_modules(remove_duplicate=False))
-        self.wanted, self.cuts, self.stands, self.now = {}, {}, {}, 0
+        self.wanted, self.noted, self.cuts, self.stands, self.now = {}, {}, {}, {}, 0
         self.vertex, self.layout, self.reads, self.base, self.cells, self.pattern = {}, {}, {}, {}, {}, {}
         self.names, self.log, self.opaque, self.statistics = {}, [], {}, {}
         self.units = self.whole_modules()

@@ -37,7 +37,7 @@ def trial(work, s):
         finally: s.op.train(was)
     return torch.no_grad()(run)
 
-# %% ../nbs/api/24_neurons.ipynb #18300429
+# %% ../nbs/api/24_neurons.ipynb #dc3d9d0c
 def want(work, n, axis):
     "Note that the neurons of `n`, which has none yet, lie along `axis`, at the parameters that it is made from if they are found, and go back"
     found = {}
@@ -48,6 +48,7 @@ def want(work, n, axis):
         if a is not None: found[source] = a
     found = found or {n: axis}
     work.wanted |= found
+    work.noted |= dict.fromkeys(found, work.now)
     raise Again(list(found))
 
 def upstream(work, n):
@@ -85,7 +86,7 @@ def comes_out(work, source, a, nodes, n, axis):
         seen.append(int(hit.nonzero()))
     return seen[0] != seen[1]
 
-# %% ../nbs/api/24_neurons.ipynb #032114a0
+# %% ../nbs/api/24_neurons.ipynb #8d9c8af3
 def recut(work, n, axis):
     "Go back and cut the value of `n` along `axis` of its several; False if that cannot be had"
     todo, cuts = [(n, axis)], {}
@@ -102,7 +103,10 @@ def recut(work, n, axis):
             todo.append((u, a))
     if not cuts: return False
     work.cuts |= cuts
-    raise Again(list(cuts))
+    first = min(work.place.get(n, work.now) for n in cuts)
+    late = [n for n, when in work.noted.items() if when >= first]      # what was wanted since then, may not be wanted now
+    for n in late: del work.wanted[n], work.noted[n]
+    raise Again([*cuts, *late])
 
 def comes_from(work, n, k, m, axis):
     "Which axis of input number `k` of `n`, with layout `m`, is the axis `axis` of `n`"

@@ -112,16 +112,19 @@ def reduction(work, s):
     work.statistics[s.label] = s.name
     return work.made(s, "scalar", Layout(s.shape))
 
-# %% ../nbs/api/24_operators.ipynb #abcfacb6
+# %% ../nbs/api/24_operators.ipynb #b1bf74b8
 def elementwise(work, s):
     "Values that meet, with broadcasting"
     lead = [len(s.shape) - len(l.shape) for l in s.layouts]
     full = [k for k, l in enumerate(s.layouts) if l.axes and l.shape[l.along] == s.shape[lead[k] + l.along]]
     if len({lead[k] + s.layouts[k].along for k in full}) != 1: return work.agree(s, lead, full)
     p = lead[full[0]] + s.layouts[full[0]].along
-    for k, l in enumerate(s.layouts):
-        if not l.axes and p >= lead[k] and l.shape[p - lead[k]] == s.shape[p] > 1: work.want(s.order[k], p - lead[k])
-    first = s.layouts[full[0]]
+    first, spans = s.layouts[full[0]], lambda k, p: not s.layouts[k].axes and p >= lead[k] and s.layouts[k].shape[p - lead[k]] == s.shape[p] > 1
+    for k in range(len(s.order)):
+        if not spans(k, p): continue
+        for a in first.axes:     # of several axes, one that the other value does not have
+            if not any(spans(j, lead[full[0]] + a) for j in range(len(s.order))): work.recut(s.order[full[0]], a)
+        work.want(s.order[k], p - lead[k])
     alike = all(s.layouts[k].axes == first.axes and s.layouts[k].small == first.small and lead[k] == lead[full[0]] for k in full)
     if len(full) == len(s.order) and alike: return work.made(s, "invariant", Layout(s.shape, tuple(a + lead[0] for a in first.axes), p if first.cut is not None else None))
     held = [k for k, l in enumerate(s.layouts) if l.axes and k not in full]

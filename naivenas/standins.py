@@ -189,19 +189,21 @@ def _made_from(work, ends):
     if not all(sources for _, sources in parts): return None, None
     return [sorted({n for p in parts for n in p[k]}, key=work.place.get) for k in (0, 1)]
 
-# %% ../nbs/api/24_standins.ipynb #9ff5a271
+# %% ../nbs/api/24_standins.ipynb #c1483c70
 def _refitted(call, work, n, at, like, shape):
     "A step whose sizes are not written down"
     if call.__name__ not in ("view", "reshape", "_unsafe_view", "view_as", "reshape_as", "expand"): return call, at
     if call.__name__ == "expand": return (Call(torch.ops.aten.expand_as.default, [Spot(0), Spot(1)], {}), [at[0], like]) if work.size(n) == shape else (call, at)
     if work.size(n) == shape: return Call(torch.ops.aten.reshape_as.default, [Spot(0), Spot(1)], {}), [at[0], like]
-    before = work.size(n.args[0])
-    return Call(refolded_weight, [Spot(0), [list(ins) if len(outs) == 1 else [-work.size(n)[j] for j in outs] for ins, outs in regroup(before, work.size(n))]], {}), at[:1]
+    after, groups = work.size(n), []
+    for ins, outs in regroup(work.size(n.args[0]), after):
+        large = [j for j in outs if after[j] > 1]
+        groups.append((list(ins), [None if len(large) == 1 and j == large[0] else after[j] for j in outs]))
+    return Call(refolded_weight, [Spot(0), groups], {}), at[:1]
 
 def refolded_weight(x, groups):
-    "Reshape: each group is a list of axes that become one, or of sizes (as negative numbers)"
-    sizes = [[prod(x.shape[a] for a in g)] if not g or g[0] >= 0 else [-n for n in g] for g in groups]
-    return x.reshape([n for size in sizes for n in size])
+    "Reshape: each group says which axes become axes of which sizes; None: of their product"
+    return x.reshape([prod(x.shape[a] for a in ins) if n is None else n for ins, sizes in groups for n in sizes])
 
 def _fits(op, shape):
     "Whether the weights are what they should be when the parameters are cut"
