@@ -169,7 +169,7 @@ def torch_kirigami(name, size, keep):
     graph, importing = timed(lambda: DependencyGraph.build(m, args=(x,)))
     def prune():
         pruner = Pruner(m, graph=graph)
-        return pruner.prune(pruner.discover_candidates(), budget=ChannelRatio(1 - keep), strategy=Greedy(GroupMagnitude(p=2)))
+        return pruner.prune(pruner.discover_candidates(), budget=ChannelRatio(1 - keep, "global"), strategy=Greedy(GroupMagnitude(p=2)))
     (m, _), step = timed(prune)
     return judged(m, x, before, importing, step)
 
