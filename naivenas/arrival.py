@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['ALIKE', 'Importer', 'walk', 'rewind', 'forget', 'is_source', 'size', 'batched', 'where', 'get', 'tensor', 'named',
            'at', 'before', 'step', 'place_in_graph', 'settled', 'made', 'labels', 'Extra', 'extra', 'from_torch',
-           'prune', 'Net']
+           'hold_shared', 'forward', 'keep_keys', 'prune', 'Net']
 
 # %% ../nbs/api/25_arrival.ipynb #99a3f424
 import copy, logging
@@ -22,14 +22,14 @@ from .operators import OPERATORS, elementwise, experiment
 from .sites import Site, _counts, call, leaf, owner, part, site, sited, whole_modules
 from .standins import PARAMETERS, layered, stand_in, with_dropout
 
-# %% ../nbs/api/25_arrival.ipynb #40cc2588
+# %% ../nbs/api/25_arrival.ipynb #1e306f8d
 class Importer:
     "Walks through a captured program and makes a vertex of every operator"
     def __init__(self, module, program):
         self.module, self.program, self.graph, sig = module, program, program.graph, program.graph_signature
         self.place = {n: k for k, n in enumerate(self.graph.nodes)}
         self.tensors = {**sig.inputs_to_parameters, **sig.inputs_to_buffers, **sig.inputs_to_lifted_tensor_constants}
-        self.constants, self.modules = folded_constants(program), dict(module.named_modules(remove_duplicate=False))
+        self.constants, self.modules, self.saved = folded_constants(program), dict(module.named_modules(remove_duplicate=False)), set(module.state_dict())
         self.wanted, self.noted, self.cuts, self.stands, self.now = {}, {}, {}, {}, 0
         self.vertex, self.layout, self.reads, self.base, self.cells, self.pattern = {}, {}, {}, {}, {}, {}
         self.names, self.log, self.opaque, self.statistics = {}, [], {}, {}
@@ -82,7 +82,7 @@ Importer.size = size
 def batched(self, n): return [a for a, s in enumerate(n.meta["val"].shape) if isinstance(s, torch.SymInt)]
 Importer.batched = batched
 
-# %% ../nbs/api/25_arrival.ipynb #9eb80cd7
+# %% ../nbs/api/25_arrival.ipynb #516bd678
 def where(self, n):
     "The `Layout` of a node's value"
     if n not in self.layout and self.is_source(n):
@@ -99,7 +99,7 @@ def get(self, n):
     if n.op == "placeholder" and n.name not in self.tensors: v = inputvertex(self.named(n.name), l.size)
     else:
         tensor, path = self.tensor(n)
-        v = Vertex(Direct(tensor, l.along, path), (), "absorb" if l.axes else "scalar", l.size, self.named(path))
+        v = Vertex(Direct(tensor, l.along, path, path in self.saved), (), "absorb" if l.axes else "scalar", l.size, self.named(path))
     self.vertex[n] = v
     return v
 Importer.get = get
@@ -227,30 +227,70 @@ def from_torch(cls,
     return net.train(module.training)
 Net.from_torch = from_torch
 
-# %% ../nbs/api/25_arrival.ipynb #591cf731
+# %% ../nbs/api/25_arrival.ipynb #1d3034e0
 def _arrived(cls, module, example, named, training):
     "The net of one capture"
-    program = captured(module, tuple(example), named, training)
-    work = Importer(module, program)
+    work = Importer(module, captured(module, tuple(example), named, training))
     inputs, outputs = work.walk()
-    spec = program.call_spec.out_spec
-    single = not isinstance(pytree.tree_unflatten(list(range(spec.num_leaves)), spec), (list, tuple, dict))
+    spec, ends = work.program.call_spec.out_spec, list(work.graph.nodes)[-1].args[0]
+    single = spec.num_children == 0 if hasattr(spec, "num_children") else spec.is_leaf()
     net = cls(inputs, outputs[0] if single else outputs)
-    net.opaque = {k: why for k, why in work.opaque.items() if k in net.names}
-    net.statistics = {k: why for k, why in work.statistics.items() if k in net.names}
+    net.opaque, net.statistics = ({k: why for k, why in known.items() if k in net.names} for known in (work.opaque, work.statistics))
+    if not single: net.form = spec, [None if isinstance(o, torch.fx.Node) else [o] for o in ends]
+    hold_shared(net)
+    keep_keys(net, module)
     return net
 
+def hold_shared(net):
+    "Modules that share a parameter keep the neurons they have: each would be cut in its own way"
+    owners = {}
+    for v in net:
+        for p in v.op.parameters() if isinstance(v.op, nn.Module) else (): owners.setdefault(id(p), {})[id(v.op)] = v
+    for those in owners.values():
+        if len(those) < 2: continue
+        first, *rest = those.values()
+        net.opaque |= {v.name: f"shares its weights with {first.name}" for v in rest}
+        net.frozen |= {u for v in those.values() for u in (v, *v.inputs)}
+
+# %% ../nbs/api/25_arrival.ipynb #57dde9a3
+def forward(self, *values, **named):
+    "What the module gave, in its own structure"
+    if named or any(not torch.is_tensor(v) for v in values):
+        place = {v.name: k for k, v in enumerate(self.inputs)}
+        values = [x for x in pytree.tree_leaves((values, [named[k] for k in sorted(named, key=lambda k: place.get(k, -1))])) if torch.is_tensor(x)]
+    out = self.run(values)
+    if "form" not in self.__dict__: return out
+    spec, constants = self.form
+    rest = iter(out)
+    return pytree.tree_unflatten([next(rest) if c is None else c[0] for c in constants], spec)
+Net.forward = forward
+
+# %% ../nbs/api/25_arrival.ipynb #40235459
+def keep_keys(net, module):
+    "Let the net load the module's own state dicts, too"
+    theirs, mine = module.state_dict(keep_vars=True), net.state_dict(keep_vars=True)
+    name = {id(t): k for k, t in mine.items()}
+    net.keys = {k: name.get(id(t)) for k, t in theirs.items() if k not in mine}     # None: the net does not use it
+    net._register_load_state_dict_pre_hook(_rename, with_module=True)
+
+def _rename(net, state, prefix, *others):
+    for old, new in net.keys.items():
+        if prefix + old not in state: continue
+        value = state.pop(prefix + old)
+        if new: state[prefix + new] = value
+
+# %% ../nbs/api/25_arrival.ipynb #37a75e9d
 @torch.no_grad()
 def _agree(net, module, example, named):
     "Whether the net computes what the module does in evaluation mode"
     modes = {m: m.training for m in module.modules()}
     try:
         want = pytree.tree_leaves(module.eval()(*example, **named))
-        got = pytree.tree_leaves(net.eval()(*pytree.tree_leaves((example, named))))
+        got = pytree.tree_leaves(net.eval()(*example, **named))
     finally:
         module.train(module.training)
         for m, mode in modes.items(): m.training = mode
-    return len(want) == len(got) and all(a.shape == b.shape and torch.allclose(a, b, 1e-3, 1e-4, equal_nan=True) for a, b in zip(want, got))
+    return len(want) == len(got) and all(a.shape == b.shape and torch.allclose(a, b, 1e-3, 1e-4, equal_nan=True) if torch.is_tensor(a) else a == b for a, b in zip(want, got))
 
 # %% ../nbs/api/25_arrival.ipynb #dcc4e7d7
 def prune(module,         # any nn.Module that torch.export can capture

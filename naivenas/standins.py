@@ -164,7 +164,7 @@ def _added(work, s, x, bias):
     s.layouts = [work.where(i) for i in s.order]
     return elementwise(work, s)
 
-# %% ../nbs/api/24_standins.ipynb #e9cea6fe
+# %% ../nbs/api/24_standins.ipynb #7674ce63
 class Computed(nn.Module):
     "A layer whose weight (and bias) are computed from its parameters by a few operators"
     def __init__(self, layer, tensors, steps, ends, many):
@@ -180,15 +180,13 @@ class Computed(nn.Module):
         return [values[i] for i in self.ends]
 
     def forward(self, x):
-        f, *how = self.layer
-        weight, *bias = self.weights([getattr(self, k) for k in self.keys])
-        return f(x, weight, bias[0] if bias else None, *how)
+        return self.layer(x, *self.weights([getattr(self, k) for k in self.keys]))
 
     def extra_repr(self): return f"{self.in_channels}, {self.out_channels}, {', '.join(call.__name__ for call, _ in self.steps)}"
 
 RULES[Computed] = lambda op: Rule("absorb", "in_channels", "out_channels", {k: groups_out_first if op.groups > 1 and "i" in axes else axes for k, axes in op.axes.items()})
 
-# %% ../nbs/api/24_standins.ipynb #613c07f7
+# %% ../nbs/api/24_standins.ipynb #1bed14b2
 def _computed_weight(work, s, x, weight, bias):
     "A `Computed` for the layer at `s`, or None if its weights are made from anything but parameters, or do not fit any more when they are cut"
     nodes, sources = _made_from(work, [weight, *bias])
@@ -202,7 +200,8 @@ def _computed_weight(work, s, x, weight, bias):
         made.append(n)
     groups = s.node.args[6] if len(s.node.args) > 6 else 1
     if like is None or groups == shape[1] * groups > 1: return None
-    op = Computed((s.op.target, *rest), {k: work.tensor(a)[0] for k, a in named.items()}, steps, [made.index(i) for i in (weight, *bias)], (shape[1] * groups, shape[0], groups))
+    layer = Call(s.op.target, [Spot(0), Spot(1), Spot(2) if bias else None, *rest], {})
+    op = Computed(layer, {k: work.tensor(a)[0] for k, a in named.items()}, steps, [made.index(i) for i in (weight, *bias)], (shape[1] * groups, shape[0], groups))
     for k, (name, a) in enumerate(named.items()):
         letters = ["o" if m > 1 and any(work.comes_out(a, d, nodes, e, 0) for e in (weight, *bias)) else "." for d, m in enumerate(work.size(a))]
         if k == like: letters[1] = "i"

@@ -6,14 +6,15 @@
 __all__ = ['FRESH', 'Spot', 'Call', 'expression', 'compiled', 'source', 'item', 'Direct', 'Untraceable', 'captured', 'one',
            'folded_constants']
 
-# %% ../nbs/api/23_trace.ipynb #606e606e
-import copy, inspect, logging
+# %% ../nbs/api/23_trace.ipynb #ddfd3999
+import inspect, logging
+from functools import reduce
 import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 from .cut import Cut
 
-# %% ../nbs/api/23_trace.ipynb #026c0262
+# %% ../nbs/api/23_trace.ipynb #c98f2400
 class Spot:
     "Where an input of the vertex goes among an operator's arguments"
     def __init__(self, at): self.at = at
@@ -24,9 +25,16 @@ class Call:
     args = property(lambda self: self._args, lambda self, args: self.__dict__.update(_args=args, run=self.compiled(args)))
 
     def __call__(self, *values): return self.run(*values)
-    def __reduce__(self): return Call, (self.target, self.args, self.kwargs)
+    def __reduce__(self): return _unpacked, (_packed(self.target), [_packed(a) for a in self.args], self.kwargs)
     __name__ = property(lambda self: getattr(self.target, "_opname", getattr(self.target, "__name__", "call")))
     def changed(self, at, value): return {"args": [*self.args[:at], value, *self.args[at + 1:]]}
+
+# %% ../nbs/api/23_trace.ipynb #cd5c5aa0
+def _packed(f): return _Name(str(f)) if isinstance(f, torch._ops.OpOverload) else f
+def _found(f): return reduce(getattr, f.split("."), torch.ops) if isinstance(f, _Name) else f
+def _unpacked(target, args, kwargs): return Call(_found(target), [_found(a) for a in args], kwargs)
+
+class _Name(str): "The name of an operator"
 
 # %% ../nbs/api/23_trace.ipynb #7bb534b6
 def _text(a, values, constant):
@@ -51,7 +59,7 @@ def compiled(self, args):
     return eval(f"lambda {', '.join(values)}: {self.expression('f', values, constant)}", const)
 Call.compiled = compiled
 
-# %% ../nbs/api/23_trace.ipynb #56705a91
+# %% ../nbs/api/23_trace.ipynb #f6412927
 def source(self, values):
     "The same as an expression; TypeError if a constant cannot be written"
     def constant(a):
@@ -59,7 +67,7 @@ def source(self, values):
         if torch.is_tensor(a) or callable(a): raise TypeError(f"{self.__name__} has a constant of type {type(a).__name__} that cannot be written")
         return repr(a)
     target = self.target
-    if target is item: return f"torch.ops.{self.args[0]}({', '.join(values)})[{self.args[1]}]" if len(self.args) == 2 + len(values) else self.refuse()
+    if target is item: return f"{Call(self.args[0], self.args[2:], self.kwargs).source(values)}[{self.args[1]}]"
     return self.expression(f"torch.ops.{target}" if isinstance(target, torch._ops.OpOverload) else f"torch.{target.__name__}", values, constant)
 Call.source = source
 
@@ -67,14 +75,14 @@ def item(f, i, *args, **kwargs):
     "One of several results of an operator"
     return f(*args, **kwargs)[i]
 
-# %% ../nbs/api/23_trace.ipynb #d514a913
+# %% ../nbs/api/23_trace.ipynb #d2b5afb1
 class Direct(nn.Module):
     "A parameter or buffer that operators use directly, without a layer around it"
-    def __init__(self, tensor, axis, path):
+    def __init__(self, tensor, axis, path, saved=False):
         super().__init__()
         self.axis, self.path = axis, path
         if isinstance(tensor, nn.Parameter): self.value = tensor
-        else: self.register_buffer("value", tensor, persistent=False)
+        else: self.register_buffer("value", tensor, persistent=saved)
 
     def forward(self): return self.value
     def resize(self, ins, out): return {} if self.axis is None else {"value": Cut({self.axis: out})}
