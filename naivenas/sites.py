@@ -62,7 +62,7 @@ def _counts(n):
     "Whether this is `num_batches_tracked += 1`, which the layer does itself"
     return str(n.target).startswith("aten.add_") and n.args[0].op == "placeholder"
 
-# %% ../nbs/api/24_sites.ipynb #eee582a5
+# %% ../nbs/api/24_sites.ipynb #1ecf47ff
 SPLITS = "chunk", "split", "split_with_sizes", "unbind", "tensor_split", "unsafe_split", "unsafe_chunk"
 
 def site(work, n, name):
@@ -73,7 +73,7 @@ def site(work, n, name):
     if isinstance(n.meta.get("val"), (tuple, list)) : return None                 # each of its results is a vertex
     if name == "getitem": return work.part(n, label)
     ins = [work.before(a, n) for a in pytree.tree_leaves([list(n.args), n.kwargs]) if isinstance(a, torch.fx.Node)]
-    leaf, own = work.leaf(path), label
+    leaf, own = None if isinstance(work.leaf(path), nn.RNNBase) else work.leaf(path), label
     if leaf is None or name == "linear" and not isinstance(leaf, nn.Linear): leaf, own = work.stand_in(n, name) or (None, label)
     else: own = path
     held = {id(t) for t in (*leaf.parameters(), *leaf.buffers())} if leaf is not None else ()
