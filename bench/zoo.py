@@ -1,29 +1,44 @@
-"""Models of torchvision and timm as nets: imported, pruned by magnitude, and compared with the original in which the removed neurons are zeroed.
+"""Models of torchvision and timm as nets: imported, pruned by magnitude, compared with the original in which the removed neurons are
+zeroed, grown, and re-wired; each in a process of its own.
 
-    python bench/zoo.py resnet18 vit_b_16          # torchvision's and timm's names
-    python bench/zoo.py resnet18 --size 64 --keep .7
+    python bench/zoo.py resnet18:64 vit_b_16                    # torchvision's and timm's names, with the size of the images, or 224
+    python bench/zoo.py all --peer torch-pruning                # the list of the project's issue, beside a peer on the same models
+    python bench/zoo.py resnet50 --peer torch-kirigami --limit 300
 
-In float64, batch 2, evaluation and training mode (dropout and stochastic depth switched off for the comparison). Ends with one
-summary line and exits 1 when a model is not right or a plan takes 100 ms or more.
+Times are of float32 and a batch of two: the import, the plan of one pruning step, and the surgery. Whether the result is right is looked
+at in float64: it gives what the original with the removed neurons zeroed gives (a statistic over neurons is masked, too), in evaluation
+and in training mode (dropout and stochastic depth switched off for the comparison), forward and backward; at least half of the neurons
+that no output pins could be pruned; and a layer grown or inserted as the identity changes nothing, unless the net says that it may.
+A peer is counted as right if it ends in time with fewer parameters, and what it leaves runs forward and backward. Ends with one
+summary line and exits 1 when a model is not right, a plan takes 100 ms or more, or the peer is not beaten as the issue asks for: a step
+5 times faster in the median, 50 times on densenet201, everything together in at most half the time.
 """
-import argparse, logging, sys, time, warnings
+import argparse, copy, json, logging, statistics, subprocess, sys, time, warnings
+from collections import Counter
 from pathlib import Path
-import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-warnings.filterwarnings("ignore")
-logging.disable(logging.WARNING)
-library = torch.library.Library("torchvision", "DEF")   # the CPU build of torchvision has no such operators, but imports them
-for name in "nms", "qnms":
-    try: library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    except RuntimeError: pass
+ALL = """resnet18:64 resnet50:64 resnext50_32x4d:64 densenet121:64 densenet201:64 vgg16_bn:64 squeezenet1_1:64 mobilenet_v2:64
+mobilenet_v3_large:64 efficientnet_b0:64 mnasnet1_0:64 googlenet:64 inception_v3:128 shufflenet_v2_x1_0:64 regnet_y_400mf:64 convnext_tiny:64
+vit_b_16 swin_t maxvit_t res2net50_26w_4s:64 skresnet34:64 resnest50d:64 cspdarknet53:64 mixnet_s:64 dpn68:64 ghostnet_100:64
+hrnet_w18_small:64 nf_resnet50:64 convnextv2_tiny:64 poolformer_s12:64 mixer_b16_224 deit_small_patch16_224 beit_base_patch16_224
+mobilevit_s:64 levit_128 efficientformer_l1 eva02_tiny_patch14_224""".split()
 
-from naivenas.arrival import Net
-from naivenas.importance import magnitude
-from masked import pruned_and_masked
+# ------------------------------------------------------------------------------------------------------------ one model, in a child
+
+def prepare():
+    import torch
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+    warnings.filterwarnings("ignore")
+    logging.disable(logging.WARNING)
+    torch.set_num_threads(1)
+    library = torch.library.Library("torchvision", "DEF")   # the CPU build of torchvision has no such operators, but imports them
+    for name in "nms", "qnms":
+        try: library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        except RuntimeError: pass
+    return library
 
 def model(name):
-    import torchvision
+    import torch, torchvision
     torch.manual_seed(0)
     if name in torchvision.models.list_models(): return torchvision.models.get_model(name, weights=None)
     import timm
@@ -31,6 +46,7 @@ def model(name):
 
 def stirred(m):
     "No part of the model may be silent: heads that start as zero would hide everything"
+    import torch
     for p in m.parameters():
         if not p.any(): torch.nn.init.normal_(p, std=.02)
     return m
@@ -41,41 +57,183 @@ def quiet(*modules):
             for key in "p", "drop_prob", "drop_rate":
                 if isinstance(getattr(part, key, None), float): setattr(part, key, 0.)
 
+def leaves(out):
+    from torch.utils._pytree import tree_leaves
+    return tree_leaves(out)
+
 def difference(a, b):
-    a, b = (list(x) if isinstance(x, (tuple, list)) else [x] for x in (a, b))
+    a, b = leaves(a), leaves(b)
+    if len(a) != len(b): b = b[:len(a)]      # heads for training only, which the net does not have
     return max(((x - y).abs().max() / (1e-12 + y.abs().max())).item() for x, y in zip(a, b))
 
 def timed(f):
     start = time.perf_counter()
     return f(), time.perf_counter() - start
 
-def examine(name, size, keep):
-    m = stirred(model(name)).double().eval()
-    x = torch.randn(2, 3, size, size, dtype=torch.float64)
-    net, importing = timed(lambda: Net.from_torch(m, x, share=False))
-    same = difference(net(x), m(x))
+def backward(m, x):
+    "Whether a step of training goes through"
+    import torch
+    with torch.enable_grad():
+        m.zero_grad()
+        sum(y.double().square().mean() for y in leaves(m.train()(x))).backward()
+    m.eval()
+    grads = [p.grad for p in m.parameters() if p.grad is not None]
+    return len(grads) > 0 and all(g.isfinite().all() for g in grads)
+
+def times(name, size, keep):
+    import torch
+    from naivenas.arrival import Net
+    from naivenas.importance import magnitude
+    m, x = stirred(model(name)).eval(), torch.randn(2, 3, size, size)
+    net, importing = timed(lambda: Net.from_torch(m, x))
+    plan, first = timed(lambda: net.prune_plan(keep, magnitude))
+    plan, planning = min((timed(lambda: net.prune_plan(keep, magnitude)) for _ in range(2)), key=lambda t: t[1])
+    _, surgery = timed(plan.apply)
+    return dict(importing=importing, first=first, planning=planning, surgery=surgery)
+
+def prunable(net):
+    "The share of the neurons of layers that could be pruned, of those that no output pins"
+    import numpy as np
+    from naivenas.resize import Edit, pinned_vertices
+    from naivenas.ties import ties
+    t = ties(net.vertices)
+    held, ends = np.zeros(t.wires, bool), np.zeros(t.wires, bool)
+    for wires, _ in t.held: held[wires] = True
+    for v in pinned_vertices(net, net.vertices, net.outputs, [], [], Edit()): (ends if v in net.outputs else held)[t.labels[v]] = True
+    wires = np.concatenate([t.labels[v] for v in net if v.role == "absorb"])
+    inner = wires[~ends[wires]]
+    return float((~held[inner]).mean())
+
+def right(name, size, keep):
+    import torch
+    from naivenas.arrival import Net
+    from naivenas.importance import magnitude
+    from masked import pruned_and_masked
+    m, x = stirred(model(name)).double().eval(), torch.randn(2, 3, size, size, dtype=torch.float64)
+    net = Net.from_torch(m, x, share=False)
     quiet(m, net)
-    _, planning = timed(lambda: net.prune_plan(keep, magnitude))
+    with torch.no_grad(): found = dict(same=difference(net.eval()(x), m.eval()(x)), prunable=prunable(net), opaque=dict(Counter(net.opaque.values())), vertices=len(net))
+    m.train().eval()         # caches of what was computed in evaluation mode are emptied
+    found |= changed(net, x)
     before = sum(p.numel() for p in net.parameters())
-    (_, reference), surgery = timed(lambda: pruned_and_masked(net, m, keep, magnitude))
-    now = sum(p.numel() for p in net.parameters())
-    gaps = [difference(net.train(mode)(x), reference.train(mode)(x)) for mode in (False, True)]
-    net(x)
-    right = same < 1e-10 and max(gaps) < 1e-8 and now < before
-    print(f"{name:24} import {importing:5.2f} s, plan {1000 * planning:4.0f} ms, surgery {surgery:5.2f} s, parameters {before} -> {now}, "
-          f"off by {same:.0e} imported, {gaps[0]:.0e} pruned, {gaps[1]:.0e} in training; {len(net.opaque)} of {len(net)} not understood"
-          f"{'' if right else '   MISSED'}", flush=True)
-    return right, planning
+    _, reference = pruned_and_masked(net, m, keep, magnitude)
+    found["parameters"] = sum(p.numel() for p in net.parameters()) / before
+    with torch.no_grad(): found["gaps"] = [difference(net.train(mode)(x), reference.train(mode)(x)) for mode in (False, True)]
+    found["backward"] = backward(net, x)
+    return found
+
+def changed(net, x):
+    "What becomes of the net when a layer is grown, one is inserted as the identity, and one is removed"
+    import torch
+    from torch import nn
+    from naivenas.layers import conv, linear
+    with torch.no_grad(): before, found = net(x), {}
+    def middle(test):
+        some = [v for v in net if test(v)]
+        return [some[len(some) // 2].name, some[len(some) // 3].name, some[0].name] if some else []
+    layers = middle(lambda v: type(v.op) in (nn.Conv2d, nn.Linear) and v.role == "absorb" and getattr(v.op, "groups", 1) == 1 and v not in net.outputs)
+    block = lambda v: conv(v, v.nout, k=1, start="identity") if isinstance(v.op, nn.Conv2d) else linear(v, v.nout, start="identity")
+    plain = middle(lambda v: isinstance(v.op, (nn.ReLU, nn.GELU, nn.SiLU, nn.Hardswish, nn.BatchNorm2d, nn.Dropout)) and len(v.inputs) == 1 or
+                   not isinstance(v.op, nn.Module) and v.role == "invariant" and getattr(v.op, "__name__", "") in ("relu", "gelu", "silu", "mul"))
+    for verb, places, edit in (("grow", layers, lambda n, v: n.resize(v, +8)), ("insert", layers, lambda n, v: n.insert(block, after=v)), ("remove", plain, lambda n, v: n.remove(v))):
+        found[verb] = "nothing"
+        for place in places:
+            trial = copy.deepcopy(net)
+            try: report = edit(trial, place)
+            except ValueError as e:
+                found[verb] = str(e)[:80]
+                continue
+            with torch.no_grad(): gap = difference(trial.eval()(x), before) if verb != "remove" else 0.
+            promised = not trial.statistics and not report.plan.caveats
+            found[verb] = "ok" if (gap < 1e-8 or not promised and gap < float("inf")) and backward(trial, x) else f"off by {gap:.0e}"
+            break
+    return found
+
+# ------------------------------------------------------------------------------------------------------------------------ the peers
+
+def torch_pruning(name, size, keep):
+    import torch, torch_pruning as tp
+    m, x = stirred(model(name)).eval(), torch.randn(2, 3, size, size)
+    before, last = sum(p.numel() for p in m.parameters()), [l for l in m.modules() if getattr(l, "out_features", getattr(l, "out_channels", 0)) == 1000]
+    make = lambda: tp.pruner.MagnitudePruner(m, x, importance=tp.importance.MagnitudeImportance(p=2), pruning_ratio=1 - keep, global_pruning=True, ignored_layers=last)
+    pruner, importing = timed(make)
+    _, step = timed(pruner.step)
+    return judged(m, x, before, importing, step)
+
+def torch_kirigami(name, size, keep):
+    import torch
+    from torch_kirigami import DependencyGraph
+    from torch_kirigami.pruning import ChannelRatio, Greedy, GroupMagnitude, Pruner
+    m, x = stirred(model(name)).eval(), torch.randn(2, 3, size, size)
+    before = sum(p.numel() for p in m.parameters())
+    graph, importing = timed(lambda: DependencyGraph.build(m, args=(x,)))
+    def prune():
+        pruner = Pruner(m, graph=graph)
+        return pruner.prune(pruner.discover_candidates(), budget=ChannelRatio(1 - keep, "global"), strategy=Greedy(GroupMagnitude(p=2)))
+    (m, _), step = timed(prune)
+    return judged(m, x, before, importing, step)
+
+def judged(m, x, before, importing, step):
+    now = sum(p.numel() for p in m.parameters())
+    return dict(importing=importing, step=step, right=bool(now < before and backward(m, x)), parameters=now / before)
+
+PEERS = {"torch-pruning": torch_pruning, "torch-kirigami": torch_kirigami}
+
+# ---------------------------------------------------------------------------------------------------------------------- all of them
+
+def child(what, name, args):
+    "What a process of its own finds out about one model; {'error': ...} if nothing"
+    base, _, size = name.partition(":")
+    command = [sys.executable, __file__, base, "--child", what, "--size", size or str(args.size), "--keep", str(args.keep)]
+    try: done = subprocess.run(command, capture_output=True, text=True, timeout=args.limit)
+    except subprocess.TimeoutExpired: return {"error": f"not done in {args.limit} s"}
+    try: return json.loads(done.stdout.splitlines()[-1])
+    except (IndexError, ValueError): return {"error": (done.stderr.strip().splitlines() or [f"ended with {done.returncode}"])[-1][:120]}
+
+def good(r):
+    return "error" not in r and (r["same"] < 1e-10 and max(r["gaps"]) < 1e-8 and r["backward"] and r["prunable"] > .5 and r["parameters"] < 1
+                                 and all(r[verb] == "ok" for verb in ("grow", "insert", "remove")))
+
+def row(name, r, t, peer):
+    if "error" in r or "error" in t: return f"{name:28} MISSED: {r.get('error') or t.get('error')}"
+    text = (f"{name:28} import {t['importing']:5.2f} s, plan {1000 * t['planning']:4.0f} ms, surgery {1000 * t['surgery']:4.0f} ms | {r['prunable']:4.0%} prunable, parameters x{r['parameters']:.2f}, "
+            f"off by {r['same']:.0e} imported, {r['gaps'][0]:.0e} pruned, {r['gaps'][1]:.0e} in training | "
+            + ", ".join(f"{verb} {r[verb]}" for verb in ("grow", "insert", "remove")) + (f" | not understood: {r['opaque']}" if r["opaque"] else ""))
+    if peer: text += f" | peer: {peer['error']}" if "error" in peer else f" | peer: import {peer['importing']:.2f} s, step {peer['step']:.2f} s ({peer['step'] / (t['planning'] + t['surgery']):.0f}x){'' if peer['right'] else ', WRONG'}"
+    return text + ("" if good(r) else "   MISSED")
+
+def compared(rows):
+    "What the peer says to it: a line, and whether it is beaten as it should be"
+    both = {n: (t, p) for n, t, p in rows if p and "error" not in p and p["right"] and "error" not in t}
+    if not both: return "; the peer got no model right", True
+    speed = {n: p["step"] / (t["planning"] + t["surgery"]) for n, (t, p) in both.items()}
+    whole = sum(t["importing"] + t["first"] + t["surgery"] for t, _ in both.values()) / sum(p["importing"] + p["step"] for _, p in both.values())
+    dense = next((s for n, s in speed.items() if n.startswith("densenet201")), None)
+    middle = statistics.median(speed.values())
+    text = f"; the peer is right on {len(both)} of {len(rows)}: our step {middle:.1f} times faster in the median{'' if dense is None else f', {dense:.0f} times on densenet201'}, all together in {whole:.2f} of its time"
+    return text, middle >= 5 and (dense is None or dense >= 50) and whole <= .5
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="+", help="names of torchvision's or timm's models")
+    parser.add_argument("models", nargs="+", help="names of torchvision's or timm's models, each with :size or not; or all")
     parser.add_argument("--size", type=int, default=224, help="height and width of the images")
     parser.add_argument("--keep", type=float, default=.7, help="share of the neurons to keep")
-    args, right, slow = parser.parse_args(), 0, 0
-    for name in args.models:
-        try: good, planning = examine(name, args.size, args.keep)
-        except Exception as e: good, planning = print(f"{name:24} MISSED: {type(e).__name__}: {str(e).splitlines()[0][:120] if str(e) else ''}", flush=True), 0
-        right, slow = right + bool(good), slow + (planning >= .1)
-    print(f"zoo: {right} of {len(args.models)} right, {slow} plans of 100 ms or more")
-    sys.exit(right < len(args.models) or slow > 0)
+    parser.add_argument("--peer", choices=PEERS, help="time this peer, too")
+    parser.add_argument("--limit", type=int, default=300, help="seconds for each model and each of the two")
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.child:
+        library = prepare()
+        f = {"times": times, "right": right, **PEERS}[args.child]
+        print(json.dumps(f(args.models[0], args.size, args.keep)), flush=True)
+        sys.exit()
+    rows, fine, slow = [], 0, 0
+    for name in ALL if args.models == ["all"] else args.models:
+        r, t = child("right", name, args), child("times", name, args)
+        peer = child(args.peer, name, args) if args.peer else None
+        print(row(name, r, t, peer), flush=True)
+        rows.append((name, t, peer))
+        fine, slow = fine + good(r), slow + (t.get("planning", 0) >= .1)
+    text, beaten = compared(rows) if args.peer else ("", True)
+    print(f"zoo: {fine} of {len(rows)} right, {slow} plans of 100 ms or more{text}")
+    sys.exit(fine < len(rows) or slow > 0 or not beaten)

@@ -67,11 +67,11 @@ def regroup(a, b):
     return groups
 
 # %% ../nbs/api/02_axes.ipynb #7de477fc
-def reshaped(array, before, after, axes):
+def reshaped(array, before, after, axes, must=()):   # must: axes with an entry for each place although a single one comes in
     "`array`, which stands for one of shape `before`, as one that stands for shape `after` and varies along `axes`"
     small, middle = list(array.shape), [1] * len(after)
     for ins, outs in regroup(before, after):
-        if any(array.shape[i] > 1 for i in ins):
+        if any(array.shape[i] > 1 for i in ins) or any(j in must for j in outs):
             for i in ins: small[i] = before[i]
             for j in outs: middle[j] = after[j]
     array = np.broadcast_to(array, small).reshape(middle)
@@ -121,7 +121,7 @@ def met(role, *arrays): return np.broadcast_to(arrays[role.how["base"]], role.ou
 def meetings(role, *arrays):
     *ins, out = arrays
     return [(np.broadcast_to(a, out.shape).ravel(), out.ravel()) for i, a in enumerate(ins) if role.ins[i].axes and i not in role.how.get("held", ())]
-def refolded(role, array, *others): return reshaped(array, role.ins[0].shape, role.out.shape, role.out.axes)
+def refolded(role, array, *others): return reshaped(array, role.ins[0].shape, role.out.shape, role.out.axes, role.out.axes)
 def permuted(role, array, *others): return array.transpose(role.how["order"])
 def sliced(role, array, *others):
     a = role.how["axis"]

@@ -29,7 +29,7 @@ def _by_neuron(op, p, axes, n):
 
 def matrices(v):
     "`{attribute: matrix with a row for each neuron}` of the parameters of `v`"
-    r = rule(v.op) if isinstance(v.op, nn.Module) else None
+    r = rule(v.op) if isinstance(v.op, nn.Module) and v.role not in ("scalar", "immutable") and not hasattr(v.role, "follow") else None
     held = {k: getattr(v.op, k, None) for k in (r.arrays if r else ())}
     made = {k: _by_neuron(v.op, p, r.arrays[k], v.nout) for k, p in held.items() if isinstance(p, nn.Parameter)}
     return {k: m for k, m in made.items() if m is not None}
