@@ -285,14 +285,14 @@ class ChangePool(Mutation):
         return set_op(net, v, getattr(nn, f"{other}Pool{kind(op)[-2]}d")(op.kernel_size, op.stride, op.padding, ceil_mode=op.ceil_mode))
 
 # %% ../nbs/api/31_mutate.ipynb #58966cba
-OPTIMIZERS = dict(sgd=lambda p, lr: torch.optim.SGD(p, lr, momentum=.9, nesterov=True), adam=torch.optim.Adam, adamw=torch.optim.AdamW,
-                  rmsprop=torch.optim.RMSprop)
+OPTIMIZERS = dict(adamw=torch.optim.AdamW, adam=torch.optim.Adam, rmsprop=torch.optim.RMSprop,
+                  sgd=lambda p, lr: torch.optim.SGD(p, lr, momentum=.9, nesterov=True, weight_decay=5e-4))
 
 @dataclass(frozen=True)
 class Settings:
     "How a candidate is trained"
-    optimizer: str = "adam"   # one of `OPTIMIZERS`
-    lr: float = 1e-3
+    optimizer: str = "adamw"  # one of `OPTIMIZERS`
+    lr: float = 5e-3
     batch: int = 64
     augment: float = 0.       # strength, 0 to 1
 
@@ -300,20 +300,27 @@ class Settings:
         "An optimizer of the net's parameters, tracked, so that its state survives mutation"
         return net.track(OPTIMIZERS[self.optimizer](net.parameters(), lr=self.lr)).optimizers[-1]
 
+# %% ../nbs/api/31_mutate.ipynb #5d58ade1
+def _step_of(optimizer): return 10. if optimizer == "sgd" else 1.
+
 def mutate_settings(s, rng,
                     p=.1,          # probability of another optimizer, of another batch size, of another augmentation
                     spread=.3):    # standard deviation of the learning rate's logarithm
     "Settings nearby: learning rate and batch size move in their logarithm"
     others = [o for o in OPTIMIZERS if o != s.optimizer]
     s = replace(s, lr=float(np.clip(s.lr * np.exp(spread * rng.normal()), 1e-6, 1.)))
-    if rng.random() < p: s = replace(s, optimizer=others[int(rng.integers(len(others)))])
+    if rng.random() < p:
+        o = others[int(rng.integers(len(others)))]
+        s = replace(s, optimizer=o, lr=s.lr * _step_of(o) / _step_of(s.optimizer))
     if rng.random() < p: s = replace(s, batch=int(np.clip(s.batch * 2.**rng.choice((-1, 1)), 8, 1024)))
     if rng.random() < p: s = replace(s, augment=float(np.clip(s.augment + .25 * rng.normal(), 0, 1)))
     return s
 
+# %% ../nbs/api/31_mutate.ipynb #b25d8602
 def cross_settings(a, b, rng):
-    "Two settings that have each gene of one parent or the other"
-    swap = {k for k in vars(a) if rng.random() < .5}
+    "Two settings that have each gene of one parent or the other; optimizer and learning rate stay together"
+    swap = {k for k in vars(a) if rng.random() < .5} - {"lr"}
+    if "optimizer" in swap: swap.add("lr")
     return replace(a, **{k: getattr(b, k) for k in swap}), replace(b, **{k: getattr(a, k) for k in swap})
 
 # %% ../nbs/api/31_mutate.ipynb #3fa1d6af
