@@ -119,9 +119,10 @@ def crossed(cross,          # (net, net, rng) -> two new nets
 def _moved(c, net):
     "Let the candidate go on with another net"
     kept, c.net, shapes = memory(c), net, {k: p.shape for k, p in net.named_parameters()}
+    name = lambda key: key.rsplit("/", 1)[0]
+    other = {name(k) for k, t in kept.items() if t.ndim and t.shape != shapes.get(name(k))}
     if c.optimizer is not None:
-        fits = lambda key, t: t.ndim == 0 or t.shape == shapes[key.rsplit("/", 1)[0]]
-        remember(c, c.optimizer.kind, c.optimizer.param_groups[0]["lr"], {k: t for k, t in kept.items() if k.rsplit("/", 1)[0] in shapes and fits(k, t)})
+        remember(c, c.optimizer.kind, c.optimizer.param_groups[0]["lr"], {k: t for k, t in kept.items() if name(k) in shapes and name(k) not in other})
 
 def survive(candidate, rng):
     "The same candidate, to be trained on and measured again"

@@ -90,13 +90,13 @@ def refined(candidate, x, y, examples, seconds=math.inf, seed=0, fresh=False):  
     except ArithmeticError: return candidate
     return c
 
-# %% ../nbs/api/38_search.ipynb #8a27e9ed
+# %% ../nbs/api/38_search.ipynb #24c07999
 def split(n, seed, share=.2):
     "Positions to train on and to validate on; all for both if there are very few"
     order = torch.from_numpy(generator(seed, 0, 0).permutation(n))
     return (order, order) if n < 10 else (order[int(share * n):], order[:int(share * n)])
 
-def slice_of(time): return .4 * time / (24 * math.sqrt(max(time, 10) / 60))
+def slice_of(time): return .35 * time / (24 * math.sqrt(max(time, 10) / 60))
 
 # %% ../nbs/api/38_search.ipynb #430e5f7c
 def described(f):
@@ -117,12 +117,12 @@ def resumed(store, about, device):
     population, generation = store.load()
     return population and [moved(c, device) for c in population], generation
 
-# %% ../nbs/api/38_search.ipynb #dfb3720f
+# %% ../nbs/api/38_search.ipynb #bdd6acc3
 def founders(encoder, size, change, start, method, device, seed):
     "A function `rng -> candidate`, and the first candidates"
     def born(rng):
         with seeded(rng): net = (start or network)(encoder, rng).to(device)
-        return founder(net, first_settings(encoder) if start and method != "random" else drawn_settings(rng), rng)
+        return founder(net, drawn_settings(rng) if method == "random" else mutate_settings(first_settings(encoder), rng), rng)
     def known(rng):
         with seeded(rng): net = network(encoder, rng, **ONE | ({"width": (64,)} if "cuda" in str(device) else {})).to(device)
         return founder(net, first_settings(encoder), rng)
@@ -131,7 +131,7 @@ def founders(encoder, size, change, start, method, device, seed):
     half = [change(c, r) for c, r in zip([known(r) for r in others[:size // 2]], others)]
     return born, [known(first), *half, *(born(r) for r in others[size // 2:])]
 
-# %% ../nbs/api/38_search.ipynb #120a8a9b
+# %% ../nbs/api/38_search.ipynb #c6064d3b
 def fit(X, y=None,         # arrays, a data frame, tensors; or a Dataset without y
         time=None,         # seconds
         generations=None,  # if no time is given: 10
@@ -166,8 +166,8 @@ def fit(X, y=None,         # arrays, a data frame, tensors; or a Dataset without
     born, first = founders(encoder, size, change, start, method, device, seed)
     usual = random_step(born, size) if method == "random" else default_step(size, change, crossed(Crossover(map_of(encoder)), cross_settings), pareto if also else elite)
     store, limits = folder and Store(folder), dict(timeout=timeout, memory=memory)
-    generations = generations or (10 if time is None else None)
-    population = _run(fitness, first, step or usual, generations, begin + .4 * time if time else math.inf, executor, limits, store, about(x, t, **how), rounds, threads, seed, device, progress)
+    generations = generations or (10 if time is None else 8 if encoder.kind == "table" else None)
+    population = _run(fitness, first, step or usual, generations, begin + .35 * time if time else math.inf, executor, limits, store, about(x, t, **how), rounds, threads, seed, device, progress)
     best = [c for c in ranked(population) if c.fitness != -math.inf][:max(1, len(population) // 2) if ensemble else 1]
     left = math.inf if time is None else max(begin + time - clock.monotonic(), .01 * time)
     return Fitted(encoder, [_last(c, encoder, x, t, left / len(best), generations, size, seed) for c in best]), population
