@@ -114,7 +114,7 @@ def _results(todo, fitness, executor, threads, folder):
 # %% ../nbs/api/36_executors.ipynb #7867cc44
 class Processes(Executor):
     "`n` worker processes; a task that crashes its worker or takes too long loses only itself"
-    def __init__(self, n, timeout=None, memory=None):   # workers, seconds per task with the start of its worker, bytes per worker
+    def __init__(self, n, timeout=None, memory=None):   # workers, seconds per task, bytes per worker
         self.n, self.timeout, self.memory, self.free, self.pools = n, timeout, memory, queue.SimpleQueue(), set()
         self.threads = ThreadPoolExecutor(n)
         for _ in range(n): self.free.put(None)
@@ -122,8 +122,10 @@ class Processes(Executor):
     def submit(self, f, /, *args, **more): return self.threads.submit(self._run, f, args, more)
 
     def _run(self, f, args, more, again=True):
-        pool = self.free.get() or self._pool()
-        try: return pool.submit(f, *args, **more).result(self.timeout)
+        pool = self.free.get()
+        try:
+            pool = pool or self._pool()
+            return pool.submit(f, *args, **more).result(self.timeout)
         except Exception as e:
             dead = isinstance(e, (TimeoutError, BrokenPipeError)) or getattr(pool, "_broken", False)
             if dead: self._end(pool); pool = None
@@ -137,6 +139,7 @@ class Processes(Executor):
 def _pool(self):
     pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_worker, initargs=(self.memory,))
     self.pools.add(pool)
+    pool.submit(int).result()   # its start does not count
     return pool
 
 def _end(self, pool):
