@@ -221,7 +221,7 @@ def founders(n=6):
     encoder = Encoder().fit(X, Y)
     def one(r):
         with seeded(r): return founder(network(encoder, r), Settings(), r)
-    return [one(r) for r in generator(5).spawn(n)]
+    return [one(r) for r in generator(0).spawn(n)]
 
 @pytest.mark.parametrize("how,says", [("exit", "worker died"), ("kill", "worker died"), ("sleep", "longer than 8 s"), ("memory", "memory|alloc")])
 def test_worker_that_dies(how, says):
