@@ -25,7 +25,8 @@ from naivenas.evolution import evolve, generator, ranked
 from naivenas.executors import evaluate
 from naivenas.fitness import Score, Train
 from naivenas.fitted import Fitted
-from naivenas.mutate import cross_settings, mutate_settings, mutations
+from naivenas.mutate import mutations
+from naivenas.settings import cross_settings, mutate_settings
 from naivenas.crossover import Crossover
 from naivenas.population import Store, crossed, founder, mutated, seeded
 from naivenas.search import ONE, default_step, first_settings, fit, map_of, network, refined, split

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from .vertex import inputvertex
 from .layers import batchnorm, conv, globalpool, linear, relu
 from .net import Net
-from .mutate import Settings
+from .settings import Settings
 
 # %% ../nbs/api/33_fitness.ipynb #d74e203f
 def many(x): return x if isinstance(x, tuple) else (x,)

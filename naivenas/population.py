@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np, torch
 from .vertex import inputvertex
 from .layers import batchnorm, linear, relu
-from .mutate import Settings, shield
+from .settings import Settings
+from .mutate import shield
 from .fitness import Train, optimizer_of
 from .save import Net
 

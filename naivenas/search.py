@@ -6,14 +6,15 @@
 __all__ = ['ONE', 'stage', 'space', 'map_of', 'network', 'drawn_settings', 'first_settings', 'trained_on', 'default_step',
            'random_step', 'refined', 'split', 'slice_of', 'described', 'about', 'resumed', 'founders', 'fit']
 
-# %% ../nbs/api/38_search.ipynb #5b10fa9d
+# %% ../nbs/api/38_search.ipynb #a1fc1f14
 import copy, hashlib, math, re, time as clock
 from dataclasses import replace
 import numpy as np, torch
 from .vertex import inputvertex
 from .layers import globalpool, linear
 from .space import BatchNorm, Chain, Conv, Linear, OneOf, Pool, Relu, Repeat, Residual
-from .mutate import Settings, cross_settings, mutate_settings, mutations
+from .settings import Settings, cross_settings, mutate_settings
+from .mutate import mutations
 from .crossover import Crossover
 from .fitness import Combined, Score, Train, default, minus_loss, right
 from .evolution import chain, combine, each, elite, evolve, fresh, generator, pairs, pareto, ranked, tournament

@@ -9,7 +9,8 @@ from naivenas.encoding import Encoder
 from naivenas.evolution import combine, crowding, elite, evolve, fronts, fresh, generator, pareto, ranked, tournament
 from naivenas.executors import Processes, evaluate, halving
 from naivenas.fitness import Diverged, Score, Train, cut_in_batches, stream
-from naivenas.mutate import Settings, mutations, shield
+from naivenas.settings import Settings
+from naivenas.mutate import mutations, shield
 from naivenas.population import Population, Store, crossed, founder, memory, seeded
 from naivenas.search import first_settings, fit, network
 
