@@ -80,14 +80,19 @@ def _fit(args):
     population.table().to_csv(out / "population.csv", index=False)
     _report(out, args, model, population)
 
+# %% ../nbs/api/44_cli.ipynb #1931c7b7
 def _report(out, args, model, population):
+    import naivenas.export
     from naivenas.demo import STYLE
+    from naivenas.evolution import ranked
     from naivenas.show import draw
+    from safetensors.torch import save_file
+    how = "from model import Model; from safetensors.torch import load_file; net = Model(); net.load_state_dict(load_file('weights.safetensors'))"
+    (out / "model.py").write_text(f"# {how}\n{model.net.to_python()}", encoding="utf-8")
+    save_file({k: t.detach().cpu().contiguous().clone() for k, t in model.net.state_dict().items()}, out / "weights.safetensors")
     (out / "report.html").write_text(f"<!DOCTYPE html><html lang=en><meta charset=utf-8><title>naivenas fit</title><style>{STYLE}</style><h1>A network for "
         f"{len(args.data)} rows</h1><div class=card>{draw(model.net).svg}</div><h2>The last population</h2>{population.table().to_html()}</html>", encoding="utf-8")
-    if hasattr(model.net, "to_python"): (out / "model.py").write_text(model.net.to_python(), encoding="utf-8")
-    best = max(population, key=lambda c: c.fitness if isinstance(c.fitness, tuple) else (c.fitness,))
-    print(f"{model.encoder.task}: best fitness on held-out rows {best.fitness}; {out} has the model and the report")
+    print(f"{model.encoder.task}: best fitness on held-out rows {ranked(population)[0].fitness}; {out} has the model, its source and the report")
 
 # %% ../nbs/api/44_cli.ipynb #f4157a59
 def main(argv=None):   # the arguments; None: the process's own

@@ -34,7 +34,7 @@ class Encoder:
 
     def fit(self, X, y):
         "Learn; ValueError if the data cannot be learnt from"
-        self.columns = {str(c): _categories(X[c]) for c in X.columns} if hasattr(X, "columns") else None
+        self.columns = {str(c): _categories(c, X[c]) for c in X.columns} if hasattr(X, "columns") else None
         raw = self.raw(X, check=False)
         self.kind, self.shape = self.kind or KINDS.get(raw.ndim), raw.shape[1:]
         wanted = {"table": (2,), "image": (3, 4), "sequence": (3,)}.get(self.kind, ())
@@ -61,10 +61,12 @@ def _fit_target(self, y, n):
     return self
 Encoder._fit_target = _fit_target
 
-def _categories(column, most=50):
+# %% ../nbs/api/37_encoding.ipynb #6fed68af
+def _categories(name, column, most=50):
     "The most frequent values of a column that is not of numbers; None if it is"
+    if column.dtype.kind in "mM": raise TypeError(f"column {name!r} holds dates: say what matters about them in numbers, such as the year, the month or the hour")
     if column.dtype.kind in "iufb" and column.dtype.name != "category": return None
-    return [v for v in column.value_counts(sort=True).index[:most]]
+    return column.value_counts(sort=True).index[:most].tolist()
 
 # %% ../nbs/api/37_encoding.ipynb #d701c693
 def raw(self, X, check=True):
@@ -81,6 +83,7 @@ def raw(self, X, check=True):
     return X
 Encoder.raw = raw
 
+# %% ../nbs/api/37_encoding.ipynb #6972c8dd
 def _frame(columns, X):
     if not hasattr(X, "columns"): raise TypeError(f"the model was fitted on a data frame with the columns {', '.join(columns)}: give one, not {type(X).__name__}")
     X = X.rename(columns=str)
@@ -100,7 +103,9 @@ def x(self, X):
     a = ((self.raw(X) - self.mean) / self.scale).astype(np.float32)
     if self.kind == "sequence": a = np.ascontiguousarray(a.transpose(0, 2, 1))
     return torch.from_numpy(a[:, None] if self.kind == "image" and a.ndim == 3 else a)
+Encoder.x = x
 
+# %% ../nbs/api/37_encoding.ipynb #ec27bd96
 def y(self, y):
     "The tensor to compare the net's outputs with: class numbers, or standardised quantities (N, outputs)"
     if self.task == "classification": return torch.from_numpy(np.searchsorted(self.classes, np.asarray(y)))
@@ -111,5 +116,5 @@ def decode(self, out):
     "Predictions in the terms of `y`, for the net's outputs as an array"
     if self.task == "classification": return self.classes[out.argmax(1)]
     return (out[:, 0] if self.ndim == 1 else out) * self.y_scale + self.y_mean
-Encoder.x, Encoder.y, Encoder.decode = x, y, decode
+Encoder.y, Encoder.decode = y, decode
 Encoder.nout = property(lambda self: len(self.classes) if self.task == "classification" else int(np.size(self.y_mean)), doc="Outputs that the net needs")

@@ -11,26 +11,29 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 from .search import fit
 
-# %% ../nbs/api/39_estimators.ipynb #21c17fc8
+# %% ../nbs/api/39_estimators.ipynb #bafafae9
 class _NAS(BaseEstimator):
-    def __init__(self, time=None, generations=None, size=12, kind=None, metric=None, examples=None, executor=None, folder=None,
-                 ensemble=False, device=None, threads=1, seed=0, progress=False):
-        self.time, self.generations, self.size, self.kind, self.metric, self.examples = time, generations, size, kind, metric, examples
-        self.executor, self.folder, self.ensemble, self.device, self.threads, self.seed, self.progress = executor, folder, ensemble, device, threads, seed, progress
+    def __init__(self, time=None, generations=None, size=6, kind=None, metric=None, examples=None, method="evolve", rounds=1, executor=None,
+                 folder=None, ensemble=False, device=None, threads=1, seed=0, progress=False):
+        self.time, self.generations, self.size, self.kind, self.metric, self.examples, self.method = time, generations, size, kind, metric, examples, method
+        self.rounds, self.executor, self.folder, self.ensemble, self.device = rounds, executor, folder, ensemble, device
+        self.threads, self.seed, self.progress = threads, seed, progress
 
-    def fit(self, X, y):
-        "Search, and train the best; itself"
-        X, y = self._checked(X, y)
-        options = {k: v for k, v in self.get_params().items() if k != "kind"}
-        self.model_, self.population_ = fit(X, y, kind=self.kind or ("table" if X.ndim == 2 else None), task=self._task, **options)
-        return self
+# %% ../nbs/api/39_estimators.ipynb #b0999fbe
+def _fit(self, X, y):
+    "Search, and train the best; itself"
+    X, y = self._checked(X, y)
+    options = {k: v for k, v in self.get_params().items() if k != "kind"}
+    self.model_, self.population_ = fit(X, y, kind=self.kind or ("table" if X.ndim == 2 else None), task=self._task, **options)
+    return self
 
-    def predict(self, X):
-        "Labels, or quantities"
-        check_is_fitted(self)
-        return self.model_.predict(self._checked(X))
+def _predict(self, X):
+    "Labels, or quantities"
+    check_is_fitted(self)
+    return self.model_.predict(self._checked(X))
+_NAS.fit, _NAS.predict = _fit, _predict
 
-# %% ../nbs/api/39_estimators.ipynb #34cfda9e
+# %% ../nbs/api/39_estimators.ipynb #7ba3a64d
 def _checked(self, X, y="no_validation"):
     "X, and y if it is given, checked by scikit-learn"
     categories = hasattr(X, "columns") and any(X[c].dtype.kind not in "iufb" for c in X.columns)
@@ -41,7 +44,7 @@ def _checked(self, X, y="no_validation"):
     return X, np.asarray(y)
 _NAS._checked = _checked
 
-# %% ../nbs/api/39_estimators.ipynb #09e940fc
+# %% ../nbs/api/39_estimators.ipynb #68efc20b
 class NASClassifier(ClassifierMixin, _NAS):
     "A classifier whose network is searched for"
     _task = "classification"
@@ -58,6 +61,7 @@ class NASClassifier(ClassifierMixin, _NAS):
         check_is_fitted(self)
         return self.model_.predict_proba(self._checked(X))
 
+# %% ../nbs/api/39_estimators.ipynb #67b37418
 class NASRegressor(RegressorMixin, _NAS):
     "A regressor whose network is searched for, for one quantity or several"
     _task = "regression"

@@ -1,8 +1,8 @@
 """`naivenas fit` as a stranger meets it."""
-import subprocess, sys
-import pandas, pytest
+import os, subprocess, sys
+import pandas, pytest, torch
 from sklearn.datasets import load_wine
-from naivenas.search import load_fitted
+from naivenas import load_fitted
 
 
 def naivenas(*args): return subprocess.run([sys.executable, "-m", "naivenas", *map(str, args)], capture_output=True, text=True)
@@ -20,8 +20,15 @@ def test_fit(wine, tmp_path):
     assert done.returncode == 0 and done.stderr == "", done.stderr
     frame = pandas.read_csv(wine)
     model = load_fitted(out)
-    assert model.score(frame.drop(columns="target"), frame["target"]) > .9 and len(pandas.read_csv(out / "population.csv")) == 12
+    assert model.score(frame.drop(columns="target"), frame["target"]) > .9 and len(pandas.read_csv(out / "population.csv")) == 6
     assert "<svg" in (out / "report.html").read_text()
+    check = ("import sys, torch; from model import Model; from safetensors.torch import load_file; net = Model(); net.load_state_dict(load_file('weights.safetensors')); "
+             "assert 'naivenas' not in sys.modules; torch.save(net.eval()(torch.load('x.pt')), 'y.pt')")
+    x = model.encoder.x(frame.drop(columns="target"))
+    torch.save(x, out / "x.pt")
+    done = subprocess.run([sys.executable, "-c", check], cwd=out, capture_output=True, text=True, env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"})
+    assert done.returncode == 0, done.stderr
+    torch.testing.assert_close(torch.load(out / "y.pt"), model.net(x))
 
 @pytest.mark.parametrize("change,says", [(("fit", "no.csv", "--target", "x"), "cannot read"), (("fit", "WINE", "--target", "colour"), "no column 'colour'"), (("fit", "WINE"), "--target")])
 def test_mistakes_get_one_line(wine, change, says):
