@@ -106,8 +106,23 @@ def last(v):   # what `lstm`, `gru`, `rnn` or `layer` of such a module gave
     if v.op is not output: raise TypeError(f"last takes the outputs of a recurrent layer, not {label(v)} ({kind(v.op)})")
     return Vertex(partial(state, directions=1 + v.inputs[0].op.bidirectional), v.inputs, v.role)
 
+# %% ../nbs/api/20_layers.ipynb #aa8c9f01
+def meets(y, x): return y   # and both have the same neurons
+
+def _cell(op):
+    rows = f"{ {nn.LSTMCell: 4, nn.GRUCell: 3}.get(type(op), 1)}o"
+    return Rule("absorb", "input_size", "hidden_size", dict(weight_ih=(rows, "i"), weight_hh=(rows, "o"), bias_ih=(rows,), bias_hh=(rows,)))
+
+def _cell_vertex(module, x, h=None):
+    lstm, state = isinstance(module, nn.LSTMCell), [] if h is None else [h]
+    if lstm and state: raise TypeError("the state of an LSTMCell is two tensors, and a vertex gives one: leave the state out, or use lstm")
+    if odd := [v for v, n in zip((x, *state), (module.input_size, module.hidden_size)) if v.nout != n]:
+        raise vertex.SizeError(f"{module} does not take {label(odd[0])} with {odd[0].nout} neurons")
+    cell = Vertex(module, [x, *state], "absorb", module.hidden_size)
+    return invariant(output, cell) if lstm else invariant(meets, cell, h) if state else cell
+for _kind in nn.RNNCell, nn.LSTMCell, nn.GRUCell: RULES[_kind], BLOCKS[_kind] = _cell, _cell_vertex
+
 # %% ../nbs/api/20_layers.ipynb #43f7cf77
-def meets(y, x): return y
 def norm_groups_then(op, ins, out): return regrouped(op.groups, (out, op.num_channels))
 
 def _groupnorm(op):

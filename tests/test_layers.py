@@ -3,10 +3,10 @@ import numpy as np, pytest, torch
 from torch import nn
 from naivenas.layers import (Attend, attention, bilinear, cat, conv, convtranspose, embedding, flatten, groupnorm, instancenorm, last, layer, layernorm,
                              linear, lstm, pixelshuffle, pixelunshuffle, relu, rmsnorm, upsample)
-from naivenas.net import Net
+from naivenas.export import Net
 from naivenas.vertex import SizeError, inputvertex
 
-IMAGE, SEQUENCE = (2, 4, 6, 6), (2, 5, 4)
+IMAGE, SEQUENCE, ROWS = (2, 4, 6, 6), (2, 5, 4), (3, 4)
 
 def net_of(middle, shape, width):
     "input -> layer of `width` neurons -> the layers under test -> a reader, in float64 with parameters that are all at work"
@@ -24,6 +24,12 @@ def net_of(middle, shape, width):
     return net, torch.randn(shape, dtype=torch.float64)
 
 def L(module, **how): return lambda v: layer(module(v), v, **how)
+
+def steps_of(cell, v):
+    "The same weights three times, each step continuing from the last"
+    h = linear(v, cell.hidden_size)
+    for _ in range(3): h = layer(cell, v, h)
+    return h
 
 PLAIN = {   # name: (what is in the middle, input shape, width); growing and masking are exact
     "depthwise": (L(lambda v: nn.Conv2d(v.nout, v.nout, 3, padding=1, groups=v.nout)), IMAGE, 6),
@@ -47,6 +53,10 @@ PLAIN = {   # name: (what is in the middle, input shape, width); growing and mas
     "gru, 2 layers": (L(lambda v: nn.GRU(v.nout, 5, 2, batch_first=True)), SEQUENCE, 6),
     "lstm, 2 layers, both ways": (lambda v: lstm(v, 5, num_layers=2, bidirectional=True), SEQUENCE, 6),
     "lstm, projections": (lambda v: lstm(v, 6, num_layers=2, bidirectional=True, proj_size=4), SEQUENCE, 6),
+    "rnn cell": (L(lambda v: nn.RNNCell(v.nout, 5)), ROWS, 6),
+    "gru cell": (L(lambda v: nn.GRUCell(v.nout, 5)), ROWS, 6),
+    "lstm cell": (L(lambda v: nn.LSTMCell(v.nout, 5)), ROWS, 6),
+    "three steps": (lambda v: steps_of(nn.GRUCell(6, 5), v), ROWS, 6),
     "last state": (lambda v: last(lstm(v, 5, bidirectional=True)), SEQUENCE, 6),
     "attention": (L(lambda v: nn.MultiheadAttention(8, 4, batch_first=True)), SEQUENCE, 8),
     "causal attention": (lambda v: attention(v, 3, size=2, causal=True), SEQUENCE, 8),
