@@ -14,10 +14,10 @@ from .graph import Graph
 from .vertex import absorb, cat, inputvertex
 from .exploring import Explorer
 
-# %% ../nbs/api/42_panel.ipynb #04fdf225
+# %% ../nbs/api/42_panel.ipynb #6df0aee5
 CLICK = """
 function render({model, el}) {
-  const draw = () => { el.innerHTML = model.get("svg"); el.style.overflow = "auto"; };
+  const draw = () => { el.innerHTML = model.get("svg"); el.style.overflow = "auto"; el.style.textAlign = "center"; };
   const hit = e => {
     const node = e.target.closest("[data-v]");
     if (node && (e.type === "click" || e.key === "Enter")) { model.set("clicked", [node.dataset.v, Date.now()]); model.save_changes(); }
