@@ -5,7 +5,7 @@ zeroed, grown, and re-wired; each in a process of its own.
     python bench/zoo.py all --peer torch-pruning                # the list of the project's issue, beside a peer on the same models
     python bench/zoo.py resnet50 --peer torch-kirigami --limit 300
 
-Times are of float32 and a batch of two: the import, the plan of one pruning step, and the surgery. Whether the result is right is looked
+Times are of float32 and a batch of two, in a process that has imported a tiny model before: the import, the plan of one pruning step, and the surgery. Whether the result is right is looked
 at in float64: it gives what the original with the removed neurons zeroed gives (a statistic over neurons is masked, too), in evaluation
 and in training mode (dropout and stochastic depth switched off for the comparison), forward and backward; at least half of the neurons
 that no output pins could be pruned; and a layer grown or inserted as the identity changes nothing, unless the net says that it may.
@@ -18,7 +18,7 @@ from collections import Counter
 from pathlib import Path
 
 ALL = """resnet18:64 resnet50:64 resnext50_32x4d:64 densenet121:64 densenet201:64 vgg16_bn:64 squeezenet1_1:64 mobilenet_v2:64
-mobilenet_v3_large:64 efficientnet_b0:64 mnasnet1_0:64 googlenet:64 inception_v3:128 shufflenet_v2_x1_0:64 regnet_y_400mf:64 convnext_tiny:64
+mobilenet_v3_large:64 efficientnet_b0:64 mnasnet1_0:64 googlenet:64 inception_v3:299 shufflenet_v2_x1_0:64 regnet_y_400mf:64 convnext_tiny:64
 vit_b_16 swin_t maxvit_t res2net50_26w_4s:64 skresnet34:64 resnest50d:64 cspdarknet53:64 mixnet_s:64 dpn68:64 ghostnet_100:64
 hrnet_w18_small:64 nf_resnet50:64 convnextv2_tiny:64 poolformer_s12:64 mixer_b16_224 deit_small_patch16_224 beit_base_patch16_224
 mobilevit_s:64 levit_128 efficientformer_l1 eva02_tiny_patch14_224""".split()
@@ -84,6 +84,7 @@ def times(name, size, keep):
     import torch
     from naivenas.arrival import Net
     from naivenas.importance import magnitude
+    Net.from_torch(torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU()), torch.randn(2, 3, 4, 4)).prune_plan(keep, magnitude)   # torch.export and the solvers are loaded
     m, x = stirred(model(name)).eval(), torch.randn(2, 3, size, size)
     net, importing = timed(lambda: Net.from_torch(m, x))
     plan, first = timed(lambda: net.prune_plan(keep, magnitude))
