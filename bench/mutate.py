@@ -86,8 +86,9 @@ def main(args):
                 failed.append(f"generation {generation}: {type(e).__name__}: {e}")
                 if args.verbose: traceback.print_exc()
                 pair = parents[i:i + 2]
-            children += [net for net in pair if len(net) <= args.vertices] or [parents[i]]
+            children += [net for net in pair if len(net) <= args.vertices and sum(p.numel() for p in net.parameters()) <= args.parameters] or [parents[i]]
         population = children
+        if args.verbose or generation % 10 == 9: print(f"    generation {generation + 1}: {count['candidates']} candidates, {len(failed)} failures, {time.perf_counter() - begin:.0f} s", flush=True)
     one = count["seconds"] / max(count["candidates"], 1)
     for name in [*MUTATIONS, "crossover"]:
         print(f"    {name:18} tried {count[name, 'tried']:6}  done {count[name, 'done']:6}  function kept {count[name, 'kept']:6}  "
@@ -99,7 +100,7 @@ def main(args):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (("generations", 60), ("candidates", 50), ("seed", 0), ("vertices", 60)): parser.add_argument(f"--{name}", type=int, default=default)
+    for name, default in (("generations", 60), ("candidates", 50), ("seed", 0), ("vertices", 60), ("parameters", 20_000)): parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--rate", type=float, default=.5, help="probability of each mutation for each candidate")
     parser.add_argument("--cross", type=float, default=.5, help="probability of a crossover for each pair")
     parser.add_argument("--verbose", action="store_true", help="show tracebacks")
