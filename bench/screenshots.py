@@ -76,6 +76,8 @@ def act(page, kernel, name, output):
         handle.focus()
         for _ in range(8): handle.press("ArrowLeft")
         output.locator("svg.nn-graph", has_text="64 → 56").wait_for()
+        output.get_by_role("tab", name="weights").click()
+        output.locator("svg[aria-label^='conv1.weight']").wait_for()
     if name == "watch":
         output.get_by_role("button", name="run", exact=True).click()
         page.wait_for_function("document.querySelector('.nn-watch .nn-says').innerText.includes('finished')")

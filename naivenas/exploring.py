@@ -174,6 +174,13 @@ def _details(self):
     return "\n".join(filter(None, facts))
 Explorer.details = _details
 
+# %% ../nbs/api/41_exploring.ipynb #a01b1b45
+def _weights(self, most=24):   # rows and columns to show
+    "The weight matrix of the chosen vertex, under the proposal, as HTML"
+    try: return (self.plan or self.graph.plan()).weights(self.graph[self.chosen]).html(most)
+    except ValueError as e: return f"<p>{html.escape(str(e))}</p>"
+Explorer.weights = _weights
+
 # %% ../nbs/api/41_exploring.ipynb #7e50bcf9
 def _html(self):
     "What the panel shows, as one self-contained HTML page"

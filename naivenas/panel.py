@@ -56,7 +56,7 @@ def explore(graph, **how):   # as for `Explorer`
     "A `Panel`: choose, propose, look, apply, take back"
     return Panel(graph, **how)
 
-# %% ../nbs/api/42_panel.ipynb #e8e67f9b
+# %% ../nbs/api/42_panel.ipynb #a7a7bb55
 def _parts(self, w):
     "Everything that can be touched, and the places for text"
     try: self.canvas = _picture_class()()
@@ -71,25 +71,25 @@ def _parts(self, w):
     self.target = w.Dropdown(options=self.graph.names, description="to")
     self.colour = w.Dropdown(options=["roles", "bundles", "wires", "utility"], description="colours")
     self.buttons = {k: w.Button(description=k, layout={"width": "6em"}) for k in ("apply", "undo", "redo", "propose", "fold")}
-    self.text = {k: w.HTML() for k in ("details", "says", "counts", "code")}
+    self.text = {k: w.HTML() for k in ("details", "says", "counts", "code", "weights")}
 Panel._parts = _parts
 
-# %% ../nbs/api/42_panel.ipynb #267a52c9
+# %% ../nbs/api/42_panel.ipynb #0f312973
 def _build(self, w):
     "All widgets, put together"
     self._parts(w)
-    self._listen()
-    row, pages = w.HBox, [[self.how_big, self.exact], [self.which, self.keep], [self.action, self.block, self.target, self.buttons["propose"]]]
-    tab = w.Tab([w.VBox(p) for p in pages], titles=["size", "prune", "edit"])
+    row, pages = w.HBox, [[self.how_big, self.exact], [self.which, self.keep], [self.action, self.block, self.target, self.buttons["propose"]], [self.text["weights"]]]
+    self.tab = w.Tab([w.VBox(p) for p in pages], titles=["size", "prune", "edit", "weights"])
     buttons, colours = row([self.buttons[k] for k in ("apply", "undo", "redo")]), row([self.colour, self.buttons["fold"]], layout={"flex_flow": "row wrap"})
-    side = w.VBox([self.who, self.text["details"], tab, buttons, self.text["says"], self.text["counts"], colours, self.text["code"]],
+    side = w.VBox([self.who, self.text["details"], self.tab, buttons, self.text["says"], self.text["counts"], colours, self.text["code"]],
                   layout={"flex": "1 1 320px", "min_width": "0"})
     view = w.Box([self.canvas], layout={"flex": "2 1 380px", "min_width": "0", "max_height": "min(800px, 70vh)", "overflow": "auto"})
+    self._listen()
     self._guard(lambda: None)
     return w.Box([view, side], layout={"display": "flex", "flex_flow": "row wrap"}).add_class("nn-explore")
 Panel._build = _build
 
-# %% ../nbs/api/42_panel.ipynb #296b107c
+# %% ../nbs/api/42_panel.ipynb #1a77578c
 def _listen(self):
     "Each part tells the `Explorer` what it was asked"
     on = lambda widget, act: widget.observe(lambda c: None if self._busy else self._guard(act), "value")
@@ -98,6 +98,7 @@ def _listen(self):
     for part in (self.how_big, self.exact): on(part, lambda: self.size(self.how_big.value, self.exact.value == "exact"))
     for part in (self.keep, self.which): on(part, lambda: self.prune(self.keep.value / 100, self.which.value))
     on(self.colour, lambda: None)
+    self.tab.observe(lambda c: self._guard(lambda: None), "selected_index")
     for name in ("apply", "undo", "redo"): b[name].on_click(lambda _, name=name: self._guard(getattr(self, name)))
     b["fold"].on_click(lambda _: self._guard(self.close))
     b["propose"].on_click(lambda _: self._guard(lambda: self.edit(self.action.value, self.target.value, self.block.value)))
@@ -125,7 +126,7 @@ def _guard(self, act):
     finally: self._busy = False
 Panel._guard = _guard
 
-# %% ../nbs/api/42_panel.ipynb #661530b4
+# %% ../nbs/api/42_panel.ipynb #dd8934bf
 def _refresh(self):
     "Set all widgets to what is true now"
     v, picture = self.graph[self.chosen], self.svg(colour=None if self.colour.value == "roles" else self.colour.value)
@@ -135,6 +136,7 @@ def _refresh(self):
     self.how_big.max = max(2 * v.nout, self.how_big.value if self.plan else 2)
     if self.plan is None and self.error is None: self.how_big.value = v.nout; self.keep.value = 100
     for name, on in ("apply", self.plan is not None), ("undo", self.done), ("redo", self.undone), ("fold", self.unfold): self.buttons[name].disabled = not on
+    if self.tab.selected_index == 3: self.text["weights"].value = self.weights()
     code = [*self.lines[-8:], *([f"{self.code}   # proposed"] if self.code else [])]
     for k, text in dict(details=self.details(), says=self.says(), counts=self.counts(), code="\n".join(code)).items():
         mono = "font-family:monospace" if k in ("details", "code") else ""

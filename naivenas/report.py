@@ -234,12 +234,13 @@ def _weights_svg(self, most=64):
 Weights.svg = property(_weights_svg)
 
 # %% ../nbs/api/15_report.ipynb #ea22fccf
-def _weights_html(self, most=64):
+def _weights_html(self, most=64):   # rows and columns to show
+    "The matrix with its legend and a note about what is left out"
     cuts = [f"{most} of {len(side)} {what}" for what, side in (("rows", self.rows), ("columns", self.columns)) if len(side) > most]
     note = f"; {' and '.join(cuts)} are shown, the ones that change first" if cuts else ""
     legend = " ".join(f"<span style='color:{_FILL[s]}'>■</span> {w}" for s, w in (("kept", "kept"), ("gone", "dropped"), ("new", "new")))
-    return f'<p>{html.escape(repr(self))}</p><div style="overflow-x:auto">{self.svg}</div><p><small>{legend}{note}</small></p>'
-Weights._repr_html_ = _weights_html
+    return f'<p>{html.escape(repr(self))}</p><div style="overflow-x:auto">{_weights_svg(self, most)}</div><p><small>{legend}{note}</small></p>'
+Weights.html = Weights._repr_html_ = _weights_html
 
 # %% ../nbs/api/15_report.ipynb #acc8e51d
 def weights(self, vertex):   # a vertex or its name

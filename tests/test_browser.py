@@ -11,8 +11,10 @@ def browser():
 
 @pytest.fixture
 def lab(tmp_path):
-    "A JupyterLab in an empty home with the tutorial in it, as `(address, folder)`"
-    shutil.copy(REPO / "nbs/tutorials/03_explore.ipynb", tmp_path)
+    "A JupyterLab in an empty home with the tutorial and its pictures in it, as `(address, folder)`"
+    (tmp_path / "tutorials").mkdir()
+    shutil.copy(REPO / "nbs/tutorials/03_explore.ipynb", tmp_path / "tutorials")
+    shutil.copytree(REPO / "nbs/images", tmp_path / "images")
     with jupyterlab(tmp_path) as address: yield address, tmp_path
 
 @pytest.mark.browser
@@ -21,7 +23,7 @@ def test_the_panel_in_a_browser(lab, browser):
     page, complaints = browser.new_page(viewport=dict(width=1280, height=1000)), []
     page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda e: complaints.append(str(e)))
-    run_all(page, address, "03_explore.ipynb")
+    run_all(page, address, "tutorials/03_explore.ipynb")
     panel = page.locator(".nn-explore")
     panel.wait_for(timeout=60_000)
     kernel = Kernel(folder)
@@ -60,6 +62,12 @@ def test_the_panel_in_a_browser(lab, browser):
     assert "image keeps its 3 neurons" in panel.locator(".nn-says").inner_text() and size() == (12, 12, 20)
     assert button("apply").is_disabled() and panel.locator(".node.conflict").count() == 1
     if shots := os.environ.get("NAIVENAS_SHOTS"): panel.screenshot(path=f"{shots}/explore.png")
+
+    panel.get_by_role("tab", name="weights").click()                      # the matrix of the chosen vertex
+    panel.locator('[data-v="stem"]').click()
+    matrix = panel.locator("svg[aria-label^='stem.weight, rows: 12 kept']")
+    matrix.wait_for()
+    assert matrix.locator("rect").count() == 12 * 3
 
     seen = page.locator(".nn-watch")                                      # a search: run, choose a candidate, open it
     seen.get_by_role("button", name="run", exact=True).click()
