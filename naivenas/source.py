@@ -76,7 +76,8 @@ def written(op, args, me=None):
 
 _SIGNS = {operator.add: "+", add: "+", operator.sub: "-", operator.mul: "*", mul: "*", operator.truediv: "/", operator.matmul: "@", operator.pow: "**"}
 _FORMS = {operator.neg: lambda args: f"-({args[0]})", operator.getitem: lambda args: f"({args[0]})[{args[1]}]",
-          layers._cat: lambda args: f"torch.cat([{', '.join(args)}], 1)"}
+          layers._cat: lambda args: f"torch.cat([{', '.join(args)}], 1)", layers.output: lambda args: f"({args[0]})[0]",
+          layers.meets: lambda args: args[0], layers.same: lambda args: args[0], layers.gated: lambda args: f"({args[0]}) * torch.sigmoid({args[1]})"}
 
 # %% ../nbs/api/23_source.ipynb #c4e7f2eb
 @written.register
@@ -106,7 +107,13 @@ def _shuffled(v, args):
     if step < 2 or n % step or not np.array_equal(v.op.index, np.arange(n).reshape(n // step, step).T.ravel()): return None
     return f"({args[0]}).unflatten({axis}, ({n // step}, {step})).transpose({axis}, {axis + 1}).flatten({axis}, {axis + 1})"
 
+def _last(v, args):
+    "The expression for the last state of a recurrent layer; None if `v` is anything else"
+    if not isinstance(v.op, partial) or v.op.func is not layers.state: return None
+    hidden, n = f"({args[0]})[1]" + "[0]" * isinstance(v.inputs[0].op, nn.LSTM), v.op.keywords["directions"]
+    return f"{hidden}[-1]" if n == 1 else f"torch.cat([{', '.join(f'{hidden}[{k}]' for k in range(-n, 0))}], -1)"
+
 def expression(v, args, me=None):
     "As `written`, for the vertex `v`; TypeError in its name"
-    try: return _shuffled(v, args) or written(v.op, args, me)
+    try: return _shuffled(v, args) or _last(v, args) or written(v.op, args, me)
     except TypeError as e: raise TypeError(f"{label(v)} ({kind(v.op)}) cannot be written: {e}") from None

@@ -3,7 +3,7 @@ import copy, io, pickle, random, subprocess, sys, textwrap
 import numpy as np, pytest, torch
 from torch import nn
 from naivenas.export import constructor
-from naivenas.layers import batchnorm, cat, conv, globalpool, layer, linear, relu, shuffle, split
+from naivenas.layers import attention, groupnorm, gru, last, lstm, batchnorm, cat, conv, globalpool, layer, linear, relu, shuffle, split
 from naivenas.net import Net
 from naivenas.vertex import immutable, Gather, SizeError, inputvertex, invariant, moved
 from randomnets import evaluate, random_net
@@ -257,3 +257,16 @@ def test_a_class_is_found_where_its_package_gives_it_out(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     import pack_of_mine
     assert constructor(pack_of_mine.Depth(.5)) == "pack_of_mine.Depth(0.5)"
+
+@pytest.mark.parametrize("make", [lambda v: groupnorm(v, 2), lambda v: layer(nn.GLU(-1), v), lambda v: lstm(v, 4, bidirectional=True), lambda v: last(lstm(v, 4, bidirectional=True)),
+                                  lambda v: last(gru(v, 4)), lambda v: attention(v, 2, causal=True)], ids="groups gate lstm state state2 attention".split())
+def test_what_vertices_do_with_layers_is_written_down(make):
+    torch.manual_seed(0)
+    x, space = inputvertex("x", 6), {}
+    net, data = Net(x, linear(make(x), 3)), torch.rand(*(2, 5, 6))
+    data = data.transpose(1, 2) if any(isinstance(m, nn.GroupNorm) for m in net.modules()) else data
+    if data.shape[1] == 6: net = Net(x, make(x))
+    exec(net.to_python(), space)
+    model = space["Model"]()
+    model.load_state_dict(net.state_dict())
+    assert torch.equal(model(data), net(data)) and torch.equal(net.to_torch()(data), net(data))
