@@ -11,12 +11,13 @@ from functools import partial
 from pathlib import Path
 import numpy as np, torch
 from torch import nn
+from torch.utils import _pytree as pytree
 from . import layers, vertex
 from .cut import kind
 from .vertex import Gather, Slice, Vertex, inputvertex, label
 from .layers import BLOCKS, batchnorm, cat, conv, globalpool, linear, relu, shuffle
 from .rules import RULES
-from .trace import Direct
+from .trace import Call
 from .net import Net
 
 # %% ../nbs/api/28_save.ipynb #df1c127e
@@ -33,7 +34,7 @@ savable(Slice, Gather, vertex.Heads, vertex.add, vertex.mul, vertex._swapped, ve
 KNOWN |= {f"operator.{name}": getattr(operator, name) for name in "getitem add sub mul truediv floordiv mod pow neg matmul eq ne lt le gt ge".split()}
 
 # %% ../nbs/api/28_save.ipynb #5d46f137
-_ROOMS = "axes", "trace", "operators", "neurons"   # rooms whose functions and classes may occur in a net
+_ROOMS = "axes", "trace", "operators", "neurons", "sites", "standins"   # rooms whose functions and classes may occur in a net
 
 def _in_rooms(name):
     room, _, name = name.partition(".")
@@ -71,7 +72,6 @@ def name_of(thing):
 def encode(value, tensors, path):
     "`value` as JSON; its tensors go into the dictionary `tensors`"
     again = partial(encode, tensors=tensors, path=path)
-    if isinstance(value, Direct): return {"direct": again(value.value), "axis": value.axis, "path": value.path, "trained": getattr(value.value, "requires_grad", False), "parameter": isinstance(value.value, nn.Parameter)}
     if isinstance(value, nn.Module): return _module(value, tensors, path)
     if isinstance(value, torch.Tensor): tensors[path] = value; return {"tensor": path}
     if value is None or type(value) in (bool, int, float, str): return value
@@ -100,11 +100,8 @@ def decode(value, tensors):
 
 # %% ../nbs/api/28_save.ipynb #4e579e92
 def _as_object(value, again):
-    cls = type(value)
-    if cls.__reduce__ is not object.__reduce__:
-        made, args = value.__reduce__()[:2]
-        return {"object": name_of(made), "made": [again(a) for a in args]}
-    return {"object": name_of(cls), "config": {k: again(v) for k, v in (value.to_config() if hasattr(value, "to_config") else vars(value)).items()}}
+    if isinstance(value, Call): return {"object": name_of(Call), "made": [again(a) for a in (value.target, list(value.args), value.kwargs)]}
+    return {"object": name_of(type(value)), "config": {k: again(v) for k, v in (value.to_config() if hasattr(value, "to_config") else vars(value)).items()}}
 
 # %% ../nbs/api/28_save.ipynb #c51fd77c
 def _object(value, again, tensors):
@@ -117,12 +114,6 @@ def _object(value, again, tensors):
     made.__dict__.update(config)
     return made
 
-def _direct(value, again, tensors):
-    t = tensors[value["direct"]["tensor"]]
-    return Direct(_parameter(t, value["trained"]) if value["parameter"] else t.detach(), value["axis"], value["path"])
-
-def _parameter(t, trained): return (t if isinstance(t, nn.Parameter) else nn.Parameter(t, trained)).requires_grad_(trained)
-
 def _dtype(value, again, tensors):
     found = getattr(torch, value["dtype"], None)
     if not isinstance(found, (torch.dtype, torch.memory_format, torch.layout)): raise ValueError(f"{value['dtype']!r} is no type of numbers")
@@ -134,7 +125,7 @@ def _partial(value, again, tensors):
 
 _DECODERS = {"tensor": lambda v, again, tensors: tensors[v["tensor"]], "array": lambda v, again, tensors: np.array(v["array"], v["of"]),
              "tuple": lambda v, again, tensors: tuple(map(again, v["tuple"])), "slice": lambda v, again, tensors: slice(*v["slice"]),
-             "ellipsis": lambda v, again, tensors: Ellipsis, "dtype": _dtype, "direct": _direct,
+             "ellipsis": lambda v, again, tensors: Ellipsis, "dtype": _dtype,
              "device": lambda v, again, tensors: torch.device(v["device"]), "operator": lambda v, again, tensors: operator_called(v["operator"]),
              "dict": lambda v, again, tensors: {again(k): again(x) for k, x in v["dict"]}, "partial": _partial,
              "name": lambda v, again, tensors: known_as(v["name"]), "object": _object, "module": lambda v, again, tensors: _made(v, again, tensors)}
@@ -157,7 +148,9 @@ def _module(m, tensors, path):
     if list(m.children()): raise ValueError(f"{type(m).__name__} at {path} consists of other modules, which cannot be saved: trace it with Net.from_torch, or make each a vertex")
     held = {k: t for k, t in (*m._parameters.items(), *m._buffers.items()) if t is not None}
     keys = {k: encode(t, tensors, f"{path}.{k}")["tensor"] for k, t in held.items()}
-    return {"module": name_of(type(m)), "arguments": encode(_arguments(m), tensors, path), "tensors": keys, "training": m.training,
+    own = {k: v for k, v in vars(m).items() if k[0] != "_" and k != "training"} if _at_home(m) else None
+    how = {"arguments": encode(_arguments(m), tensors, path)} if own is None else {"attributes": encode(own, tensors, path), "buffers": {k: k not in m._non_persistent_buffers_set for k in m._buffers}}
+    return {"module": name_of(type(m)), **how, "tensors": keys, "training": m.training,
             "more": {k: getattr(m, k) for k in _MORE if k in m.__dict__}, "fixed": [k for k, p in m._parameters.items() if p is not None and not p.requires_grad]}
 
 # %% ../nbs/api/28_save.ipynb #90deb385
@@ -165,6 +158,7 @@ def _made(value, again, tensors):
     "The module that a part of a file describes"
     cls = known_as(value["module"])
     if not (isinstance(cls, type) and issubclass(cls, nn.Module)): raise ValueError(f"{value['module']!r} is no module")
+    if "attributes" in value: return _made_plainly(cls, value, again, tensors)
     with torch.device("meta"): m = cls(**again(value["arguments"]))
     for key, path in value["tensors"].items():
         old, new = getattr(m, key), tensors[path]
@@ -173,6 +167,21 @@ def _made(value, again, tensors):
         else: setattr(m, key, _parameter(new, key not in value["fixed"]))
     if lost := [k for k, t in (*m._parameters.items(), *m._buffers.items()) if t is not None and t.is_meta]: raise ValueError(f"{value['module']} lacks its {lost[0]}")
     m.__dict__.update({k: v for k, v in value["more"].items() if k in _MORE})
+    return m.train(value["training"])
+
+def _parameter(t, trained): return (t if isinstance(t, nn.Parameter) else nn.Parameter(t, trained)).requires_grad_(trained)
+
+# %% ../nbs/api/28_save.ipynb #3cebf1ef
+def _at_home(m): return type(m).__module__.removeprefix("naivenas.") in _ROOMS
+
+def _made_plainly(cls, value, again, tensors):
+    m = cls.__new__(cls)
+    if not _at_home(m): raise ValueError(f"{value['module']!r} is not made of its attributes")
+    nn.Module.__init__(m)
+    m.__dict__.update(again(value["attributes"]))
+    for key, path in value["tensors"].items():
+        if key in value["buffers"]: m.register_buffer(key, tensors[path].detach(), persistent=value["buffers"][key])
+        else: m.register_parameter(key, _parameter(tensors[path], key not in value["fixed"]))
     return m.train(value["training"])
 
 # %% ../nbs/api/28_save.ipynb #efbf66ca
@@ -189,9 +198,15 @@ def _described(net, tensors):
         rows.append([v.name, number.get(id(v.op)) if v.role != "input" else None, [net._place[u] for u in v.inputs], {"moves": True} if own else _named(v, encode, v.role, tensors, v.name), v.nout])
     places = {k: [net._place[v] for v in vs] for k, vs in (("inputs", net.inputs), ("outputs", net.outputs), ("frozen", sorted(net.frozen, key=net._place.get)))}
     return {"ops": ops, "vertices": rows, "single": net.single, "training": net.training, "rng": net.rng.bit_generator.state, **places,
-            "notes": {k: getattr(net, k) for k in _NOTES if hasattr(net, k)}}
+            "notes": {k: getattr(net, k) for k in _NOTES if hasattr(net, k)}, **_form(net, tensors)}
 
-_NOTES = "opaque", "statistics"   # what an import says about vertices, by their names
+_NOTES = "opaque", "statistics", "keys"   # what an import says about vertices, and parameters, by their names
+
+def _form(net, tensors):
+    "The structure that an imported module gave its outputs"
+    if "form" not in net.__dict__: return {}
+    spec, constants = net.form
+    return {"form": [pytree.treespec_dumps(spec), encode(constants, tensors, "form")]}
 
 def _named(v, f, *args):
     "`f(*args)`, with whatever goes wrong told in the name of the vertex"
@@ -212,6 +227,7 @@ def _rebuilt(a, tensors):
     net.training = a["training"]
     for key in _NOTES:
         if key in a.get("notes", {}): setattr(net, key, a["notes"][key])
+    if "form" in a: net.form = pytree.treespec_loads(a["form"][0]), decode(a["form"][1], tensors)
     return net
 
 # %% ../nbs/api/28_save.ipynb #ccd248b1

@@ -3,9 +3,9 @@ import copy, io, pickle, random, subprocess, sys, textwrap
 import numpy as np, pytest, torch
 from torch import nn
 from naivenas.export import constructor
-from naivenas.layers import batchnorm, cat, conv, globalpool, layer, linear, relu, shuffle, split
+from naivenas.layers import attention, groupnorm, gru, last, lstm, batchnorm, cat, conv, globalpool, layer, linear, relu, shuffle, split
 from naivenas.net import Net
-from naivenas.vertex import Gather, SizeError, inputvertex, invariant, moved
+from naivenas.vertex import immutable, Gather, SizeError, inputvertex, invariant, moved
 from randomnets import evaluate, random_net
 
 WITHOUT = """
@@ -229,3 +229,44 @@ def test_compiles_and_exports():
     data = [torch.randn(3, *v.shape[1:], dtype=torch.float64) for v in random_net(11)[1]]
     program = torch.export.export(net.to_torch(), tuple(data))
     assert agree(listed(program.module()(*data)), outputs(net, data))
+
+class Table(nn.Module):
+    "Takes features by a table that is no part of the state dict"
+    def __init__(self, n):
+        super().__init__()
+        self.register_buffer("at", torch.arange(n).flip(0), persistent=False)
+        self.gain = nn.Parameter(torch.rand(n))
+    def forward(self, x): return x[:, self.at] * self.gain
+    def source(self, args, me): return f"({args[0]})[:, {me}.at] * {me}.gain"
+
+@pytest.mark.parametrize("n", [5, 200])
+def test_tables_outside_the_state_dict_are_written_down(n):
+    x = inputvertex("x", n)
+    net, data, space = Net(x, linear(immutable(Table(n), x, nout=n), 3)), torch.rand(2, n), {}
+    exec(net.to_python(), space)
+    model = space["Model"]()
+    model.load_state_dict(net.state_dict())
+    assert torch.equal(model(data), net(data)) and torch.equal(net.to_torch()(data), net(data))
+
+def test_a_class_is_found_where_its_package_gives_it_out(tmp_path, monkeypatch):
+    "As in torchvision.ops, where a function hides the module of the same name"
+    folder = tmp_path / "pack_of_mine"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("from .depth import Depth, depth\n")
+    (folder / "depth.py").write_text("from torch import nn\ndef depth(x): return x\nclass Depth(nn.Identity):\n    def __init__(self, p): super().__init__(); self.p = p\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import pack_of_mine
+    assert constructor(pack_of_mine.Depth(.5)) == "pack_of_mine.Depth(0.5)"
+
+@pytest.mark.parametrize("make", [lambda v: groupnorm(v, 2), lambda v: layer(nn.GLU(-1), v), lambda v: lstm(v, 4, bidirectional=True), lambda v: last(lstm(v, 4, bidirectional=True)),
+                                  lambda v: last(gru(v, 4)), lambda v: attention(v, 2, causal=True)], ids="groups gate lstm state state2 attention".split())
+def test_what_vertices_do_with_layers_is_written_down(make):
+    torch.manual_seed(0)
+    x, space = inputvertex("x", 6), {}
+    net, data = Net(x, linear(make(x), 3)), torch.rand(*(2, 5, 6))
+    data = data.transpose(1, 2) if any(isinstance(m, nn.GroupNorm) for m in net.modules()) else data
+    if data.shape[1] == 6: net = Net(x, make(x))
+    exec(net.to_python(), space)
+    model = space["Model"]()
+    model.load_state_dict(net.state_dict())
+    assert torch.equal(model(data), net(data)) and torch.equal(net.to_torch()(data), net(data))
