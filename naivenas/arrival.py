@@ -265,7 +265,7 @@ def forward(self, *values, **named):
     return pytree.tree_unflatten([next(rest) if c is None else c[0] for c in constants], spec)
 Net.forward = forward
 
-# %% ../nbs/api/25_arrival.ipynb #40235459
+# %% ../nbs/api/25_arrival.ipynb #5902c28d
 def keep_keys(net, module):
     "Let the net load the module's own state dicts, too"
     theirs, mine = module.state_dict(keep_vars=True), net.state_dict(keep_vars=True)
@@ -278,6 +278,13 @@ def _rename(net, state, prefix, *others):
         if prefix + old not in state: continue
         value = state.pop(prefix + old)
         if new: state[prefix + new] = value
+
+def _load(self, state, prefix, metadata, strict, missing, unexpected, errors):
+    "As in torch, but for layers with dots in their names"
+    nn.Module._load_from_state_dict(self, state, prefix, metadata, False, missing, unexpected, errors)
+    known = {prefix + k for k in self.state_dict()} if strict else state
+    unexpected += [k for k in state if k.startswith(prefix) and k not in known]
+Net._load_from_state_dict = _load
 
 # %% ../nbs/api/25_arrival.ipynb #37a75e9d
 @torch.no_grad()

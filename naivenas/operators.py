@@ -263,7 +263,7 @@ def contraction(work, s):
             if c in t and l.axes and t[l.along] != c: return None
     return _tied(work, s, terms, result, seen, summed, passing)
 
-# %% ../nbs/api/24_operators.ipynb #ca0fb009
+# %% ../nbs/api/24_operators.ipynb #6ea131c4
 def _by_heads(work, s, terms, result, h):
     "A contraction whose result keeps a labelled letter that all factors have"
     for t, l, i in zip(terms, s.layouts, s.order):
@@ -285,6 +285,7 @@ def _tied(work, s, terms, result, seen, summed, passing):
             pair.shape = s.layouts[k[0]].shape
             work.made(pair, "invariant", s.layouts[k[0]])
             s.order[k[0]] = pair.node
+            work.statistics[s.label] = "sum of products"
     if not passing: return work.made(s, "scalar", Layout(s.shape))
     (c,), out = passing, Layout(s.shape, (result.index(*passing),))
     base = [i for i, x in enumerate(seen) if x == c]
