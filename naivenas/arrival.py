@@ -35,9 +35,10 @@ class Importer:
         self.names, self.log, self.opaque, self.statistics = {}, [], {}, {}
         self.units = self.whole_modules()
 
-# %% ../nbs/api/25_arrival.ipynb #c03bd78c
+# %% ../nbs/api/25_arrival.ipynb #2ff2ea2b
 for _f in owner, leaf, whole_modules, site, sited, call, part, stand_in, sample, trial, want, upstream, comes_out, recut, comes_from, agree: setattr(Importer, _f.__name__, _f)
 
+# %% ../nbs/api/25_arrival.ipynb #714f8413
 def walk(self):
     "`(input vertices, output vertices)`"
     nodes, i = list(self.graph.nodes), 0
@@ -52,6 +53,7 @@ def walk(self):
     return inputs, [self.get(self.at(o)) for o in nodes[-1].args[0] if isinstance(o, torch.fx.Node)]
 Importer.walk = walk
 
+# %% ../nbs/api/25_arrival.ipynb #362655fd
 def rewind(self, nodes):
     "Forget everything from the first reader of the `nodes` on; its position"
     i = min(min((self.place[u] for u in n.users), default=0) if self.is_source(n) else self.place.get(n, self.now) for n in nodes)
@@ -62,7 +64,7 @@ def rewind(self, nodes):
     return i
 Importer.rewind = rewind
 
-# %% ../nbs/api/25_arrival.ipynb #e0173723
+# %% ../nbs/api/25_arrival.ipynb #91b04695
 def forget(self, n):
     v = self.vertex.pop(n, None)
     for known in self.layout, self.reads, self.pattern: known.pop(n, None)
@@ -71,18 +73,21 @@ def forget(self, n):
         for known in self.names, self.opaque, self.statistics: known.pop(v.name, None)
 Importer.forget = forget
 
+# %% ../nbs/api/25_arrival.ipynb #53bd3111
 def is_source(self, n): return n.op == "placeholder" or n in self.constants
 Importer.is_source = is_source
 
+# %% ../nbs/api/25_arrival.ipynb #fd79dfad
 def size(self, n):
     val = n.meta.get("val")
     return tuple(map(one, val.shape)) if torch.is_tensor(val) else ()
 Importer.size = size
 
+# %% ../nbs/api/25_arrival.ipynb #e3bd0055
 def batched(self, n): return [a for a, s in enumerate(n.meta["val"].shape) if isinstance(s, torch.SymInt)]
 Importer.batched = batched
 
-# %% ../nbs/api/25_arrival.ipynb #516bd678
+# %% ../nbs/api/25_arrival.ipynb #b373e5f8
 def where(self, n):
     "The `Layout` of a node's value"
     if n not in self.layout and self.is_source(n):
@@ -92,6 +97,7 @@ def where(self, n):
     return self.layout[n]
 Importer.where = where
 
+# %% ../nbs/api/25_arrival.ipynb #697c5b2d
 def get(self, n):
     "The vertex of a node"
     if n in self.vertex: return self.vertex[n]
@@ -104,6 +110,7 @@ def get(self, n):
     return v
 Importer.get = get
 
+# %% ../nbs/api/25_arrival.ipynb #75766326
 def tensor(self, n):
     "`(value, path)` of a parameter, buffer or constant"
     if n in self.constants: return self.constants[n], ".".join(filter(None, [self.owner(n)[0], n.name]))
@@ -121,18 +128,20 @@ def named(self, name):
     return name
 Importer.named = named
 
-# %% ../nbs/api/25_arrival.ipynb #29a64bc4
+# %% ../nbs/api/25_arrival.ipynb #64303ed0
 def at(self, n):
     while n in self.base: n = self.base[n]
     return n
 Importer.at = at
 
+# %% ../nbs/api/25_arrival.ipynb #c035706e
 def before(self, a, n):
     "What the node `a` is when `n` reads it"
     while a in self.base and self.base[a] is not n: a = self.base[a]
     return a
 Importer.before = before
 
+# %% ../nbs/api/25_arrival.ipynb #f0821390
 def step(self, n):
     "Make what is to be made of one node"
     if n.op != "call_function" or n in self.constants: return
@@ -145,7 +154,7 @@ def step(self, n):
     if s is not None: self.place_in_graph(s)
 Importer.step = step
 
-# %% ../nbs/api/25_arrival.ipynb #0253135e
+# %% ../nbs/api/25_arrival.ipynb #629f9960
 def place_in_graph(self, s):
     "Find the rule for a site; what is not understood stays whole"
     with_dropout(self, s)
@@ -161,8 +170,10 @@ def place_in_graph(self, s):
     self.made(s, "immutable", Layout(s.shape))
 Importer.place_in_graph = place_in_graph
 
+# %% ../nbs/api/25_arrival.ipynb #3a3a56d6
 ALIKE = set("contiguous clone to type_as _to_copy alias detach dropout bernoulli rand_like randn_like where lift_fresh_copy masked_fill".split())
 
+# %% ../nbs/api/25_arrival.ipynb #53a6011a
 def settled(self, s, rule):
     "Whether the rule made a vertex; an accident within a rule means that it did not"
     try: return rule(self, s) or s.node in self.vertex
@@ -172,7 +183,7 @@ def settled(self, s, rule):
         return False
 Importer.settled = settled
 
-# %% ../nbs/api/25_arrival.ipynb #69df0b74
+# %% ../nbs/api/25_arrival.ipynb #7f77afd1
 def made(self, s, role, layout):
     "Make the vertex of a site; True"
     if not layout.axes and s.node in self.wanted: role, layout = "immutable", Layout(layout.shape, (self.wanted[s.node],))
@@ -186,6 +197,7 @@ def made(self, s, role, layout):
     return True
 Importer.made = made
 
+# %% ../nbs/api/25_arrival.ipynb #0e00a14c
 def labels(self, v, order):
     "Which neurons of a vertex are the same"
     if v.role in ("input", "absorb", "immutable", "scalar"): return np.arange(v.nout)
@@ -194,10 +206,12 @@ def labels(self, v, order):
     return np.concatenate([p + n for p, n in zip(ins, np.cumsum([0, *map(len, ins)]))]) if v.role == "stack" else v.role(*ins)
 Importer.labels = labels
 
+# %% ../nbs/api/25_arrival.ipynb #fa86ef2a
 class Extra:
     "Stands for a node where one operator becomes several vertices"
     op, users, meta = "extra", (), {}
 
+# %% ../nbs/api/25_arrival.ipynb #0fdd1d67
 def extra(self, s, op, order, name):
     "A further site in front of `s`"
     label = s.label if name is None else f"{s.label}.{name}"
@@ -227,7 +241,7 @@ def from_torch(cls,
     return net.train(module.training)
 Net.from_torch = from_torch
 
-# %% ../nbs/api/25_arrival.ipynb #1d3034e0
+# %% ../nbs/api/25_arrival.ipynb #3f7b865a
 def _arrived(cls, module, example, named, training):
     "The net of one capture"
     work = Importer(module, captured(module, tuple(example), named, training))
@@ -241,6 +255,7 @@ def _arrived(cls, module, example, named, training):
     keep_keys(net, module)
     return net
 
+# %% ../nbs/api/25_arrival.ipynb #6caa78df
 def hold_shared(net):
     "Modules that share a parameter keep the neurons they have: each would be cut in its own way"
     owners = {}
@@ -265,7 +280,7 @@ def forward(self, *values, **named):
     return pytree.tree_unflatten([next(rest) if c is None else c[0] for c in constants], spec)
 Net.forward = forward
 
-# %% ../nbs/api/25_arrival.ipynb #40235459
+# %% ../nbs/api/25_arrival.ipynb #a76d2c65
 def keep_keys(net, module):
     "Let the net load the module's own state dicts, too"
     theirs, mine = module.state_dict(keep_vars=True), net.state_dict(keep_vars=True)
@@ -273,11 +288,20 @@ def keep_keys(net, module):
     net.keys = {k: name.get(id(t)) for k, t in theirs.items() if k not in mine}     # None: the net does not use it
     net._register_load_state_dict_pre_hook(_rename, with_module=True)
 
+# %% ../nbs/api/25_arrival.ipynb #ad9fb7ee
 def _rename(net, state, prefix, *others):
     for old, new in net.keys.items():
         if prefix + old not in state: continue
         value = state.pop(prefix + old)
         if new: state[prefix + new] = value
+
+# %% ../nbs/api/25_arrival.ipynb #672e4ea8
+def _load(self, state, prefix, metadata, strict, missing, unexpected, errors):
+    "As in torch, but for layers with dots in their names"
+    nn.Module._load_from_state_dict(self, state, prefix, metadata, False, missing, unexpected, errors)
+    known = {prefix + k for k in self.state_dict()} if strict else state
+    unexpected += [k for k in state if k.startswith(prefix) and k not in known]
+Net._load_from_state_dict = _load
 
 # %% ../nbs/api/25_arrival.ipynb #37a75e9d
 @torch.no_grad()

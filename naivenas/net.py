@@ -140,8 +140,9 @@ Plan._changes = _all_changes
 # %% ../nbs/api/21_net.ipynb #174cff96
 def caveats(self):
     "Sentences about what growing may change, one for each statistic over neurons that a new one enters"
-    made = [(v, rule(v.op)) for v in self.ties.labels if isinstance(v.op, nn.Module) and v in self.before]
-    return [f"growing may change what {label(v)} gives: it works out a {r.statistic}" for v, r in made if r and r.statistic and (self.out(v) < 0).any()]
+    made = {v: r.statistic for v in self.ties.labels if isinstance(v.op, nn.Module) and v in self.before and (r := rule(v.op)) and r.statistic}
+    made |= {v: f"{what} over neurons" for name, what in getattr(self.graph, "statistics", {}).items() for v in self.ties.labels if v.name == name}
+    return [f"growing may change what {label(v)} gives: it works out a {what}" for v, what in made.items() if any((i < 0).any() for i in (self.out(v), *self.ins(v)))]
 Plan.caveats = property(caveats)
 
 _own_summary = Plan.summary.fget

@@ -16,7 +16,7 @@ class Again(Exception):
     "Something was learned about these nodes: go back to the first of them"
     def __init__(self, nodes): self.nodes = nodes
 
-# %% ../nbs/api/24_neurons.ipynb #813eb009
+# %% ../nbs/api/24_neurons.ipynb #b2003d4e
 def sample(work, n):
     "A value like the node's, for a batch of one"
     val = n.meta.get("val")
@@ -27,6 +27,7 @@ def sample(work, n):
     if not val.is_floating_point(): return torch.zeros(shape, dtype=val.dtype, device=val.device)
     return torch.randn(shape, generator=rng, dtype=torch.float32 if val.dtype != torch.float64 else val.dtype).to(val.device, val.dtype)
 
+# %% ../nbs/api/24_neurons.ipynb #c565618a
 def trial(work, s):
     "The site's operator as a function that changes nothing"
     def run(*values):
@@ -37,7 +38,7 @@ def trial(work, s):
         finally: s.op.train(was)
     return torch.no_grad()(run)
 
-# %% ../nbs/api/24_neurons.ipynb #dc3d9d0c
+# %% ../nbs/api/24_neurons.ipynb #247bbe6b
 def want(work, n, axis):
     "Note that the neurons of `n`, which has none yet, lie along `axis`, at the parameters that it is made from if they are found, and go back"
     found = {}
@@ -51,6 +52,7 @@ def want(work, n, axis):
     work.noted |= dict.fromkeys(found, work.now)
     raise Again(list(found))
 
+# %% ../nbs/api/24_neurons.ipynb #231f9faf
 def upstream(work, n):
     "`(operators, sources)` that `n` is made from, if they are few and have no neurons yet"
     nodes, sources, todo = set(), set(), [n]
@@ -86,7 +88,7 @@ def comes_out(work, source, a, nodes, n, axis):
         seen.append(int(hit.nonzero()))
     return seen[0] != seen[1]
 
-# %% ../nbs/api/24_neurons.ipynb #8d9c8af3
+# %% ../nbs/api/24_neurons.ipynb #8a22a809
 def recut(work, n, axis):
     "Go back and cut the value of `n` along `axis` of its several; False if that cannot be had"
     todo, cuts = [(n, axis)], {}
@@ -108,6 +110,7 @@ def recut(work, n, axis):
     for n in late: del work.wanted[n], work.noted[n]
     raise Again([*cuts, *late])
 
+# %% ../nbs/api/24_neurons.ipynb #2dbe8887
 def comes_from(work, n, k, m, axis):
     "Which axis of input number `k` of `n`, with layout `m`, is the axis `axis` of `n`"
     l, role = work.layout[n], work.vertex[n].role
@@ -116,6 +119,7 @@ def comes_from(work, n, k, m, axis):
         at = np.arange(m.shape[a]).reshape([m.shape[a] if b == a else 1 for b in range(len(m.shape))])
         if varying(role.move(role, np.broadcast_to(at, m.small)).reshape(l.small), l.shape) == (axis,): return a
 
+# %% ../nbs/api/24_neurons.ipynb #ccbf2de6
 def agree(work, s, lead, full):
     "Values whose neurons lie on different axes: those that have a choice are cut as the others are"
     for p in sorted({lead[k] + s.layouts[k].along for k in full}):

@@ -16,31 +16,34 @@ from .axes import Flow, Layout, permuted, refolded, reshaped, sliced, unchanged,
 from .layers import gated, meets, output, rule
 from .trace import Call, Spot
 
-# %% ../nbs/api/24_operators.ipynb #b929f2dd
+# %% ../nbs/api/24_operators.ipynb #29f9ac44
 OPERATORS = {}   # name -> rule
 
+# %% ../nbs/api/24_operators.ipynb #b2104114
 def operator(*names):
     "Register a rule for the operators called `names`"
     def add(f): return OPERATORS.update(dict.fromkeys(names, f)) or f
     return add
 
-# %% ../nbs/api/24_operators.ipynb #1c27da69
+# %% ../nbs/api/24_operators.ipynb #82928176
 def places(layout, array):
     "One label for each place of the axis along which neurons come and go"
     for a in range(array.ndim): array = array if a == layout.along else array.take([0], a)
     return array.ravel()
 
+# %% ../nbs/api/24_operators.ipynb #651b59ca
 def narrowed(role, *arrays):
     "The labels of one input, wherever they now lie"
     return places(role.ins[role.how["base"]], arrays[role.how["base"]]).reshape(role.out.small)
 
+# %% ../nbs/api/24_operators.ipynb #177dcd6b
 def met(role, *arrays):
     "Pairs of labels: those of every input that has as many, and is not held, with those of the result"
     *ins, out = arrays
     few = [(places(l, a), places(role.out, out)) for i, (l, a) in enumerate(zip(role.ins, ins)) if l.axes and i not in role.how.get("held", ())]
     return [pair for pair in few if len(pair[0]) == len(pair[1])]
 
-# %% ../nbs/api/24_operators.ipynb #2be65f7e
+# %% ../nbs/api/24_operators.ipynb #573b1d4e
 def passes(run, values, layouts, shape):
     "The axis of `run(*values)` along which each neuron passes through on its own, tried with fewer neurons; None"
     many = {l.shape[l.along] for l in layouts if l.axes}
@@ -54,11 +57,12 @@ def passes(run, values, layouts, shape):
         axes = [a for a in axes if _alike(full.index_select(a, keep.to(full.device)), part)]
     return axes[0] if axes else None
 
+# %% ../nbs/api/24_operators.ipynb #88daf234
 def _alike(a, b):
     if a.shape != b.shape: return False
     return torch.allclose(a, b, 1e-4, 1e-5, equal_nan=True) if a.is_floating_point() else torch.equal(a, b)
 
-# %% ../nbs/api/24_operators.ipynb #978667e9
+# %% ../nbs/api/24_operators.ipynb #a85e479c
 REDUCTIONS = set("sum mean amax amin norm linalg_vector_norm var std logsumexp prod any all".split())
 
 def experiment(work, s):
@@ -74,6 +78,7 @@ def experiment(work, s):
     if plain and len(s.order) == 1: return work.made(s, "invariant", out)
     return work.made(s, Flow(narrowed, s.layouts, out, base=some[0], meets=met), out)
 
+# %% ../nbs/api/24_operators.ipynb #df8098b4
 def several(work, s, k, run, values):
     "Input number `k` has its neurons on several axes: those stay along which they pass"
     l = s.layouts[k]
@@ -83,6 +88,7 @@ def several(work, s, k, run, values):
     out = Layout(s.shape, tuple(sorted(to[a] for a in kept)), to[l.along] if len(kept) > 1 else None)
     return work.made(s, Flow(_kept, s.layouts, out, base=k, kept=sorted(kept, key=to.get)), out)
 
+# %% ../nbs/api/24_operators.ipynb #e7c7379c
 def _kept(role, *arrays):
     array, kept = arrays[role.how["base"]], role.how["kept"]
     rest = [a for a in range(array.ndim) if a not in kept]
@@ -114,7 +120,7 @@ def elementwise(work, s):
     out = Layout(s.shape, (p,))
     work.made(s, Flow(narrowed, s.layouts, out, base=full[0], held=held, meets=met), out)
 
-# %% ../nbs/api/24_operators.ipynb #396a4652
+# %% ../nbs/api/24_operators.ipynb #a5a10b2e
 @operator("reshape", "view", "flatten", "unflatten", "squeeze", "unsqueeze", "_unsafe_view", "reshape_as", "view_as", "_reshape_alias")
 def reshape(work, s):
     l, batch = s.layouts[0], work.batched(s.node)
@@ -132,18 +138,21 @@ def reshape(work, s):
         return work.made(s, Flow(narrowed, [out], Layout(s.shape, (out.cut,)), base=0, **how), Layout(s.shape, (out.cut,)))
     work.made(s, Flow(refolded, s.layouts, out, **how), out)
 
+# %% ../nbs/api/24_operators.ipynb #6d75cda5
 def _in_order(l, out):
     "Whether the neurons are the same, one after the other"
     moved = reshaped(np.arange(l.size).reshape(l.small), l.shape, out.shape, out.axes).ravel()
     return len(moved) == l.size and (moved == np.arange(l.size)).all()
 
+# %% ../nbs/api/24_operators.ipynb #a4f3d915
 def _single(l, shape):
     "The axis of a value with a single neuron"
     return tuple(a for a, n in enumerate(shape) if n == 1 and a)[:1] if l.size == 1 else ()
 
+# %% ../nbs/api/24_operators.ipynb #3055b53c
 def _reshape_sizes(role, op): return op.changed(1, [-1 if a in role.how["batch"] else n for a, n in enumerate(role.out.shape)])
 
-# %% ../nbs/api/24_operators.ipynb #15ae8df1
+# %% ../nbs/api/24_operators.ipynb #f01fcbac
 @operator("permute", "transpose", "t", "swapaxes", "movedim", "moveaxis", "numpy_T", "swapdims")
 def permute(work, s):
     l = s.layouts[0]
@@ -152,6 +161,7 @@ def permute(work, s):
     out = Layout(s.shape, axes, perm.index(l.along) if len(axes) > 1 else None)
     work.made(s, Flow(permuted, s.layouts, out, order=perm), out)
 
+# %% ../nbs/api/24_operators.ipynb #0aa71274
 @operator("expand", "broadcast_to")
 def expand(work, s):
     l, lead = s.layouts[0], len(s.shape) - len(s.layouts[0].shape)
@@ -161,9 +171,10 @@ def expand(work, s):
     out = Layout(s.shape, tuple(a + lead for a in l.axes), l.cut if l.cut is None else l.cut + lead)
     work.made(s, Flow(_spread, s.layouts, out) if lead or len(s.order) > 1 else "invariant", out)
 
+# %% ../nbs/api/24_operators.ipynb #0ff4e4db
 def _spread(role, array, *others): return array.reshape(role.out.small)
 
-# %% ../nbs/api/24_operators.ipynb #fadec440
+# %% ../nbs/api/24_operators.ipynb #96b02664
 @operator("slice", "narrow")
 def slice_(work, s):
     l, a = s.layouts[0], s.axis(1)
@@ -175,9 +186,10 @@ def slice_(work, s):
     s.op.args, s.op.kwargs, out = [Spot(0), a, start, stop], {}, Layout(s.shape, (a,))
     work.made(s, Flow(sliced, s.layouts, out, axis=a, start=start, stop=stop, literals=_slice_ends), out)
 
+# %% ../nbs/api/24_operators.ipynb #239d303a
 def _slice_ends(role, op): return {"args": [Spot(0), role.how["axis"], role.how["start"], role.how["stop"]]}
 
-# %% ../nbs/api/24_operators.ipynb #e2f61e25
+# %% ../nbs/api/24_operators.ipynb #be809ea1
 @operator("cat", "concat", "concatenate")
 def concatenate(work, s):
     a = s.arg(1, "dim", 0) % len(s.shape)
@@ -190,6 +202,7 @@ def concatenate(work, s):
     if a != p: return work.made(s, Flow(narrowed, s.layouts, Layout(s.shape, (p,)), base=0, meets=met), Layout(s.shape, (p,)))
     if all(len(l.axes) == 1 for l in s.layouts): work.made(s, "stack", Layout(s.shape, (a,)))
 
+# %% ../nbs/api/24_operators.ipynb #e2aec96a
 @operator("stack")
 def stack(work, s):
     a, along = s.arg(1, "dim", 0) % len(s.shape), {l.along for l in s.layouts if l.axes}
@@ -200,7 +213,7 @@ def stack(work, s):
     out = Layout(s.shape, (p + (p >= a),))
     work.made(s, Flow(narrowed, s.layouts, out, base=0, meets=met), out)
 
-# %% ../nbs/api/24_operators.ipynb #72da31bc
+# %% ../nbs/api/24_operators.ipynb #314b50ef
 @operator("pixel_shuffle")
 def pixel_shuffle(work, s):
     l, r = s.layouts[0], s.arg(1, "upscale_factor")
@@ -209,6 +222,7 @@ def pixel_shuffle(work, s):
     out = Layout(s.shape, (c,))
     work.made(s, Flow(narrowed, [Layout((1, s.shape[c], r * r), (1, 2), 1)], out, base=0), out)
 
+# %% ../nbs/api/24_operators.ipynb #779be3ea
 @operator("pixel_unshuffle")
 def pixel_unshuffle(work, s):
     c = len(s.shape) - 3
@@ -216,8 +230,10 @@ def pixel_unshuffle(work, s):
     out = Layout(s.shape, (c,))
     work.made(s, Flow(_repeated, s.layouts, out, times=s.arg(1, "downscale_factor")**2), out)
 
+# %% ../nbs/api/24_operators.ipynb #f065ca56
 def _repeated(role, array): return np.repeat(array.ravel(), role.how["times"]).reshape(role.out.small)
 
+# %% ../nbs/api/24_operators.ipynb #3c5dcef8
 @operator("glu")
 def glu(work, s):
     l, a = s.layouts[0], s.axis(1, -1)
@@ -230,7 +246,7 @@ def glu(work, s):
     s.op, s.order, s.layouts = gated, halves, [Layout(s.shape, (a,))] * 2
     work.made(s, "invariant", s.layouts[0])
 
-# %% ../nbs/api/24_operators.ipynb #05a7f3da
+# %% ../nbs/api/24_operators.ipynb #910847a1
 def _letters(s):
     "`(letters of each factor, letters of the result)`, or None"
     some, r = s.layouts, len(s.shape)
@@ -243,6 +259,7 @@ def _letters(s):
     if len(some) != len(terms[0]) or any(len(l.shape) != r for l in some): return None
     return [abc + t for t in terms[0]], abc + terms[1]
 
+# %% ../nbs/api/24_operators.ipynb #1ce0c2cc
 @operator("matmul", "bmm", "einsum", "scaled_dot_product_attention")
 def contraction(work, s):
     found = _letters(s)
@@ -263,7 +280,7 @@ def contraction(work, s):
             if c in t and l.axes and t[l.along] != c: return None
     return _tied(work, s, terms, result, seen, summed, passing)
 
-# %% ../nbs/api/24_operators.ipynb #ca0fb009
+# %% ../nbs/api/24_operators.ipynb #ae51c219
 def _by_heads(work, s, terms, result, h):
     "A contraction whose result keeps a labelled letter that all factors have"
     for t, l, i in zip(terms, s.layouts, s.order):
@@ -276,6 +293,7 @@ def _by_heads(work, s, terms, result, h):
     out = Layout(s.shape, (result.index(h),))
     work.made(s, Flow(narrowed, s.layouts, out, base=len(terms) - 1, meets=met), out)
 
+# %% ../nbs/api/24_operators.ipynb #df6b68cd
 def _tied(work, s, terms, result, seen, summed, passing):
     "A contraction without heads: what is summed over is tied, what passes, passes"
     for c in summed:
@@ -285,12 +303,14 @@ def _tied(work, s, terms, result, seen, summed, passing):
             pair.shape = s.layouts[k[0]].shape
             work.made(pair, "invariant", s.layouts[k[0]])
             s.order[k[0]] = pair.node
+            work.statistics[s.label] = "sum of products"
     if not passing: return work.made(s, "scalar", Layout(s.shape))
     (c,), out = passing, Layout(s.shape, (result.index(*passing),))
     base = [i for i, x in enumerate(seen) if x == c]
     free = [i for i, x in enumerate(seen) if x and x != c]
     work.made(s, Flow(narrowed, s.layouts, out, base=base[0], meets=_only(base)), out)
 
+# %% ../nbs/api/24_operators.ipynb #83b6d836
 class _only:
     "Ties between some inputs and the result"
     def __init__(self, which): self.which = which

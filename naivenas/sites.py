@@ -30,19 +30,20 @@ class Site:
         return args[i] if len(args) > i else kwargs.get(key, default)
     def axis(self, i, default=0): return self.arg(i, "dim", default) % max(len(self.layouts[0].shape), 1)
 
-# %% ../nbs/api/24_sites.ipynb #a21649c6
+# %% ../nbs/api/24_sites.ipynb #4d8a1a9d
 def owner(work, n):
     "`(path of the innermost module, which call of it)`"
     stack = n.meta.get("nn_module_stack") or {}
     key, (path, _) = next(((k, v) for k, v in reversed(stack.items()) if v[0] in work.modules), ("", ("", None)))
     return path, key
 
+# %% ../nbs/api/24_sites.ipynb #c13dbbe8
 def leaf(work, path):
     "The layer of torch.nn at `path`, or None"
     m = work.modules.get(path)
     return m if m is not None and path and type(m).__module__.startswith("torch.nn.modules") and not list(m.children()) else None
 
-# %% ../nbs/api/24_sites.ipynb #651ed6dc
+# %% ../nbs/api/24_sites.ipynb #7579e761
 def whole_modules(work):
     "`{node: (module, its input), or None for all nodes but the last}`"
     calls, units = {}, {}
@@ -58,13 +59,15 @@ def whole_modules(work):
         if len(ends) == 1 and len(begins) == 1: units |= {n: None for n in nodes} | {ends[0]: (m, *begins)}
     return units
 
+# %% ../nbs/api/24_sites.ipynb #651fbabf
 def _counts(n):
     "Whether this is `num_batches_tracked += 1`, which the layer does itself"
     return str(n.target).startswith("aten.add_") and n.args[0].op == "placeholder"
 
-# %% ../nbs/api/24_sites.ipynb #1ecf47ff
+# %% ../nbs/api/24_sites.ipynb #385cbd35
 SPLITS = "chunk", "split", "split_with_sizes", "unbind", "tensor_split", "unsafe_split", "unsafe_chunk"
 
+# %% ../nbs/api/24_sites.ipynb #2732f76f
 def site(work, n, name):
     "The `Site` of a node; None if it needs no vertex"
     path, _ = work.owner(n)
@@ -81,9 +84,10 @@ def site(work, n, name):
     if leaf is not None and len(data) == 1 and name != "unflatten": return work.sited(n, name, own, leaf, data)
     return work.sited(n, name, label, *work.call(n))
 
+# %% ../nbs/api/24_sites.ipynb #7fcfce83
 def sited(work, n, name, label, op, order): return Site(n, name, label, op, order, [work.where(i) if torch.is_tensor(i.meta.get("val")) else Layout(()) for i in order], work.size(n))
 
-# %% ../nbs/api/24_sites.ipynb #5efd8c9f
+# %% ../nbs/api/24_sites.ipynb #71a32f72
 def call(work, n):
     "`(the operator as a Call, the nodes that it reads)`"
     order, kept = [], {}
@@ -100,6 +104,7 @@ def call(work, n):
     deep = lambda a: type(a)(map(deep, a)) if isinstance(a, (list, tuple)) else spot(a)
     return Call(target, [deep(a) for a in n.args], {k: deep(a) for k, a in n.kwargs.items()}), order
 
+# %% ../nbs/api/24_sites.ipynb #f0f4abbd
 def part(work, n, label):
     "One of several results: a slice or one index of what was split, a recurrent layer's, or the operator with an index"
     many, i = n.args

@@ -17,9 +17,10 @@ from .layers import groups_out_first, meets, output, rule
 from .trace import Call, Spot
 from .operators import elementwise, operator
 
-# %% ../nbs/api/24_standins.ipynb #999bdc5e
+# %% ../nbs/api/24_standins.ipynb #2c756371
 LAST = nn.Linear, nn.LayerNorm, nn.RMSNorm, nn.Embedding, nn.EmbeddingBag
 
+# %% ../nbs/api/24_standins.ipynb #20da72f0
 def layered(work, s):
     "A layer whose rule says where its neurons are"
     r = rule(s.op)
@@ -44,7 +45,7 @@ def grouped(work, s, out):
     s.op, s.order, s.layouts, s.label = meets, [norm.node, *s.order], [out, out], f"{s.label}.tied"
     return work.made(s, "invariant", out)
 
-# %% ../nbs/api/24_standins.ipynb #29ce4aaf
+# %% ../nbs/api/24_standins.ipynb #9d27a64f
 RECURRENT = "lstm", "gru", "rnn_tanh", "rnn_relu"
 
 @operator(*RECURRENT)
@@ -66,10 +67,11 @@ def recurrent(work, s):
     if s.shape[-1] == neurons.size: return work.made(s, "invariant", out)
     return work.made(s, Flow(_tiled, s.layouts, out), out)
 
+# %% ../nbs/api/24_standins.ipynb #06b8499e
 def last_states(pair): return pair[1][0] if isinstance(pair[1], tuple) else pair[1]
 def _tiled(role, array): return np.tile(array.ravel(), 2).reshape(role.out.small)
 
-# %% ../nbs/api/24_standins.ipynb #9541f6cb
+# %% ../nbs/api/24_standins.ipynb #24d989cb
 DROPOUTS = dict(dropout=nn.Dropout, feature_dropout=nn.Dropout2d, alpha_dropout=nn.AlphaDropout, feature_alpha_dropout=nn.FeatureAlphaDropout)
 
 class Attention(nn.Module):
@@ -78,6 +80,7 @@ class Attention(nn.Module):
     def forward(self, *tensors): return nn.functional.scaled_dot_product_attention(*tensors, dropout_p=self.p if self.training else 0., **self.how)
     def extra_repr(self): return f"p={self.p}"
 
+# %% ../nbs/api/24_standins.ipynb #df12d1c0
 def with_dropout(work, s):
     "The same attention with its dropout as a module's setting"
     drops = s.arg(4, "dropout_p", 0.)
@@ -85,6 +88,7 @@ def with_dropout(work, s):
     how = {k: s.arg(i, k) for i, k in ((5, "is_causal"), (99, "scale")) if s.arg(i, k)}
     s.op = Attention(drops, **how).train(work.module.training)
 
+# %% ../nbs/api/24_standins.ipynb #7b2f79da
 PARAMETERS = dict.fromkeys(RECURRENT) | dict(linear=1, layer_norm=2, batch_norm=1, group_norm=2, rms_norm=2, embedding=0, prelu=1) | {f"conv{t}{d}d": 1 for t in ("", "_transpose") for d in "123"}
 
 def stand_in(work, n, name):
@@ -105,7 +109,7 @@ def stand_in(work, n, name):
     if len(given) > 1: made.bias = tensors[1][0]
     return made.train(work.module.training), path
 
-# %% ../nbs/api/24_standins.ipynb #b7ef0a6d
+# %% ../nbs/api/24_standins.ipynb #17986958
 def _layer(work, n, name, owner, weight, bias=None):
     "A layer of torch.nn for the operator at `n`"
     arg = lambda i, default: n.args[i] if len(n.args) > i else default
@@ -125,6 +129,7 @@ def _layer(work, n, name, owner, weight, bias=None):
     if over: return skip(getattr(nn, f"ConvTranspose{d}d"), *ends, tuple(weight.shape[2:]), *steps[:3], groups, bias is not None, steps[4])
     return skip(getattr(nn, f"Conv{d}d"), *ends, tuple(weight.shape[2:]), steps[0], steps[1], steps[2], groups, bias is not None)
 
+# %% ../nbs/api/24_standins.ipynb #444a0e5c
 def _batchnorm(work, n, owner, weight):
     keys = "weight", "bias", "running_mean", "running_var"
     if any(work.tensors.get(getattr(a, "name", None)) != f"{owner}.{k}" for a, k in zip(n.args[1:5], keys)): return None
@@ -133,7 +138,7 @@ def _batchnorm(work, n, owner, weight):
     m._buffers["num_batches_tracked"] = dict(work.module.named_buffers()).get(f"{owner}.num_batches_tracked")
     return m
 
-# %% ../nbs/api/24_standins.ipynb #06fb3854
+# %% ../nbs/api/24_standins.ipynb #68e42a87
 @operator("linear", *(f"conv{d}d" for d in "123"))
 def computed(work, s):
     "A layer with a computed weight or bias"
@@ -152,6 +157,7 @@ def computed(work, s):
     if not layered(work, made): return None
     return _added(work, s, made.node, bias[0])
 
+# %% ../nbs/api/24_standins.ipynb #bab12602
 def _added(work, s, x, bias):
     "The sum of a layer's result and a computed bias"
     if not work.where(bias).axes: work.want(bias, 0)
@@ -164,13 +170,13 @@ def _added(work, s, x, bias):
     s.layouts = [work.where(i) for i in s.order]
     return elementwise(work, s)
 
-# %% ../nbs/api/24_standins.ipynb #7674ce63
+# %% ../nbs/api/24_standins.ipynb #01551887
 class Computed(nn.Module):
     "A layer whose weight (and bias) are computed from its parameters by a few operators"
     def __init__(self, layer, tensors, steps, ends, many):
         super().__init__()
         self.layer, self.steps, self.ends = layer, steps, ends     # steps: [(call, which of the values so far it reads), ...]; ends: which values are weight and bias
-        self.keys, self.axes = list(tensors), {}
+        self.keys, self.axes, self.statistic = list(tensors), {}, ""
         self.in_channels, self.out_channels, self.groups = many
         for name, t in tensors.items(): self.register_parameter(name, t) if isinstance(t, nn.Parameter) else self.register_buffer(name, t)
 
@@ -184,9 +190,10 @@ class Computed(nn.Module):
 
     def extra_repr(self): return f"{self.in_channels}, {self.out_channels}, {', '.join(call.__name__ for call, _ in self.steps)}"
 
-RULES[Computed] = lambda op: Rule("absorb", "in_channels", "out_channels", {k: groups_out_first if op.groups > 1 and "i" in axes else axes for k, axes in op.axes.items()})
+# %% ../nbs/api/24_standins.ipynb #d945dbf3
+RULES[Computed] = lambda op: Rule("absorb", "in_channels", "out_channels", {k: groups_out_first if op.groups > 1 and "i" in axes else axes for k, axes in op.axes.items()}, statistic=op.statistic)
 
-# %% ../nbs/api/24_standins.ipynb #1bed14b2
+# %% ../nbs/api/24_standins.ipynb #a01ce95f
 def _computed_weight(work, s, x, weight, bias):
     "A `Computed` for the layer at `s`, or None if its weights are made from anything but parameters, or do not fit any more when they are cut"
     nodes, sources = _made_from(work, [weight, *bias])
@@ -208,13 +215,14 @@ def _computed_weight(work, s, x, weight, bias):
         if set(letters) != {"."}: op.axes[name] = "".join(letters)
     return op.train(work.module.training) if _fits(op, shape) else None
 
+# %% ../nbs/api/24_standins.ipynb #fd050694
 def _made_from(work, ends):
     "`(operators, sources)` of several nodes, in order; `(None, None)` if they cannot be found"
     parts = [([], [e]) if work.is_source(e) else work.upstream(e) for e in ends]
     if not all(sources for _, sources in parts): return None, None
     return [sorted({n for p in parts for n in p[k]}, key=work.place.get) for k in (0, 1)]
 
-# %% ../nbs/api/24_standins.ipynb #c1483c70
+# %% ../nbs/api/24_standins.ipynb #cb145de3
 def _refitted(call, work, n, at, like, shape):
     "A step whose sizes are not written down"
     if call.__name__ not in ("view", "reshape", "_unsafe_view", "view_as", "reshape_as", "expand"): return call, at
@@ -226,10 +234,12 @@ def _refitted(call, work, n, at, like, shape):
         groups.append((list(ins), [None if len(large) == 1 and j == large[0] else after[j] for j in outs]))
     return Call(refolded_weight, [Spot(0), groups], {}), at[:1]
 
+# %% ../nbs/api/24_standins.ipynb #3846190c
 def refolded_weight(x, groups):
     "Reshape: each group says which axes become axes of which sizes; None: of their product"
     return x.reshape([prod(x.shape[a] for a in ins) if n is None else n for ins, sizes in groups for n in sizes])
 
+# %% ../nbs/api/24_standins.ipynb #49c957dd
 def _fits(op, shape):
     "Whether the weights are what they should be when the parameters are cut"
     o, i = torch.arange(shape[0]) != shape[0] // 2, torch.arange(shape[1]) != shape[1] // 2
@@ -244,4 +254,6 @@ def _fits(op, shape):
         return op.weights(values)
     with torch.no_grad(): whole, rows, both = cut(""), cut("o"), cut("oi")
     same = all(torch.allclose(a[lists["o"]], b, 1e-4, 1e-6) for a, b in zip(whole, rows))
-    return same and both[0].shape == (len(lists["o"]), len(lists["i"]), *shape[2:])
+    fits = both[0].shape == (len(lists["o"]), len(lists["i"]), *shape[2:])
+    if fits and not torch.allclose(rows[0][:, lists["i"]], both[0], 1e-4, 1e-6): op.statistic = "statistic over the weights of all that it reads"
+    return same and fits

@@ -14,11 +14,12 @@ from torch import nn
 from torch.utils import _pytree as pytree
 from .cut import Cut
 
-# %% ../nbs/api/23_trace.ipynb #c98f2400
+# %% ../nbs/api/23_trace.ipynb #d7e7294e
 class Spot:
     "Where an input of the vertex goes among an operator's arguments"
     def __init__(self, at): self.at = at
 
+# %% ../nbs/api/23_trace.ipynb #584e2001
 class Call:
     "An operator with its constants: called with the values of the vertex's inputs"
     def __init__(self, target, args, kwargs): self.target, self.kwargs, self.args = target, kwargs, args
@@ -29,25 +30,28 @@ class Call:
     __name__ = property(lambda self: getattr(self.target, "_opname", getattr(self.target, "__name__", "call")))
     def changed(self, at, value): return {"args": [*self.args[:at], value, *self.args[at + 1:]]}
 
-# %% ../nbs/api/23_trace.ipynb #cd5c5aa0
+# %% ../nbs/api/23_trace.ipynb #7a742a7c
 def _packed(f): return _Name(str(f)) if isinstance(f, torch._ops.OpOverload) else f
 def _found(f): return reduce(getattr, f.split("."), torch.ops) if isinstance(f, _Name) else f
 def _unpacked(target, args, kwargs): return Call(_found(target), [_found(a) for a in args], kwargs)
 
+# %% ../nbs/api/23_trace.ipynb #5a9e13b6
 class _Name(str): "The name of an operator"
 
-# %% ../nbs/api/23_trace.ipynb #7bb534b6
+# %% ../nbs/api/23_trace.ipynb #50e27159
 def _text(a, values, constant):
     "The expression for an argument"
     if isinstance(a, Spot): return values[a.at]
     if isinstance(a, (list, tuple)) and any(isinstance(b, Spot) for b in a): return f"[{', '.join(_text(b, values, constant) for b in a)}]"
     return constant(a)
 
+# %% ../nbs/api/23_trace.ipynb #6791ee1d
 def expression(self, f, values, constant):
     inside = [_text(a, values, constant) for a in self.args] + [f"{k}={_text(a, values, constant)}" for k, a in self.kwargs.items()]
     return f"{f}({', '.join(inside)})"
 Call.expression = expression
 
+# %% ../nbs/api/23_trace.ipynb #01cb0a27
 def compiled(self, args):
     "The call as a function of its inputs' values"
     self.__dict__["_args"], const = args, {"f": self.target}
@@ -59,7 +63,7 @@ def compiled(self, args):
     return eval(f"lambda {', '.join(values)}: {self.expression('f', values, constant)}", const)
 Call.compiled = compiled
 
-# %% ../nbs/api/23_trace.ipynb #f6412927
+# %% ../nbs/api/23_trace.ipynb #cbd73a1e
 def source(self, values):
     "The same as an expression; TypeError if a constant cannot be written"
     def constant(a):
@@ -71,6 +75,7 @@ def source(self, values):
     return self.expression(f"torch.ops.{target}" if isinstance(target, torch._ops.OpOverload) else f"torch.{target.__name__}", values, constant)
 Call.source = source
 
+# %% ../nbs/api/23_trace.ipynb #f005a7de
 def item(f, i, *args, **kwargs):
     "One of several results of an operator"
     return f(*args, **kwargs)[i]
@@ -88,9 +93,10 @@ class Direct(nn.Module):
     def resize(self, ins, out): return {} if self.axis is None else {"value": Cut({self.axis: out})}
     def source(self, args, me): return f"{me}.value"
 
-# %% ../nbs/api/23_trace.ipynb #6bf7a0f6
+# %% ../nbs/api/23_trace.ipynb #2ed7ecda
 class Untraceable(ValueError): "Why a module cannot become a net"
 
+# %% ../nbs/api/23_trace.ipynb #e4fe4939
 def captured(module, args, kwargs,
              training=True):   # the mode in which it is looked at
     "The exported program of `module`, for any batch size where that is possible; Untraceable if there is none"
@@ -107,9 +113,10 @@ def captured(module, args, kwargs,
         for k, b in module.named_buffers():
             if k in kept: b.data.copy_(kept[k])
 
+# %% ../nbs/api/23_trace.ipynb #122ac39b
 def _twice(x): return torch.cat([x, x]) if torch.is_tensor(x) and x.ndim and len(x) == 1 else x
 
-# %% ../nbs/api/23_trace.ipynb #8e83d0d7
+# %% ../nbs/api/23_trace.ipynb #e1d08061
 def _exported(module, args, kwargs, dynamic):
     spec = lambda x: {0: torch.export.Dim.AUTO} if torch.is_tensor(x) and x.ndim else None
     named = inspect.signature(module.forward).bind(*args, **kwargs).arguments if dynamic else {}
@@ -120,15 +127,17 @@ def _exported(module, args, kwargs, dynamic):
     try: return torch.export.export(module, args, kwargs, dynamic_shapes=shapes, strict=False)
     finally: logging.getLogger("torch").setLevel(level)
 
+# %% ../nbs/api/23_trace.ipynb #9fcb9886
 def one(n):
     "A size for a batch of one"
     if not isinstance(n, torch.SymInt): return n
     e = n.node.expr
     return int(e.subs({s: 1 for s in e.free_symbols}))
 
-# %% ../nbs/api/23_trace.ipynb #2651244c
+# %% ../nbs/api/23_trace.ipynb #d689ba29
 FRESH = "new_zeros", "new_ones", "new_full", "new_tensor"   # only the type of what they are asked of matters
 
+# %% ../nbs/api/23_trace.ipynb #e27c6752
 def folded_constants(program):
     "`{node: value}` of what depends on no input, no parameter, no buffer, and not on chance"
     lifted = program.graph_signature.inputs_to_lifted_tensor_constants

@@ -1,11 +1,19 @@
 "The original module with the removed neurons zeroed: it shares nothing with the import but vertex names and index lists"
-import copy
+import copy, re
 import torch
 from torch import nn
 
 def masked(module, lists, sizes, inputs, twice=()):
     "A copy of `module` in which the output of every layer named in `{name: kept}` is zero outside of what is kept"
     m = copy.deepcopy(module)
+    modules = dict(m.named_modules())
+    for name, p in m.named_parameters():     # those that are used without a layer around them, or without calling it
+        owner = re.sub(r"[._](weight|bias)$", "", name)
+        if name in lists: key, axis = name, max((a for a in range(p.ndim) if p.shape[a] == sizes[name]), default=None)
+        elif owner in lists and (owner not in modules or isinstance(modules[owner], nn.Linear)): key, axis = owner, 0
+        else: continue
+        gone = sorted(set(range(sizes[key])) - set(lists[key]))
+        if axis is not None and p.shape[axis] == sizes[key]: p.data.index_fill_(axis, torch.as_tensor(gone, dtype=torch.long), 0.)
     for name, layer in m.named_modules():
         own = [p for p in layer.parameters() if p.numel() > 1]
         if list(layer.children()) and not layer._parameters: continue
