@@ -40,6 +40,7 @@ class Candidate:
     seconds: float = 0.         # that measuring took
     log: list = field(default_factory=list, repr=False)
     optimizer: object = field(default=None, repr=False)
+    graph = property(lambda self: self.net)
 
 # %% ../nbs/api/35_population.ipynb #b6b5af8f
 def memory(candidate):
@@ -96,7 +97,7 @@ def mutated(mutate,         # (net, rng): changes the net in place; what it retu
         made = child(candidate, rng, note="mutated")
         try:
             with seeded(rng): told = mutate(made.net, rng)
-            if told: made.log.append(str(told))
+            if told: made.log.append(str(getattr(told, "what", told)))
         except Exception as e:
             made = child(candidate, rng, note=f"mutation failed: {type(e).__name__}: {e}")
         if settings: made.settings = settings(made.settings, rng)
