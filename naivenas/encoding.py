@@ -12,6 +12,7 @@ import numpy as np, torch
 # %% ../nbs/api/37_encoding.ipynb #df36d139
 KINDS = {2: "table", 3: "image", 4: "image"}
 
+# %% ../nbs/api/37_encoding.ipynb #e1453229
 def unpacked(X, y=None):
     "Arrays of a torch Dataset, or what was given"
     if y is not None or not hasattr(X, "__getitem__") or hasattr(X, "dtype") or hasattr(X, "columns") or isinstance(X, (list, dict)): return X, y
@@ -19,6 +20,7 @@ def unpacked(X, y=None):
     x, y = zip(*(X[i] for i in range(len(X))))
     return torch.stack([torch.as_tensor(a) for a in x]), np.asarray([np.asarray(b) for b in y])
 
+# %% ../nbs/api/37_encoding.ipynb #ace97860
 def task_of(y):
     "Classification or regression, by the look of `y`"
     y = np.asarray(y)
@@ -26,6 +28,10 @@ def task_of(y):
     return "classification" if y.dtype.kind in "iu" and y.ndim == 1 and len(np.unique(y)) <= max(20, len(y) // 20) else "regression"
 
 # %% ../nbs/api/37_encoding.ipynb #78bbe815
+#| export
+
+
+# %% ../nbs/api/37_encoding.ipynb #b792a070
 @dataclass
 class Encoder:
     "What was learnt from the training data"
@@ -45,6 +51,10 @@ class Encoder:
         return self._fit_target(np.asarray(y), len(raw))
 
 # %% ../nbs/api/37_encoding.ipynb #41ac5c52
+#| export
+
+
+# %% ../nbs/api/37_encoding.ipynb #d33f434e
 def _fit_target(self, y, n):
     if len(y) != n: raise ValueError(f"X has {n} examples, but y has {len(y)}")
     if n < 2: raise ValueError(f"{n} sample is too little to learn from (n_samples = {n}): at least 2 are needed")
@@ -60,6 +70,10 @@ def _fit_target(self, y, n):
         self.y_scale = np.where(y.std(0) > 0, y.std(0), 1)
     return self
 Encoder._fit_target = _fit_target
+
+# %% ../nbs/api/37_encoding.ipynb #d46aee08
+#| export
+
 
 # %% ../nbs/api/37_encoding.ipynb #6fed68af
 def _categories(name, column, most=50):
@@ -98,12 +112,20 @@ def _frame(columns, X):
     return np.concatenate(parts, 1)
 
 # %% ../nbs/api/37_encoding.ipynb #ebd6dd2f
+#| export
+
+
+# %% ../nbs/api/37_encoding.ipynb #f73d2703
 def x(self, X):
     "The tensor for the net: (N, columns), (N, C, H, W) or (N, F, T)"
     a = ((self.raw(X) - self.mean) / self.scale).astype(np.float32)
     if self.kind == "sequence": a = np.ascontiguousarray(a.transpose(0, 2, 1))
     return torch.from_numpy(a[:, None] if self.kind == "image" and a.ndim == 3 else a)
 Encoder.x = x
+
+# %% ../nbs/api/37_encoding.ipynb #f6c54bf1
+#| export
+
 
 # %% ../nbs/api/37_encoding.ipynb #ec27bd96
 def y(self, y):

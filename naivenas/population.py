@@ -26,6 +26,7 @@ def seeded(rng):
         torch.manual_seed(int(rng.integers(2**63)))
         yield
 
+# %% ../nbs/api/35_population.ipynb #4103cd26
 @dataclass(eq=False)
 class Candidate:
     "A net and all that belongs to it"
@@ -40,6 +41,7 @@ class Candidate:
     seconds: float = 0.         # that measuring took
     log: list = field(default_factory=list, repr=False)
     optimizer: object = field(default=None, repr=False)
+    graph = property(lambda self: self.net)
 
 # %% ../nbs/api/35_population.ipynb #b6b5af8f
 def memory(candidate):
@@ -49,6 +51,7 @@ def memory(candidate):
     return {f"{name}/{key}": value if torch.is_tensor(value) else torch.tensor(value)
             for name, p in candidate.net.named_parameters() for key, value in state.get(p, {}).items() if value is not None}
 
+# %% ../nbs/api/35_population.ipynb #5858e095
 def remember(candidate, kind, lr, saved):
     "Give the candidate an optimizer of that kind with that memory"
     candidate.optimizer = None
@@ -57,6 +60,7 @@ def remember(candidate, kind, lr, saved):
         name, what = key.rsplit("/", 1)
         state[named[name]][what] = value.clone()
 
+# %% ../nbs/api/35_population.ipynb #aec401c0
 def _state(self):
     o = self.optimizer
     return self.__dict__ | {"optimizer": o and (o.kind, o.param_groups[0]["lr"], memory(self))}
@@ -81,6 +85,7 @@ def founder(net, settings, rng):
     "A candidate without parents"
     return Candidate(net, settings, new_id(rng), log=["founder"])
 
+# %% ../nbs/api/35_population.ipynb #775cc5cc
 def child(candidate, rng, *others, note="copy"):
     "A copy with a name of its own, not measured yet, whose first parent is `candidate`"
     made = copy.deepcopy(candidate)
@@ -96,13 +101,14 @@ def mutated(mutate,         # (net, rng): changes the net in place; what it retu
         made = child(candidate, rng, note="mutated")
         try:
             with seeded(rng): told = mutate(made.net, rng)
-            if told: made.log.append(str(told))
+            if told: made.log.append(str(getattr(told, "what", told)))
         except Exception as e:
             made = child(candidate, rng, note=f"mutation failed: {type(e).__name__}: {e}")
         if settings: made.settings = settings(made.settings, rng)
         return made
     return f
 
+# %% ../nbs/api/35_population.ipynb #be0291c0
 def crossed(cross,          # (net, net, rng) -> two new nets
             settings=None): # (settings, settings, rng) -> two new settings
     "A function `(candidate, candidate, rng) -> two children`; parameters that kept name and shape keep the optimizer's memory"
@@ -117,6 +123,7 @@ def crossed(cross,          # (net, net, rng) -> two new nets
         return made
     return f
 
+# %% ../nbs/api/35_population.ipynb #6721946d
 def _moved(c, net):
     "Let the candidate go on with another net"
     kept, c.net, shapes = memory(c), net, {k: p.shape for k, p in net.named_parameters()}
@@ -125,6 +132,7 @@ def _moved(c, net):
     if c.optimizer is not None:
         remember(c, c.optimizer.kind, c.optimizer.param_groups[0]["lr"], {k: t for k, t in kept.items() if name(k) in shapes and name(k) not in other})
 
+# %% ../nbs/api/35_population.ipynb #1373461e
 def survive(candidate, rng):
     "The same candidate, to be trained on and measured again"
     made = copy.deepcopy(candidate)
@@ -138,6 +146,7 @@ def rows(population):
              "parameters": sum(p.numel() for p in c.net.parameters()), "vertices": len(c.net), **(asdict(c.settings) if c.settings else {}),
              "seconds": round(c.seconds, 3), "log": "; ".join(c.log)} for c in population]
 
+# %% ../nbs/api/35_population.ipynb #e2eb723d
 class Population(list):
     "A list of candidates that shows itself as a table"
     def table(self):
@@ -162,6 +171,7 @@ def _written(path, data):
         raise
     return hashlib.sha256(data).hexdigest()
 
+# %% ../nbs/api/35_population.ipynb #7b81e203
 def _flushed(folder):
     "Names in a folder are safe, too, on systems where folders can be flushed"
     with contextlib.suppress(OSError, PermissionError):
@@ -253,7 +263,7 @@ def load(self, generation=None):   # None: the last one
     return Population(_candidate(row, home, saved.get(i, {}), self.settings) for i, row in enumerate(json.loads(files["candidates.json"]))), generation
 Store.load = load
 
-# %% ../nbs/api/35_population.ipynb #396c9cc0
+# %% ../nbs/api/35_population.ipynb #b65acf32
 def _checked(path, digest, known, generation):
     try: data = path.read_bytes()
     except FileNotFoundError: data = None
@@ -261,6 +271,7 @@ def _checked(path, digest, known, generation):
     others = [str(g) for g in known if g != generation]
     raise ValueError(f"{path} is {'missing' if data is None else 'not as it was written'}: " + (f"go back with load({others[-1]})" if others else "start again in an empty folder"))
 
+# %% ../nbs/api/35_population.ipynb #f29af7d4
 def _candidate(row, home, saved, settings):
     row = {k: tuple(v) if k in ("parents", "fitness", "before") and isinstance(v, list) else v for k, v in row.items()}
     kind, row["settings"] = row.pop("optimizer"), settings(**row["settings"]) if row["settings"] else None

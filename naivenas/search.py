@@ -48,7 +48,7 @@ def map_of(encoder):
     "Height and width, or length, of the encoded data; () for tables"
     return {"table": (), "sequence": encoder.shape[:1], "image": encoder.shape[-2:]}[encoder.kind]
 
-# %% ../nbs/api/38_search.ipynb #a5c3c0f3
+# %% ../nbs/api/38_search.ipynb #d0c56f3a
 ONE = dict(width=(16,), blocks=(1,), k=(3,))   # a good first guess
 
 def network(encoder, rng, **choices):
@@ -59,6 +59,7 @@ def network(encoder, rng, **choices):
     if map_of(encoder): return Net(x, "out" >> linear(globalpool(v), encoder.nout))
     return Net(x, "out" >> linear(x, encoder.nout) + linear(v, encoder.nout, start="zero"))
 
+# %% ../nbs/api/38_search.ipynb #18291f47
 def drawn_settings(rng):
     "Settings drawn at random"
     kind, lr = str(rng.choice(["adamw", "adam", "sgd"])), float(10 ** rng.uniform(-3, -1.7))
@@ -91,15 +92,16 @@ def refined(candidate, x, y, examples, seconds=math.inf, seed=0, fresh=False):  
     except ArithmeticError: return candidate
     return c
 
-# %% ../nbs/api/38_search.ipynb #24c07999
+# %% ../nbs/api/38_search.ipynb #9dee04ee
 def split(n, seed, share=.2):
     "Positions to train on and to validate on; all for both if there are very few"
     order = torch.from_numpy(generator(seed, 0, 0).permutation(n))
     return (order, order) if n < 10 else (order[int(share * n):], order[:int(share * n)])
 
+# %% ../nbs/api/38_search.ipynb #0e705c3f
 def slice_of(time): return .35 * time / (24 * math.sqrt(max(time, 10) / 60))
 
-# %% ../nbs/api/38_search.ipynb #430e5f7c
+# %% ../nbs/api/38_search.ipynb #ff4e187d
 def described(f):
     "What a part of a search is, in words that do not change from run to run"
     if callable(f) and hasattr(f, "__qualname__"):
@@ -108,6 +110,7 @@ def described(f):
     if isinstance(f, (tuple, list)): return f"({', '.join(map(described, f))})"
     return re.sub(r" at 0x[0-9a-f]+", "", repr(f))
 
+# %% ../nbs/api/38_search.ipynb #871d7f99
 def about(x, y, **parts): return {"data": hashlib.sha256(x.numpy().tobytes() + y.numpy().tobytes()).hexdigest()} | {k: described(v) for k, v in parts.items()}
 
 def resumed(store, about, device):
@@ -173,7 +176,7 @@ def fit(X, y=None,         # arrays, a data frame, tensors; or a Dataset without
     left = math.inf if time is None else max(begin + time - clock.monotonic(), .01 * time)
     return Fitted(encoder, [_last(c, encoder, x, t, left / len(best), generations, size, seed) for c in best]), population
 
-# %% ../nbs/api/38_search.ipynb #9e1c7681
+# %% ../nbs/api/38_search.ipynb #9cb4505b
 def _fitness(encoder, x, t, time, metric, also, examples, method, seed):
     "How a candidate is trained and measured"
     inside, outside = split(len(x), seed)
@@ -183,6 +186,7 @@ def _fitness(encoder, x, t, time, metric, also, examples, method, seed):
     return Train(x[inside], t[inside], Combined(None, score, *also) if also else score, examples or passes, seed=seed, anneal=True,
                  seconds=math.inf if time is None else slice_of(time) * (3 if method == "random" else 1))
 
+# %% ../nbs/api/38_search.ipynb #a7b95505
 def _last(c, encoder, x, t, seconds, generations, size, seed):
     "The net of a winner, ready to predict"
     table, seen = encoder.kind == "table", max(int(c.seen / .8), len(x))

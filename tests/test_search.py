@@ -333,3 +333,20 @@ def test_fronts_against_the_definition():
 
 def test_crowding_by_hand():
     assert crowding(np.array([[0, 4], [1, 2], [4, 0.]])).tolist() == [np.inf, 2., np.inf]
+
+
+# --- on a GPU ---------------------------------------------------------------------------------------------------
+
+@pytest.mark.gpu
+def test_gpu(tmp_path):
+    if not torch.cuda.is_available(): pytest.skip("needs a GPU")
+    from naivenas import load
+    digits = load("digits")
+    x, y, x2, y2 = (t.numpy() for t in (digits.x_train, digits.y_train, digits.x_test, digits.y_test))
+    model, population = fit(x, y, time=20, progress=False)
+    assert model.score(x2, y2) > .97 and all(p.is_cuda for c in population for p in c.net.parameters())
+    how = dict(generations=2, size=6, progress=False, folder=tmp_path)
+    fit(x, y, **how)
+    with ThreadPoolExecutor(4) as pool: model, population = fit(x, y, **how | {"generations": 4}, executor=pool)   # on four streams
+    assert all(p.is_cuda for c in population for p in c.net.parameters()) and not any("failed" in line for c in population for line in c.log)
+    assert all(t.is_cuda for c in population for t in memory(c).values() if t.ndim) and model.score(x2, y2) > .9
