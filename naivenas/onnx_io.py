@@ -13,7 +13,8 @@ from torch import nn
 from .layers import batchnorm, cat, conv, globalpool, linear, relu
 from .vertex import inputvertex
 from .net import Net
-from .onnx_ops import OPS, dtype_of, padding_of
+from .onnx_ops import OPS, dtype_of
+from .onnx_nets import padding_of
 from .onnx_layers import GATES, MODULES, unfolded
 import naivenas.arrival, naivenas.export, naivenas.save
 

@@ -9,7 +9,7 @@ __all__ = ['MODULES', 'GATES', 'Clip', 'Conv', 'ConvTranspose', 'Gemm', 'MatMul'
 # %% ../nbs/api/28_onnx_layers.ipynb #f69471c1
 import torch
 from torch import nn
-from .onnx_ops import padding_of
+from .onnx_nets import padding_of
 
 # %% ../nbs/api/28_onnx_layers.ipynb #2d8557ad
 MODULES = {}   # operator -> function (constant inputs or None, attributes, rank of the data) that gives a module, a list of modules, or None
