@@ -95,8 +95,8 @@ def times(name, size, keep):
 def prunable(net):
     "The share of the neurons of layers that could be pruned, of those that no output pins"
     import numpy as np
-    from naivenas.resize import Edit, pinned_vertices
-    from naivenas.ties import ties
+    from naivenas.sizes import pinned_vertices
+    from naivenas.ties import Edit, ties
     t = ties(net.vertices)
     held, ends = np.zeros(t.wires, bool), np.zeros(t.wires, bool)
     for wires, _ in t.held: held[wires] = True

@@ -7,9 +7,8 @@ __all__ = ['ALIKE', 'Importer', 'walk', 'rewind', 'forget', 'is_source', 'size',
            'at', 'before', 'step', 'place_in_graph', 'settled', 'made', 'labels', 'Extra', 'extra', 'from_torch',
            'hold_shared', 'forward', 'keep_keys', 'prune', 'Net']
 
-# %% ../nbs/api/25_arrival.ipynb #99a3f424
-import copy, logging
-import numpy as np, torch
+# %% ../nbs/api/25_arrival.ipynb #a288df1c
+import copy, logging, numpy as np, torch
 from torch import nn
 from torch.utils import _pytree as pytree
 from .vertex import Vertex, inputvertex
@@ -22,14 +21,14 @@ from .operators import OPERATORS, elementwise, experiment
 from .sites import Site, _counts, call, leaf, owner, part, site, sited, whole_modules
 from .standins import PARAMETERS, layered, stand_in, with_dropout
 
-# %% ../nbs/api/25_arrival.ipynb #1e306f8d
+# %% ../nbs/api/25_arrival.ipynb #40cc2588
 class Importer:
     "Walks through a captured program and makes a vertex of every operator"
     def __init__(self, module, program):
         self.module, self.program, self.graph, sig = module, program, program.graph, program.graph_signature
         self.place = {n: k for k, n in enumerate(self.graph.nodes)}
         self.tensors = {**sig.inputs_to_parameters, **sig.inputs_to_buffers, **sig.inputs_to_lifted_tensor_constants}
-        self.constants, self.modules, self.saved = folded_constants(program), dict(module.named_modules(remove_duplicate=False)), set(module.state_dict())
+        self.constants, self.modules = folded_constants(program), dict(module.named_modules(remove_duplicate=False))
         self.wanted, self.noted, self.cuts, self.stands, self.now = {}, {}, {}, {}, 0
         self.vertex, self.layout, self.reads, self.base, self.cells, self.pattern = {}, {}, {}, {}, {}, {}
         self.names, self.log, self.opaque, self.statistics = {}, [], {}, {}
@@ -97,7 +96,7 @@ def where(self, n):
     return self.layout[n]
 Importer.where = where
 
-# %% ../nbs/api/25_arrival.ipynb #697c5b2d
+# %% ../nbs/api/25_arrival.ipynb #2d826e49
 def get(self, n):
     "The vertex of a node"
     if n in self.vertex: return self.vertex[n]
@@ -105,7 +104,7 @@ def get(self, n):
     if n.op == "placeholder" and n.name not in self.tensors: v = inputvertex(self.named(n.name), l.size)
     else:
         tensor, path = self.tensor(n)
-        v = Vertex(Direct(tensor, l.along, path, path in self.saved), (), "absorb" if l.axes else "scalar", l.size, self.named(path))
+        v = Vertex(Direct(tensor, l.along, path), (), "absorb" if l.axes else "scalar", l.size, self.named(path))
     self.vertex[n] = v
     return v
 Importer.get = get
@@ -280,12 +279,13 @@ def forward(self, *values, **named):
     return pytree.tree_unflatten([next(rest) if c is None else c[0] for c in constants], spec)
 Net.forward = forward
 
-# %% ../nbs/api/25_arrival.ipynb #a76d2c65
+# %% ../nbs/api/25_arrival.ipynb #d0430cad
 def keep_keys(net, module):
     "Let the net load the module's own state dicts, too"
     theirs, mine = module.state_dict(keep_vars=True), net.state_dict(keep_vars=True)
     name = {id(t): k for k, t in mine.items()}
     net.keys = {k: name.get(id(t)) for k, t in theirs.items() if k not in mine}     # None: the net does not use it
+    net.constants = set(mine) - {name.get(id(t)) for t in theirs.values()}
     net._register_load_state_dict_pre_hook(_rename, with_module=True)
 
 # %% ../nbs/api/25_arrival.ipynb #ad9fb7ee

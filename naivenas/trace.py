@@ -80,14 +80,14 @@ def item(f, i, *args, **kwargs):
     "One of several results of an operator"
     return f(*args, **kwargs)[i]
 
-# %% ../nbs/api/23_trace.ipynb #d2b5afb1
+# %% ../nbs/api/23_trace.ipynb #7bce93c2
 class Direct(nn.Module):
     "A parameter or buffer that operators use directly, without a layer around it"
-    def __init__(self, tensor, axis, path, saved=False):
+    def __init__(self, tensor, axis, path):
         super().__init__()
         self.axis, self.path = axis, path
         if isinstance(tensor, nn.Parameter): self.value = tensor
-        else: self.register_buffer("value", tensor, persistent=saved)
+        else: self.register_buffer("value", tensor)
 
     def forward(self): return self.value
     def resize(self, ins, out): return {} if self.axis is None else {"value": Cut({self.axis: out})}
