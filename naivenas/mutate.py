@@ -31,6 +31,7 @@ class Change:
     keeps: bool = False   # the function of the net in evaluation mode is what it was
     report: object = None # the `Report` of the surgery
 
+# %% ../nbs/api/31_mutate.ipynb #7eb74aac
 @dataclass
 class InOrder:
     "One mutation after the other; a `Change` about all that did something"
@@ -39,6 +40,7 @@ class InOrder:
         done = [c for m in self.mutations if (c := m(net, rng))]
         return Change("; ".join(c.what for c in done), all(c.keeps for c in done), [c.report for c in done]) if done else None
 
+# %% ../nbs/api/31_mutate.ipynb #a2d63a84
 @dataclass
 class Perhaps:
     "The mutation with probability `p`, a number or a function of the net"
@@ -74,6 +76,7 @@ def ranks(net, vertices, by):
     rank = iter(((known[:, None] > known).sum(1) - (known[:, None] < known).sum(1)) / (2 * max(len(known) - 1, 1)))
     return np.array([0. if w is None else next(rank) for w in worth])
 
+# %% ../nbs/api/31_mutate.ipynb #17c115b6
 def chances(r, p, odds):
     "The probability of each vertex with rank `r`; their mean is `p`"
     if not 0 < p < 1: return np.full(len(r), float(p))
@@ -106,6 +109,7 @@ class Mutation:
             if done and self.p is None: break
         return Change("; ".join(c.what for c in done), all(c.keeps for c in done), [c.report for c in done]) if done else None
 
+# %% ../nbs/api/31_mutate.ipynb #f654fe30
 def maps(shape): return shape if shape and not np.isscalar(shape[0]) else [shape]
 
 def applied(draft, shape, what, keeps, **how):
@@ -157,6 +161,7 @@ class AddBlock(Mutation):
         if made is v: return None
         return applied(net.draft().insert(lambda u: made, after=v, to=to), self.shape, f"a block behind {label(v)}", self.start == "identity")
 
+# %% ../nbs/api/31_mutate.ipynb #6cc23142
 @dataclass
 class RemoveVertex(Mutation):
     "A vertex with one input goes"
@@ -185,6 +190,7 @@ class AddEdge(Mutation):
 def _projection(u, nout, stride, rng):
     return conv(u, nout, k=1, stride=tuple(stride), dim=len(stride), start="zero") if stride else linear(u, nout, start="zero")
 
+# %% ../nbs/api/31_mutate.ipynb #7df52d3d
 @dataclass
 class RemoveEdge(Mutation):
     "A sum or a concatenation reads one vertex less"
@@ -210,6 +216,7 @@ def _centred(old, new):
     left = abs(new - old) // 2
     return [*range(left, left + new)] if new <= old else [-1] * left + [*range(old)] + [-1] * (new - old - left)
 
+# %% ../nbs/api/31_mutate.ipynb #77eb9805
 def retuned(net, shape, given, first=("padding", "output_padding"), then=("stride",)):
     "Changes with which the windows `given` go, outputs' maps unchanged; SizeError if there are none"
     before, start = fmaps(net, *maps(shape)), dict(zip(net.inputs, cycle(maps(shape))))
@@ -236,6 +243,7 @@ class ChangeKernel(Mutation):
         set_windows(net, changes)
         return Change(f"kernel of {label(v)} {step:+d}", step > 0 and step % 2 == 0 and list(changes) == [v])
 
+# %% ../nbs/api/31_mutate.ipynb #2704e7f6
 @dataclass
 class ChangeStride(Mutation):
     "A convolution or pool gets another of the `strides`; maps stay at least `least` wide"
@@ -272,6 +280,7 @@ class ChangeActivation(Mutation):
     def change(self, net, v, rng):
         if others := [a for a in self.acts if type(v.op) is not a]: return set_op(net, v, others[int(rng.integers(len(others)))]())
 
+# %% ../nbs/api/31_mutate.ipynb #27879103
 @dataclass
 class ChangePool(Mutation):
     "Maximum becomes mean, and mean maximum"
