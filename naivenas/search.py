@@ -98,8 +98,8 @@ def split(n, seed, share=.2):
     order = torch.from_numpy(generator(seed, 0, 0).permutation(n))
     return (order, order) if n < 10 else (order[int(share * n):], order[:int(share * n)])
 
-# %% ../nbs/api/38_search.ipynb #d4516bb3
-def slice_of(time): return .25 * time / (24 * math.sqrt(max(time, 10) / 60))
+# %% ../nbs/api/38_search.ipynb #0e705c3f
+def slice_of(time): return .35 * time / (24 * math.sqrt(max(time, 10) / 60))
 
 # %% ../nbs/api/38_search.ipynb #ff4e187d
 def described(f):
@@ -135,7 +135,7 @@ def founders(encoder, size, change, start, method, device, seed):
     half = [change(c, r) for c, r in zip([known(r) for r in others[:size // 2]], others)]
     return born, [known(first), *half, *(born(r) for r in others[size // 2:])]
 
-# %% ../nbs/api/38_search.ipynb #f88646d8
+# %% ../nbs/api/38_search.ipynb #c6064d3b
 def fit(X, y=None,         # arrays, a data frame, tensors; or a Dataset without y
         time=None,         # seconds
         generations=None,  # if no time is given: 10
@@ -171,7 +171,7 @@ def fit(X, y=None,         # arrays, a data frame, tensors; or a Dataset without
     usual = random_step(born, size) if method == "random" else default_step(size, change, crossed(Crossover(map_of(encoder)), cross_settings), pareto if also else elite)
     store, limits = folder and Store(folder), dict(timeout=timeout, memory=memory)
     generations = generations or (10 if time is None else 8 if encoder.kind == "table" else None)
-    population = _run(fitness, first, step or usual, generations, begin + .25 * time if time else math.inf, executor, limits, store, about(x, t, **how), rounds, threads, seed, device, progress)
+    population = _run(fitness, first, step or usual, generations, begin + .35 * time if time else math.inf, executor, limits, store, about(x, t, **how), rounds, threads, seed, device, progress)
     best = [c for c in ranked(population) if c.fitness != -math.inf][:max(1, len(population) // 2) if ensemble else 1]
     left = math.inf if time is None else max(begin + time - clock.monotonic(), .01 * time)
     return Fitted(encoder, [_last(c, encoder, x, t, left / len(best), generations, size, seed) for c in best]), population
