@@ -49,7 +49,7 @@ class _Tracer:
         self.edit, self.before = edit, before            # before: vertex -> labels ahead of the edit
         self.labels, self.old, self.glue, self.ports, self.seams = {}, {}, {}, {}, {}
         self.tied, self.joints, self.held, self.count, self.owners, self.groups = [], [], [], count, {}, {}
-        self.sticky, self.pushed = sticky, []            # source labels that share a slot with the next one
+        self.sticky, self.pushed = sticky, []            # for each label, and at last for all later ones: does the next share its slot?
         self.guests, self.arrived = guests, {}           # (source label, behind it?) -> labels that a source must take in there
         self.positions, self.known = np.arange(0), known   # known: vertex -> what an earlier round worked out about its role
 
@@ -81,7 +81,7 @@ def source(self, v):
         if anchor in labels and not np.isin(more, labels).any():
             at = np.flatnonzero(labels == anchor)[0] + behind
             labels, old = np.insert(labels, at, more), np.insert(old, at, -np.ones(len(more), int))
-    glue = np.isin(labels, self.sticky) if len(self.sticky) else np.zeros(0, bool)
+    glue = self.sticky[np.minimum(labels, len(self.sticky) - 1)] if len(self.sticky) > 1 else np.zeros(0, bool)
     glue[-1:] = False      # whatever comes behind it is another vertex's
     return labels, old, glue if glue.any() else None
 _Tracer.source = source
@@ -267,12 +267,13 @@ def ties(vertices,        # in an order in which inputs come first
 
 def _traced(vertices, edit, before, count):
     "A `_Tracer` that has visited all vertices, with glue and guests wherever they are needed"
-    sticky, guests, rounds, known = np.zeros(0, int), {}, 0, {}
+    sticky, guests, rounds, known = np.zeros(1, bool), {}, 0, {}
     while True:
         tracer, rounds = _Tracer(edit, before, count, sticky, guests, known), rounds + 1
         for v in vertices: tracer.visit(v)
-        more, arrived = np.flatnonzero(np.bincount(np.concatenate([sticky, *tracer.pushed]))), tracer.arrived | guests
-        if len(more) == len(sticky) and (len(arrived) == len(guests) or rounds > 20): return tracer
+        more, arrived = np.zeros(tracer.count + 1, bool), tracer.arrived | guests
+        more[np.concatenate([np.flatnonzero(sticky), *tracer.pushed])] = True
+        if more.sum() == sticky.sum() and (len(arrived) == len(guests) or rounds > 20): return tracer
         if len(arrived) > len(guests): known = {}
         sticky, guests = more, arrived
 
