@@ -261,7 +261,7 @@ def _summary(self):
     kept, u = self.decision.kept, self.utility
     found = self.decision.solution
     how = f"{found.solver}, {len(self.decision.problem.columns)} columns, {1000 * found.seconds:.0f} ms" if found else "nothing coupled, no solver needed"
-    asked = "; ".join(map(str, self.wishes)) or self.edit.why or "by utility alone"
+    asked = "; ".join(filter(None, [self.edit.why, *map(str, self.wishes)])) or "by utility alone"
     if self.edit.loose: asked += " (neurons that met before could not stay together; both sides were matched in order)"
     return f"{asked}: utility kept {u[kept].sum():.4g}, lost {u[~kept].sum():.4g} ({how})"
 Plan.summary = property(_summary)
