@@ -128,12 +128,16 @@ def changed(net, x):
     import torch
     from torch import nn
     from naivenas.layers import conv, linear
+    from naivenas.ties import ties
     with torch.no_grad(): before, found = net(x), {}
     def middle(test):
         some = [v for v in net if test(v)]
-        return [some[len(some) // 2].name, some[len(some) // 3].name, some[0].name] if some else []
-    layers = middle(lambda v: type(v.op) in (nn.Conv2d, nn.Linear) and v.role == "absorb" and getattr(v.op, "groups", 1) == 1 and v not in net.outputs)
-    block = lambda v: conv(v, v.nout, k=1, start="identity") if isinstance(v.op, nn.Conv2d) else linear(v, v.nout, start="identity")
+        return list(dict.fromkeys(some[len(some) * k // 7].name for k in (3, 2, 0, 1, 4, 5, 6))) if some else []
+    ends, t = set(), ties(net.vertices)
+    for v in net.outputs: ends |= {*t.labels[v].tolist()}
+    layers = middle(lambda v: isinstance(v.op, nn.Module) and v.role == "absorb" and any(p.ndim > 1 for p in v.op.parameters()) and getattr(v.op, "groups", 1) == 1
+                    and not ends & {*t.labels[v].tolist()})
+    block = lambda v: conv(v, v.nout, k=1, start="identity") if any(p.ndim == 4 for p in v.op.parameters()) else linear(v, v.nout, start="identity")
     plain = middle(lambda v: isinstance(v.op, (nn.ReLU, nn.GELU, nn.SiLU, nn.Hardswish, nn.BatchNorm2d, nn.Dropout)) and len(v.inputs) == 1 or
                    not isinstance(v.op, nn.Module) and v.role == "invariant" and getattr(v.op, "__name__", "") in ("relu", "gelu", "silu", "mul"))
     for verb, places, edit in (("grow", layers, lambda n, v: n.resize(v, +8)), ("insert", layers, lambda n, v: n.insert(block, after=v)), ("remove", plain, lambda n, v: n.remove(v))):

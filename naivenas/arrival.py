@@ -18,7 +18,7 @@ from .net import Net
 from .trace import Direct, Untraceable, captured, folded_constants, one
 from .neurons import Again, agree, comes_from, comes_out, recut, sample, trial, upstream, want
 from .operators import OPERATORS, elementwise, experiment
-from .sites import Site, _counts, call, leaf, owner, part, site, sited, whole_modules
+from .sites import Site, _counts, call, joining, leaf, owner, part, site, sited, whole_modules
 from .standins import PARAMETERS, layered, stand_in, with_dropout
 
 # %% ../nbs/api/25_arrival.ipynb #40cc2588
@@ -186,7 +186,7 @@ Importer.settled = settled
 def made(self, s, role, layout):
     "Make the vertex of a site; True"
     if not layout.axes and s.node in self.wanted: role, layout = "immutable", Layout(layout.shape, (self.wanted[s.node],))
-    v = Vertex(s.op, [self.get(u) for u in s.order], role, layout.size)
+    v = Vertex(joining(s.op) if role == "invariant" else s.op, [self.get(u) for u in s.order], role, layout.size)
     v.name = self.named(s.label)
     for known in self.opaque, self.statistics:
         if s.label in known and s.label != v.name: known[v.name] = known.pop(s.label)

@@ -78,6 +78,8 @@ class Attention(nn.Module):
     "scaled_dot_product_attention that drops out in training mode only"
     def __init__(self, p, **how): super().__init__(); self.p, self.how = p, how
     def forward(self, *tensors): return nn.functional.scaled_dot_product_attention(*tensors, dropout_p=self.p if self.training else 0., **self.how)
+    def source(self, args, me):
+        return f"F.scaled_dot_product_attention({', '.join([*args, f'dropout_p={self.p} if {me}.training else 0.', *(f'{k}={v!r}' for k, v in self.how.items())])})"
     def extra_repr(self): return f"p={self.p}"
 
 # %% ../nbs/api/24_standins.ipynb #df12d1c0

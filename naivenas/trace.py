@@ -7,7 +7,7 @@ __all__ = ['FRESH', 'Spot', 'Call', 'expression', 'compiled', 'source', 'item', 
            'folded_constants']
 
 # %% ../nbs/api/23_trace.ipynb #ddfd3999
-import inspect, logging
+import inspect, logging, warnings
 from functools import reduce
 import torch
 from torch import nn
@@ -28,6 +28,7 @@ class Call:
     def __call__(self, *values): return self.run(*values)
     def __reduce__(self): return _unpacked, (_packed(self.target), [_packed(a) for a in self.args], self.kwargs)
     __name__ = property(lambda self: getattr(self.target, "_opname", getattr(self.target, "__name__", "call")))
+    __signature__ = property(lambda self: inspect.signature(self.run))     # how many inputs it takes
     def changed(self, at, value): return {"args": [*self.args[:at], value, *self.args[at + 1:]]}
 
 # %% ../nbs/api/23_trace.ipynb #7a742a7c
@@ -124,7 +125,10 @@ def _exported(module, args, kwargs, dynamic):
     shapes = {k: pytree.tree_map(spec, v) for k, v in named.items()} if dynamic else None
     level = logging.getLogger("torch").level
     logging.getLogger("torch").setLevel(logging.CRITICAL)   # what goes wrong is told once, below
-    try: return torch.export.export(module, args, kwargs, dynamic_shapes=shapes, strict=False)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.export.export(module, args, kwargs, dynamic_shapes=shapes, strict=False)
     finally: logging.getLogger("torch").setLevel(level)
 
 # %% ../nbs/api/23_trace.ipynb #9fcb9886
