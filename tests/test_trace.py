@@ -460,3 +460,26 @@ def test_a_failed_import_leaves_the_module_as_it_was(images):
     module.a.train()
     with pytest.raises(Untraceable): Net.from_torch(module, images[:, :2])
     assert not module.training and module.a.training and not module.b.training
+
+class Branches(Tiny):
+    "Two branches on one stem, joined by `how`"
+    def __init__(self, how): super().__init__(stem=conv(3, 8), left=conv(8, 8), right=conv(8, 8), head=nn.Linear(8, 3)); self.how = how
+    def forward(self, x):
+        x = self.stem(x)
+        return self.head(self.how(self.left(x), self.right(x)).mean((2, 3)))
+
+def test_a_sum_takes_and_loses_branches():
+    m, x = Branches(torch.add).double().eval(), torch.randn(2, 3, 4, 4, dtype=torch.float64)
+    net = Net.from_torch(m, x, share=False)
+    join = next(v for v in net if len(v.inputs) == 2)
+    net.connect("stem", join)
+    stem = m.stem(x)
+    assert torch.allclose(net(x), m.head((m.left(stem) + m.right(stem) + stem).mean((2, 3))))
+    net.remove("left", reconnect=False)
+    assert torch.allclose(net(x), m.head((m.right(stem) + stem).mean((2, 3)))) and "left" not in net.names
+
+def test_other_operators_take_what_they_took():
+    net = Net.from_torch(Branches(torch.atan2), torch.randn(2, 3, 4, 4))
+    join = next(v for v in net if len(v.inputs) == 2)
+    with pytest.raises(ValueError, match="takes 2 inputs, not 1"): net.remove("left", reconnect=False)
+    with pytest.raises(ValueError, match="takes 2 inputs, not 3"): net.connect("stem", join)
