@@ -90,11 +90,11 @@ def _groups(p, d, far):
     "Rows for groups that stay or go as a whole"
     stays = [p.column(f"stays({d.name}, group {g + 1})", 0, 1) for g in range(d.sides[0].shape[0])]
     for side, what in zip(d.sides, ("out", "in")):
-        many = d.how == "both" and p.column(f"each({d.name}, {what})", 1, np.inf)
+        if d.how == "both": many = p.column(f"each({d.name}, {what})", 1, np.inf)
         for g, stay in enumerate(stays):
             terms, constant = p.size(side[[g]])
             was = side[[g]] @ p.s.width
-            if not many: p.row(terms | {stay: -was[0]}, -constant, -constant, d.why); continue
+            if d.how == "whole": p.row(terms | {stay: -was[0]}, -constant, -constant, d.why); continue
             p.row(terms | {stay: -far}, -np.inf, -constant, d.why)
             p.row(terms | {many: -1}, -np.inf, -constant, d.why)
             p.row(terms | {many: -1, stay: -far}, -far - constant, np.inf, d.why)

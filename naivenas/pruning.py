@@ -53,7 +53,7 @@ def prune_plan(graph, keep, by, normalise=True, *, wishes=None, frozen=(), max_n
     worth = np.where(many > 0, score - (score[ranked[drop - 1:drop + 1]].mean() if drop > 0 else score.min(initial=0)), 0.)
     gone = ranked[:max(drop, 0)]
     worth[gone] = np.minimum(worth[gone], -1e-9)
-    made = graph.plan(wishes, by=worth, frozen=frozen, max_new=max_new, wires=None if "edit" in how else t, **how)
-    if "edit" not in how: made.utility = score      # what is told is what was ranked
+    made = graph.plan(wishes, by=worth, frozen=frozen, max_new=max_new, edit=None, wires=t, **how)
+    made.utility = score      # what is told is what was ranked
     return made
 Graph.prune, Graph.prune_plan = prune, prune_plan

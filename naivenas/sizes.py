@@ -178,6 +178,15 @@ def pinned_vertices(graph, vertices, outputs, wishes, frozen, edit):
     pins |= {graph[v]: "frozen" for v in (*graph.frozen, *frozen) if graph[v] in vertices}
     return pins | {v: v.role for v in vertices if v.role in ("input", "immutable", "scalar")}
 
+# %% ../nbs/api/12_sizes.ipynb #f8caefd2
+def _words(s, groups):   # a word for all, or {vertex: word}
+    "How the groups of each grouped layer may change, as `{vertex: word}`"
+    given = groups if isinstance(groups, dict) else dict.fromkeys(s.groups, groups)
+    for how in given.values() if isinstance(groups, dict) else [groups]:
+        if how not in GROUPS: raise ValueError(f"groups= is 'equal', 'whole' or 'both', for all layers or per vertex, not {how!r}")
+    if odd := [v for v in given if v not in s.groups]: raise ValueError(f"groups= names {label(odd[0])}, which has no groups of several neurons")
+    return dict.fromkeys(s.groups, "equal") | given
+
 # %% ../nbs/api/12_sizes.ipynb #d41e18d6
 def demands_of(s, wishes, pins, why, also=None, reads=lambda v: v.inputs, groups="equal"):
     "The hard demands of exact wishes, pins, joints, the layers and the caller, as `(demands, sums to minimise)`"
@@ -188,10 +197,7 @@ def demands_of(s, wishes, pins, why, also=None, reads=lambda v: v.inputs, groups
     if odd := [m for m in more if not isinstance(m, (Demand, Sum))]: raise TypeError(f"a condition is a comparison of sizes, or a sum of sizes to make small, not {odd[0]!r}")
     hard += [m for m in more if isinstance(m, Demand)]
     hard += [Demand(row, 0, 0, reason or why) for row, reason in s.joints]
-    for v, sides in s.groups.items():
-        how, many = groups.get(v, "equal") if isinstance(groups, dict) else groups, sides[0].shape[0]
-        if how not in GROUPS: raise ValueError(f"the {many} groups of {label(v)} can stay {', '.join(map(repr, GROUPS))}, not {how!r}")
-        hard.append(Groups(label(v), sides, how, f"{label(v)} has {GROUPS[how].format(many)}"))
+    for v, how in _words(s, groups).items(): hard.append(Groups(label(v), s.groups[v], how, f"{label(v)} has {GROUPS[how].format(s.groups[v][0].shape[0])}"))
     hard += [Demand(row, many, many, reason, True) for row, many, reason in s.held]
     hard += [Demand(s.row(v), v.nout, v.nout, f"{label(v)} keeps its {v.nout} neurons ({reason})", True) for v, reason in pins.items()]
     return hard, [m for m in more if isinstance(m, Sum)]

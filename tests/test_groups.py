@@ -139,12 +139,14 @@ def test_a_whole_group_goes(make):
 def test_each_layer_in_its_own_way():
     image = inputvertex("image", 3)
     a = "a" >> conv(image, 12, groups=3)
-    b = "b" >> conv(conv(a, 12), 12, groups=3)
+    b = "b" >> conv("a plain" >> conv(a, 12), 12, groups=3)
     net = Net(image, linear(globalpool(b), 2))
     assert net.plan({"b": -4}, groups={"b": "whole"}).out("b").size == 8
     with pytest.raises(SizeError, match="b has 3 groups that stay or go as they are"): net.plan({"b": -3}, groups={"b": "whole"})
     with pytest.raises(SizeError, match="b has equally many in each of its 3 groups"): net.plan({"b": -4})
-    with pytest.raises(ValueError, match="b can stay 'equal', 'whole', 'both', not 'some'"): net.plan({"b": -4}, groups={"b": "some"})
+    for wrong in {"b": "some"}, "some":
+        with pytest.raises(ValueError, match="'equal', 'whole' or 'both'.* not 'some'"): net.plan({"b": -4}, groups=wrong)
+    with pytest.raises(ValueError, match="a plain.* no groups"): net.plan(groups={"a plain": "whole"})
 
 def test_equal_groups_need_no_program():
     "32 groups, all in one bundle"
