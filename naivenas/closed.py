@@ -99,6 +99,7 @@ def _carried(d, into):
 
 # %% ../nbs/api/13_closed.ipynb #1b52199e
 def times(rows, into):
+    "Sums over bundles as sums over what the bundles have become, without zeros"
     rows = sparse.csr_array(rows @ into)
     rows.eliminate_zeros()
     return rows
