@@ -87,15 +87,20 @@ def joined(s, demands, new):
     apart = np.bincount(of, bad | (s.width < most[of]), n) > 0
     _, of = np.unique(np.where(apart[of], n + np.arange(n), of), return_inverse=True)
     s, into = s.joined(of)
-    return s, [each for d in demands for each in _carried(d, into)], into
+    return s, _carried(demands, into), into
 
 # %% ../nbs/api/13_closed.ipynb #6bbff7aa
-def _carried(d, into):
-    if not isinstance(d, Groups): return [replace(d, row=times(d.row, into))]
-    sides = [times(side, into) for side in d.sides]
-    if d.how != "equal": return [replace(d, sides=sides)]
-    gaps = [sparse.csr_array(side - side[np.zeros(side.shape[0], int)]) for side in sides]
-    return [Demand(gap[[g]], 0, 0, d.why) for gap in gaps for g in np.flatnonzero(np.diff(gap.indptr))]
+def _carried(demands, into):
+    equal, kept = [d for d in demands if isinstance(d, Groups) and d.how == "equal"], []
+    for d in demands:
+        if not isinstance(d, Groups): kept.append(replace(d, row=times(d.row, into)))
+        elif d.how != "equal": kept.append(replace(d, sides=[times(side, into) for side in d.sides]))
+    if not equal: return kept
+    sides, why = zip(*[(side, d.why) for d in equal for side in d.sides])
+    counts = [side.shape[0] for side in sides]
+    rows, of = sparse.csr_array(sparse.vstack(sides) @ into), np.repeat(np.arange(len(sides)), counts)
+    gaps = sparse.csr_array(rows - rows[(np.cumsum(counts) - counts)[of]])    # of each group to the first one of its side
+    return kept + [Demand(gaps[[g]], 0, 0, why[of[g]]) for g in np.flatnonzero(np.diff(gaps.indptr))]
 
 # %% ../nbs/api/13_closed.ipynb #1b52199e
 def times(rows, into):

@@ -145,7 +145,7 @@ Graph.consumers = consumers
 
 # %% ../nbs/api/03_graph.ipynb #2cefaee4
 def __getstate__(self):
-    state = {k: v for k, v in self.__dict__.items() if k not in ("vertices", "_place", "_program", "_watchers")}
+    state = {k: v for k, v in self.__dict__.items() if k not in ("vertices", "_place", "_program", "_watchers", "_known")}
     at = self._place
     state["vertices"] = [(v.op, [at[u] for u in v.inputs], v.role, v.nout, v.name) for v in self.vertices]
     for key in "inputs", "outputs", "frozen": state[key] = [at[v] for v in state[key]]

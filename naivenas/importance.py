@@ -25,6 +25,7 @@ def _by_neuron(op, p, axes, n):
     at = next((i for i, (_, letter, _) in enumerate(axes_of(axes)) if letter == "o"), None)
     if at is None: return p.reshape(n, -1) if p.numel() % n == 0 and axes_of(axes)[0][1] == "i" else None
     blocks, _, times = axes_of(axes)[at]
+    if at == 0 and blocks == times == 1: return p.reshape(n, -1)
     return p.movedim(at, 0).unflatten(0, (blocks, n, times)).movedim(1, 0).reshape(n, -1)
 
 def matrices(v):
@@ -39,8 +40,8 @@ def _numbers(t): return t.double().cpu().numpy()
 # %% ../nbs/api/22_importance.ipynb #6dc1fbfb
 def magnitude(v, p=2):
     "Lp norm of each neuron's weights plus that of its bias; None for a vertex without parameters"
-    norms = [m.norm(p, dim=1) for m in matrices(v).values()]
-    return _numbers(sum(norms)) if norms else None
+    norms = [m.norm(p, dim=1) if m.shape[1] > 1 else m[:, 0].abs() for m in matrices(v).values()]
+    return _numbers(sum(norms[1:], norms[0])) if norms else None
 
 def l1(v):
     "L1 norm of each neuron's weights plus the size of its bias; None for a vertex without parameters"

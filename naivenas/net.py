@@ -122,7 +122,7 @@ def mirrored(plan, twin):
     t, e = plan.ties, plan.edit
     wiring = {at[v]: [(at[u], s) for u, s in pairs] for v, pairs in e.inputs.items()}
     edit = replace(e, inputs=wiring, outputs=e.outputs and [at[v] for v in e.outputs])
-    wires = replace(t, labels=swap(t.labels), old=swap(t.old), glue=swap(t.glue), ports=swap(t.ports))
+    wires = replace(t, labels=swap(t.labels), old=swap(t.old), glue=swap(t.glue), ports=swap(t.ports), rows=None)
     return replace(plan, graph=twin, edit=edit, ties=wires, before=swap(plan.before), inputs={at[v]: [at[u] for u in us] for v, us in plan.inputs.items()})
 
 # %% ../nbs/api/21_net.ipynb #4396b912

@@ -10,8 +10,8 @@ import numpy as np
 from .cut import Dense
 from .vertex import absorb, cat, inputvertex
 from .graph import Graph
-from .ties import Edit, ties
-from .sizes import pinned_vertices, wished
+from .ties import Edit
+from .sizes import pinned_vertices, wished, worth_of
 import naivenas.resize
 
 # %% ../nbs/api/15_pruning.ipynb #2f9b6a76
@@ -20,15 +20,14 @@ def scores(graph, t,         # the `Ties` of the graph
            normalise=True):  # divide each vertex's utilities by their mean
     "`(average utility per neuron, how many neurons)` of every wire"
     if isinstance(by, dict): by = {graph[k]: u for k, u in by.items()}.get
-    total, many = np.zeros(t.wires), np.zeros(t.wires, int)
-    for v, wires in t.labels.items():
-        worth = by(v)
-        if worth is None: continue
-        worth = np.broadcast_to(np.asarray(worth, float), v.nout)
-        scale = np.abs(worth).mean() if normalise else 0
-        np.add.at(total, wires, worth / (scale or 1))
-        np.add.at(many, wires, 1)
-    return total / np.maximum(many, 1), many
+    worths = {v: worth_of(v, u) for v in t.labels if (u := by(v)) is not None}
+    sizes, all_worths = [len(u) for u in worths.values()], np.concatenate([np.zeros(0), *worths.values()])
+    if normalise and sizes:
+        means = np.add.reduceat(np.abs(all_worths), np.cumsum(sizes) - sizes) / sizes
+        all_worths /= np.repeat(np.where(means > 0, means, 1), sizes)
+    wires = np.concatenate([np.zeros(0, int), *(t.labels[v] for v in worths)])
+    many = np.bincount(wires, minlength=t.wires)
+    return np.bincount(wires, all_worths, t.wires) / np.maximum(many, 1), many
 
 # %% ../nbs/api/15_pruning.ipynb #95cde193
 def prune(graph,
@@ -42,18 +41,18 @@ def prune(graph,
 def prune_plan(graph, keep, by, normalise=True, *, wishes=None, frozen=(), max_new=0, **how):
     "The `Plan` behind `prune`; nothing is added unless `max_new` allows it"
     if not 0 < keep <= 1: raise ValueError(f"keep is the share of neurons to keep, more than 0 and at most 1, not {keep!r}")
-    t = ties(graph.vertices)
+    t = graph.ties
     score, many = scores(graph, t, by, normalise)
     held = np.zeros(t.wires, bool)
     for wires, _ in t.held: held[wires] = True
     for v in pinned_vertices(graph, graph.vertices, graph.outputs, wished(graph, wishes), frozen, Edit()): held[t.labels[v]] = True
-    ranked = np.lexsort((-np.arange(t.wires), score, held | (many == 0)))
-    some = int((~held & (many > 0)).sum())
-    drop = some - max(round(keep * some), 1)
+    some = np.flatnonzero(~held & (many > 0))[::-1]
+    ranked = some[np.argsort(score[some], kind="stable")]     # of equal ones the last goes first
+    drop = len(some) - max(round(keep * len(some)), 1)
     worth = np.where(many > 0, score - (score[ranked[drop - 1:drop + 1]].mean() if drop > 0 else score.min(initial=0)), 0.)
     gone = ranked[:max(drop, 0)]
     worth[gone] = np.minimum(worth[gone], -1e-9)
-    made = graph.plan(wishes, by=worth, frozen=frozen, max_new=max_new, edit=None, wires=t, **how)
+    made = graph.plan(wishes, by=worth, frozen=frozen, max_new=max_new, edit=None, **how)
     made.utility = score      # what is told is what was ranked
     return made
 Graph.prune, Graph.prune_plan = prune, prune_plan

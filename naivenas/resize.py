@@ -51,7 +51,7 @@ class Plan:
     before: dict             # vertex -> its size, when the plan was made
     inputs: dict             # vertex -> what it reads afterwards
 
-    def __post_init__(self): self.wired, self.ends = {v: v.inputs for v in self.graph}, list(self.graph.outputs)
+    def __post_init__(self): self.wired, self.ends, self.lists, self.roles = {v: v.inputs for v in self.graph}, list(self.graph.outputs), {}, {}
 
     def out(self, v):
         "The index list of what comes out of `v`: old neurons in order, -1 for a new one"
@@ -70,14 +70,20 @@ class Plan:
 
     def role(self, v):
         "The role of `v` afterwards: one that knows label arrays has new sizes then"
-        return v.role.follow([self.begins(v, i) for i in range(len(v.inputs))], len(self.out(v))) if hasattr(v.role, "follow") else v.role
+        if not hasattr(v.role, "follow"): return v.role
+        if v not in self.roles: self.roles[v] = v.role.follow([self.begins(v, i) for i in range(len(v.inputs))], len(self.out(v)))
+        return self.roles[v]
 
     @property
     def milp(self):
         "The program that was solved, as mathematics in the user's names; None where nothing was coupled"
         return self.decision.problem
 
-    def _list(self, wires, old, glue): return index_list(self.decision.kept[wires], self.decision.new[wires], old, glue)
+    def _list(self, wires, old, glue):
+        key = id(wires), id(old), id(glue)      # vertices behind each other share their arrays, and so their lists
+        if key not in self.lists: self.lists[key] = index_list(self.decision.kept[wires], self.decision.new[wires], old, glue)
+        return self.lists[key]
+
     def __getitem__(self, name): return next(v for v in self.ties.labels if v.name == name)
 
 # %% ../nbs/api/14_resize.ipynb #8c0a79bd
@@ -94,13 +100,12 @@ def plan(graph,
          also=None,          # function that is given `size(vertex or name)` and lists comparisons that must hold, or sums to make small
          solver=None,        # "Gurobi", "CBC" or "HiGHS"; None: the first that works
          seconds=60.,        # the solver's time limit
-         edit=None,          # a rewiring to go with it
-         wires=None):        # the `Ties` of the vertices, if they are known
+         edit=None):         # a rewiring to go with it
     "What the wishes entail for every vertex, as a `Plan`; SizeError if they cannot be had"
     changed = edit or Edit()
     wishes, outputs = wished(graph, (wishes or {}) | from_inputs(graph, nin)), changed.outputs or graph.outputs
     vertices = graph.vertices if edit is None else _reordered(graph, edit, outputs)
-    t = wires or ties(vertices, edit)
+    t = graph.ties if edit is None else ties(vertices, edit)
     if empty := [v for v in vertices if not len(t.labels[v])]: raise SizeError(f"{label(empty[0])} would be left without neurons: {changed.why or 'this'} is impossible")
     s = Sizes(t, utilities(graph, t, by))
     pins = pinned_vertices(graph, vertices, outputs, wishes, frozen, changed)

@@ -7,7 +7,7 @@ __all__ = ['Edit', 'match', 'source', 'folded', 'recognised', 'port', 'moved', '
            'meet', 'join', 'together', 'share', 'grouped', 'Ties', 'ties']
 
 # %% ../nbs/api/10_ties.ipynb #6a47dabf
-import copy, gc
+import copy, gc, operator
 from dataclasses import dataclass, field
 import numpy as np
 from scipy import sparse
@@ -38,7 +38,8 @@ def match(old, new):
         nth = np.empty(len(a), int)
         nth[order] = np.arange(len(a)) - np.repeat(starts, np.diff(np.r_[starts, len(a)]))
         return a * (1 + max(len(old), len(new))) + nth
-    have, want = keys(old), keys(new)
+    ascend = all((a[1:] > a[:-1]).all() for a in (old, new))     # then no label occurs twice
+    have, want = (old, new) if ascend else (keys(old), keys(new))
     order = np.argsort(have)
     at = np.minimum(np.searchsorted(have[order], want), max(len(have) - 1, 0))
     return np.where(have[order][at] == want, order[at], -1) if len(have) else np.full(len(want), -1)
@@ -251,6 +252,7 @@ class Ties:
     wires: int       # how many there are
     held: list = field(default_factory=list)   # [(wires, why), ...] that must stay as they are
     groups: dict = field(default_factory=dict) # grouped layer -> for its outputs and for its inputs: [wires of each group, ...]
+    rows: dict = None    # what `Sizes` works out of all this, once
 
 def ties(vertices,        # in an order in which inputs come first
          edit=None):      # an `Edit` to look at the wiring after it
@@ -295,3 +297,14 @@ def _wired(t):
                 {v: [(wire(l), p, g) for l, p, g in ports] for v, ports in t.ports.items()},
                 [(wire(x), wire(y), why) for x, y, why in t.joints], {k: wire(l) for k, l in t.seams.items()}, int((first < t.count).sum()),
                 [(wire(l), why) for l, why in t.held], {v: [[wire(part) for part in side] for side in sides] for v, sides in t.groups.items()})
+
+# %% ../nbs/api/10_ties.ipynb #d418be3f
+def _ties_of(graph):
+    "The `Ties` of the graph as it is"
+    now = [part for v in graph.vertices for part in (v, v.op, v.role, v.nout, *v.inputs)]
+    settled, before, known = graph.__dict__.get("_known", (None, (), None))
+    if settled is not graph.vertices or len(now) != len(before) or not all(map(operator.is_, now, before)):
+        known = ties(graph.vertices)
+        graph.__dict__["_known"] = graph.vertices, now, known
+    return known
+Graph.ties = property(_ties_of)

@@ -21,7 +21,7 @@ import naivenas.structure, naivenas.pages
 def wires(graph):
     "A pandas DataFrame with a row per bundle: its wires, and the vertices that they run through"
     import pandas as pd
-    t = ties(graph.vertices)
+    t = graph.ties
     number, rows = bundles(list(t.labels.values()), t.wires)
     columns = rows.tocsc()
     parts = [slice(a, b) for a, b in zip(columns.indptr, columns.indptr[1:])]
@@ -54,7 +54,7 @@ def strips(graph,
         top = max((u.max() for u in worth.values()), default=1) or 1
         return {v: heat(u / top) for v, u in worth.items()}
     if by not in ("bundles", "wires"): raise ValueError(f"colours are by 'bundles', by 'wires' or by a utility, not by {by!r}")
-    t = ties(graph.vertices)
+    t = graph.ties
     number = bundles(list(t.labels.values()), t.wires)[0] if by == "bundles" else np.arange(t.wires)
     at = {v: number[w][np.linspace(0, len(w) - 1, min(most, len(w))).astype(int)] for v, w in t.labels.items()}
     return {v: [COLOURS[i % len(COLOURS)] for i in n] for v, n in at.items()}
