@@ -2,15 +2,17 @@
 
 `pytest -m slow tests/test_edits.py` walks 20,000 steps.
 """
-import random
+import copy, random
 from collections import Counter
 
 import numpy as np, pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
+from naivenas.cut import Dense
 from naivenas.resize import relaxed
 from naivenas.structure import Draft, Graph
+from naivenas.ties import ties
 from naivenas.vertex import SizeError, cat, inputvertex, invariant
 from edits import EditOracle, Rewired, random_edit, verb_of
 from oracle import values_of
@@ -116,6 +118,20 @@ def fits(g, width):
         if v.role == "stack": assert v.nout == sum(nin)
         if v.role == "invariant": assert set(nin) == {v.nout}
     assert g(np.ones((1, width))).shape == (1, 2)
+    known, anew = g.ties, ties(g.vertices)      # what the graph remembers is how it is now
+    assert known.wires == anew.wires and all(np.array_equal(known.labels[v], anew.labels[v]) for v in g)
+
+def test_ties_are_remembered_until_somebody_changes_the_graph():
+    x = inputvertex("x", 3)
+    a, b = "a" >> dense(x, 4), "b" >> dense(x, 4)
+    g = Graph(x, "y" >> dense("sum" >> a + b, 2))
+    known = g.ties
+    assert g.ties is known and g.plan({"a": 1}).ties is known and copy.deepcopy(g).ties is not known
+    g["sum"].inputs[1] = a                      # by hand, behind the graph's back
+    assert g.ties is not known and not np.array_equal(g.ties.labels[a], g.ties.labels[b])
+    g["y"].op = Dense(4, 5)
+    g["y"].nout = 5
+    assert len(g.ties.labels[g["y"]]) == 5
 
 def wish(r, g):
     v = r.choice([v for v in g if v.role != "input" and v not in g.outputs])
