@@ -220,7 +220,7 @@ def _cell(self, x, y, row, column):
     shade = .15 + .85 * self.values[at] / (np.nanmax(self.values) or 1) if what == "kept" else .8
     box = f'<rect x="{x}" y="{y}" width="{CELL - 1}" height="{CELL - 1}" fill="{_FILL[what]}" fill-opacity="{shade:.2f}"/>'
     return box + f'<path d="M{x} {y}l{CELL - 1} {CELL - 1}" stroke="#fff" stroke-width="1"/>' * (what == "gone")
-_FILL = dict(kept="#0072B2", gone="#D55E00", new="#009E73")
+_FILL = FATES | dict(kept="#0072B2")     # its shades tell more than those of grey
 
 # %% ../nbs/api/15_report.ipynb #9518d513
 def _weights_svg(self, most=64):

@@ -1,4 +1,4 @@
-"Two test processes share two cores: threads of their own would only wait for each other"
+"Two test processes share two cores: threads of their own would only wait for each other, and add up in another order each time"
 import os
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["OMP_NUM_THREADS"] = "1"

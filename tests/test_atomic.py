@@ -46,13 +46,6 @@ OPERATIONS = {
     "draft": lambda net: net.draft().remove("bn").connect("x", "both").apply({"c1": +1}),
 }
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
 class Fault:
     "Raises `error` at the k-th call of any of the package's own functions that plan, build or commit"
     NAMES = ["cut", "resized", "ties", "decide", "solve", "commit", "_put", "_get", "give_names", "topological", "utilities", "pinned_vertices"]

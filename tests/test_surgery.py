@@ -338,13 +338,6 @@ def expected(old, out, ins, start):
 
 # -------------------------------------------------------------------------------------------------------------- the tests
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
 def operate(seed, dtype, mutations):
     surgery = Surgery(seed, dtype)
     for _ in range(mutations): surgery.mutate()
