@@ -190,6 +190,14 @@ class Computed(nn.Module):
     def forward(self, x):
         return self.layer(x, *self.weights([getattr(self, k) for k in self.keys]))
 
+    def source(self, args, me):
+        texts, values = [f"{me}.{k}" for k in self.keys], [getattr(self, k) for k in self.keys]
+        self.weights(values)
+        for (call, at), value in zip(self.steps, values[len(texts):]):
+            inside = [texts[i] for i in at]
+            texts.append(f"({inside[0]}).reshape({tuple(value.shape)})" if call.target is refolded_weight else call.source(inside))
+        return self.layer.source([*args, *(texts[i] for i in self.ends)])
+
     def extra_repr(self): return f"{self.in_channels}, {self.out_channels}, {', '.join(call.__name__ for call, _ in self.steps)}"
 
 # %% ../nbs/api/24_standins.ipynb #d945dbf3

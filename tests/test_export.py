@@ -2,7 +2,9 @@
 import copy, io, pickle, random, subprocess, sys, textwrap
 import numpy as np, pytest, torch
 from torch import nn
+from naivenas.arrival import Net as TracedNet
 from naivenas.export import constructor
+from naivenas.importance import magnitude
 from naivenas.layers import attention, groupnorm, gru, last, lstm, batchnorm, cat, conv, globalpool, layer, linear, relu, shuffle, split
 from naivenas.net import Net
 from naivenas.vertex import immutable, Gather, SizeError, inputvertex, invariant, moved
@@ -270,3 +272,24 @@ def test_what_vertices_do_with_layers_is_written_down(make):
     model = space["Model"]()
     model.load_state_dict(net.state_dict())
     assert torch.equal(model(data), net(data)) and torch.equal(net.to_torch()(data), net(data))
+
+class Standardised(nn.Conv2d):
+    "Batch norm of the weights, as NF-ResNets have it"
+    def forward(self, x):
+        w = nn.functional.batch_norm(self.weight.reshape(1, len(self.weight), -1), None, None, training=True, momentum=0.).reshape_as(self.weight)
+        return self._conv_forward(x, w, self.bias)
+
+def test_weights_that_are_computed_are_written_down():
+    torch.manual_seed(0)
+    module = nn.Sequential(Standardised(3, 8, 3), nn.ReLU(), Standardised(8, 6, 3, groups=2), nn.Flatten(), nn.utils.parametrizations.weight_norm(nn.Linear(24, 5)), nn.Linear(5, 2)).double()
+    x = torch.randn(4, 3, 6, 6, dtype=torch.float64)
+    net = TracedNet.from_torch(module, x)
+    for _ in range(2):
+        source = net.to_python()
+        assert "naivenas" not in source and "refolded" not in source
+        again = built(source).double()
+        again.load_state_dict(net.state_dict())
+        assert agree([again(x), net.to_torch()(x)], [net(x), net(x)])
+        before = [v.nout for v in net]
+        net.prune(.6, magnitude)
+        assert before != [v.nout for v in net]
