@@ -45,6 +45,14 @@ def _in_torch(name):
     found = getattr(nn, name, None)
     return found if isinstance(found, type) and issubclass(found, nn.Module) and found.__module__.startswith("torch.nn.modules.") else None
 
+_LIBRARIES = "torchvision.ops", "timm.layers"
+
+def _in_libraries(name):
+    for home in _LIBRARIES:
+        try: found = getattr(importlib.import_module(home), name, None)
+        except Exception: continue       # it is not there, or was not made for this PyTorch
+        if isinstance(found, type) and issubclass(found, nn.Module): return found
+
 def operator_called(name):   # such as "aten.add.Tensor"
     "PyTorch's operator of that name; ValueError if there is none, or if it might do more than compute"
     space, *path = name.split(".")
@@ -57,7 +65,7 @@ def operator_called(name):   # such as "aten.add.Tensor"
 # %% ../nbs/api/28_save.ipynb #2aa2672c
 def known_as(name):
     "The function or class of that name; ValueError if there is none"
-    found = KNOWN.get(name) or next((c for c in (*RULES, *BLOCKS) if c.__name__ == name), None) or _in_rooms(name) or _in_torch(name)
+    found = KNOWN.get(name) or next((c for c in (*RULES, *BLOCKS) if c.__name__ == name), None) or _in_rooms(name) or _in_torch(name) or _in_libraries(name)
     if found is None: raise ValueError(f"the operation {name!r} is not known: naivenas.savable({name}), or naivenas.register({name}, ...) for a module, makes it so")
     return found
 

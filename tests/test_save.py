@@ -1,5 +1,6 @@
 "Files: there and back, damaged, foreign, too new, unknown"
-import json, pickle
+import json, pickle, sys
+from types import ModuleType
 import numpy as np, pytest, torch
 from torch import nn
 import naivenas.save as room
@@ -178,6 +179,19 @@ def test_imported_nets_there_and_back(kind, tmp_path):
     assert net.sizes == again.sizes and all(map(torch.equal, listed(net), listed(again))), "roles know what they knew"
     third = Net.load(again.save(tmp_path / "net"))
     assert all(map(torch.equal, listed(net), listed(third)))
+
+def test_modules_of_the_usual_libraries_are_known(monkeypatch, tmp_path):
+    class DropPath(nn.Module):
+        def __init__(self, drop_prob=0.): super().__init__(); self.drop_prob = drop_prob
+        def forward(self, x): return x * torch.rand(len(x), *[1] * (x.ndim - 1)).ge(self.drop_prob) if self.training else x
+    module, x = nn.Sequential(nn.Linear(3, 8), DropPath(.4), nn.Linear(8, 2)), torch.rand(5, 3)
+    net = Net.from_torch(module, x)
+    with pytest.raises(ValueError, match="DropPath"): net.save(tmp_path / "net")
+    monkeypatch.setitem(sys.modules, "timm", ModuleType("timm"))
+    monkeypatch.setitem(sys.modules, "timm.layers", made := ModuleType("timm.layers"))
+    made.DropPath = DropPath
+    again = Net.load(net.save(tmp_path / "net"))
+    assert again["1"].op.drop_prob == .4 and torch.equal(again.eval()(x), net.eval()(x))
 
 def test_what_was_imported_whole_is_refused_by_name(tmp_path):
     class Odd(nn.Module):
