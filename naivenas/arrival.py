@@ -15,6 +15,7 @@ from .vertex import Vertex, inputvertex
 from .axes import Layout
 from .importance import magnitude
 from .net import Net
+from .agreement import agreement
 from .trace import Direct, Untraceable, captured, folded_constants, one
 from .neurons import Again, agree, comes_from, comes_out, recut, sample, trial, upstream, want
 from .operators import OPERATORS, elementwise, experiment
@@ -233,9 +234,11 @@ def from_torch(cls,
         except Untraceable:
             if training: continue
             raise
-        if _agree(net, module, example, named): break
+        same, lost = agreement(net, module, example, named)
+        if same: break
         if not training: raise Untraceable(f"{type(module).__name__} cannot be traced with this example: the captured operators compute something else than the module")
     if not training: said("%s computes something else in training mode: what it computes in evaluation mode was taken", type(module).__name__)
+    if lost: said("%s has a backward pass of its own (%s); the net has that of the operators, and other gradients", type(module).__name__, ", ".join(lost))
     for k, why in net.opaque.items(): said("%s (%s) is not understood: it stays as it is, and so do its neighbours", k, why)
     return net.train(module.training)
 Net.from_torch = from_torch
@@ -302,19 +305,6 @@ def _load(self, state, prefix, metadata, strict, missing, unexpected, errors):
     known = {prefix + k for k in self.state_dict()} if strict else state
     unexpected += [k for k in state if k.startswith(prefix) and k not in known]
 Net._load_from_state_dict = _load
-
-# %% ../nbs/api/25_arrival.ipynb #37a75e9d
-@torch.no_grad()
-def _agree(net, module, example, named):
-    "Whether the net computes what the module does in evaluation mode"
-    modes = {m: m.training for m in module.modules()}
-    try:
-        want = pytree.tree_leaves(module.eval()(*example, **named))
-        got = pytree.tree_leaves(net.eval()(*example, **named))
-    finally:
-        module.train(module.training)
-        for m, mode in modes.items(): m.training = mode
-    return len(want) == len(got) and all(a.shape == b.shape and torch.allclose(a, b, 1e-3, 1e-4, equal_nan=True) if torch.is_tensor(a) else a == b for a, b in zip(want, got))
 
 # %% ../nbs/api/25_arrival.ipynb #dcc4e7d7
 def prune(module,         # any nn.Module that torch.export can capture

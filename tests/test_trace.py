@@ -383,6 +383,38 @@ def test_parameters_that_two_modules_share_are_held():
         with pytest.raises(SizeError, match="frozen"): net.resize(name, -1)
     assert torch.equal(net(words), module(words))
 
+class Straight(torch.autograd.Function):
+    "Rounds, and says that it did not"
+    @staticmethod
+    def forward(ctx, x): return x.round()
+    @staticmethod
+    def backward(ctx, gradient): return gradient
+
+class Squared(torch.autograd.Function):
+    "Says what the operators would say, too"
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x
+    @staticmethod
+    def backward(ctx, gradient): return 2 * ctx.saved_tensors[0] * gradient
+
+class Between(nn.Sequential):
+    def __init__(self, function):
+        super().__init__(nn.Linear(4, 6), nn.Linear(6, 2))
+        self.function = function
+    def forward(self, x): return self[1](self.function.apply(self[0](x)))
+
+def test_a_backward_pass_of_its_own_is_told(caplog):
+    torch.manual_seed(0)
+    x = torch.randn(3, 4)
+    with caplog.at_level("WARNING", "naivenas"):
+        Net.from_torch(Between(Squared), x)
+        assert not caplog.records
+        net = Net.from_torch(Between(Straight), x)
+    assert "Between has a backward pass of its own (Straight)" in caplog.text and len(caplog.records) == 1
+    assert all(p.grad is None for p in net.parameters())
+
 def test_modules_with_heads_for_training_only_are_taken_as_they_are_in_evaluation(images, caplog):
     class Auxiliary(Tiny):
         def __init__(self): super().__init__(a=conv(3, 8), b=nn.BatchNorm2d(8), head=nn.Linear(8, 3), extra=nn.Linear(8, 3))
