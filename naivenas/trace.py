@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 from .cut import Cut
+from .source import literal
 
 # %% ../nbs/api/23_trace.ipynb #d7e7294e
 class Spot:
@@ -68,9 +69,8 @@ Call.compiled = compiled
 def source(self, values):
     "The same as an expression; TypeError if a constant cannot be written"
     def constant(a):
-        if isinstance(a, torch.device): return f"torch.device({str(a)!r})"
-        if torch.is_tensor(a) or callable(a): raise TypeError(f"{self.__name__} has a constant of type {type(a).__name__} that cannot be written")
-        return repr(a)
+        try: return literal(a)
+        except TypeError: raise TypeError(f"{self.__name__} has a constant of type {type(a).__name__} that cannot be written") from None
     target = self.target
     if target is item: return f"{Call(self.args[0], self.args[2:], self.kwargs).source(values)}[{self.args[1]}]"
     return self.expression(f"torch.ops.{target}" if isinstance(target, torch._ops.OpOverload) else f"torch.{target.__name__}", values, constant)

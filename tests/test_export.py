@@ -293,3 +293,22 @@ def test_weights_that_are_computed_are_written_down():
         before = [v.nout for v in net]
         net.prune(.6, magnitude)
         assert before != [v.nout for v in net]
+
+class Causal(nn.Module):
+    "Attention that masks with an infinite number, as it is often written by hand"
+    def __init__(self):
+        super().__init__()
+        self.q, self.k, self.v, self.o = (nn.Linear(8, 8) for _ in range(4))
+        self.register_buffer("mask", torch.tril(torch.ones(6, 6)))
+    def forward(self, x):
+        q, k, v = (f(x).view(len(x), -1, 2, 4).transpose(1, 2) for f in (self.q, self.k, self.v))
+        weights = (q @ k.transpose(-2, -1) / 2).masked_fill(self.mask[:x.shape[1], :x.shape[1]] == 0, float("-inf")).softmax(-1)
+        return self.o((weights @ v).transpose(1, 2).reshape(len(x), -1, 8))
+
+def test_infinite_constants_are_written_down():
+    torch.manual_seed(0)
+    x = torch.randn(2, 5, 8)
+    net = TracedNet.from_torch(Causal(), x)
+    again = built(net.to_python())
+    again.load_state_dict(net.state_dict())
+    assert torch.equal(again(x), net(x))
