@@ -173,6 +173,7 @@ NOTHING = object()
 def _get(owner, key):
     return getattr(owner, key, NOTHING) if not isinstance(owner, (dict, list)) else owner.get(key, NOTHING) if isinstance(owner, dict) else owner[key]
 
+# %% ../nbs/api/14_resize.ipynb #951e67e7
 def _put(owner, key, value):
     if isinstance(owner, (dict, list)): owner.pop(key) if value is NOTHING else owner.__setitem__(key, value)
     elif value is NOTHING: delattr(owner, key)
