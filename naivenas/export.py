@@ -106,6 +106,8 @@ def _recorded(graph, proxy, v, values, name):
 
 # %% ../nbs/api/24_export.ipynb #963d945e
 _SPACE = {"torch": torch, "nn": nn, "F": F, "math": math, "operator": operator}
+
+# %% ../nbs/api/24_export.ipynb #a1240859
 def _packages(text): return {n.id: sys.modules[n.id] for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name) and n.id in sys.modules}
 
 # %% ../nbs/api/24_export.ipynb #cb9bff62
