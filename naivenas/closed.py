@@ -25,6 +25,7 @@ class Bounds:
     step: np.ndarray   # the number of wires is a multiple of this
     new: np.ndarray    # most new ones
 
+# %% ../nbs/api/13_closed.ipynb #aea12d26
 MANY, ROUNDING = 10**9, 1e-9
 
 # %% ../nbs/api/13_closed.ipynb #cef84e39
@@ -49,6 +50,7 @@ def bounds_of(s, demands, least, step, new):
     odd = [i for i in np.flatnonzero(many & (step > 1)) if (s.rows[[i]].data * np.where(pinned, s.width, b.step)[s.rows[[i]].indices] % step[i]).any()]
     return b, pinned, rest, [np.flatnonzero(many & (lows < least)), np.array(odd, int), np.flatnonzero(many & (news > new))]
 
+# %% ../nbs/api/13_closed.ipynb #93067e6a
 def _narrow(b, d):
     i, count = d.row.indices[0], d.row.data[0]
     if d.low > -np.inf: b.low[i] = max(b.low[i], np.ceil(d.low / count - ROUNDING))

@@ -20,6 +20,7 @@ def _changed(shape, how):
     if isinstance(how, GroupCut): return (len(how.rows), len(how.columns) // how.groups, *shape[2:])
     return tuple(len(how.axes[i]) if i in how.axes else n for i, n in enumerate(shape))
 
+# %% ../nbs/api/19_counts.ipynb #6761760b
 def arrays(v, plan=None):   # a vertex; a `Plan`, to count as if it had been applied
     "`{name: shape}` of what `v` has learned"
     here = plan is not None and v in plan.ties.labels
@@ -28,6 +29,7 @@ def arrays(v, plan=None):   # a vertex; a `Plan`, to count as if it had been app
     have = dict(v.op.named_parameters()) if hasattr(v.op, "named_parameters") else {k: getattr(v.op, k) for k in cuts}
     return {k: _changed(tuple(a.shape), cuts[k]) if here and k in cuts else tuple(a.shape) for k, a in have.items()}
 
+# %% ../nbs/api/19_counts.ipynb #46ef94f0
 def parameters(graph, plan=None):
     "How many numbers the graph has learned, or would have after `plan`"
     ops = {id(v.op): v for v in reversed(plan.ties.labels if plan else graph.vertices)}
@@ -48,6 +50,7 @@ def positions(graph, *example):   # one value per input, with a batch axis
     read = lambda v: v.inputs[0] if type(v.op).__name__.startswith("ConvTranspose") else v
     return {v: math.prod(values[v].shape[1:-1] if hasattr(v.op, "in_features") else values[read(v)].shape[2:]) for v in graph if v.role != "input"}
 
+# %% ../nbs/api/19_counts.ipynb #325f74a3
 def macs(graph, where, plan=None):   # `where`: from `positions`
     "Multiplications (each with an addition) of all weight matrices for one example, now or after `plan`"
     vertices, where = list(plan.ties.labels) if plan else graph.vertices, dict(where)

@@ -31,6 +31,7 @@ def _coupled(s, rows, grown, pinned, undecided):
         coupled = more
     return coupled & ~pinned
 
+# %% ../nbs/api/13_decide.ipynb #817f1a37
 def _broken(s, kept, more, left, least, step, new):
     "Which of the vertices' bounds that need rows would not be kept"
     (small, odd, full), size, added = left, s.rows @ (kept + more), s.rows @ more
@@ -76,6 +77,7 @@ def _size(self, row, new_only=False):
     return terms, 0 if new_only else (row @ self.fixed)[0]
 _Program.size = _size
 
+# %% ../nbs/api/13_decide.ipynb #92ab67c0
 def _problem(self):
     "The `Problem` in matrix form"
     at = [(i, j, a) for i, (terms, _, _) in enumerate(self.rows) for j, a in terms.items()]
@@ -86,6 +88,7 @@ def _problem(self):
                    *(np.array(self.bounds, float).reshape(-1, 2).T), self.whole, goals, self.names, self.reasons)
 _Program.problem = _problem
 
+# %% ../nbs/api/13_decide.ipynb #693509b8
 def _groups(p, d, far):
     "Rows for groups that stay or go as a whole"
     stays = [p.column(f"stays({d.name}, group {g + 1})", 0, 1) for g in range(d.sides[0].shape[0])]
@@ -193,6 +196,7 @@ class Decision:
     problem: Problem     # the program that was solved; None where nothing was coupled
     solution: object     # the `Solution` of it
 
+# %% ../nbs/api/13_decide.ipynb #b43ef9ad
 def _decided(s, kept, new, problem, solution):
     "Bundles become wires: the most useful are kept, new ones come last"
     rank = np.arange(len(s.order)) - np.repeat(s.start, s.width)

@@ -44,6 +44,7 @@ def _threads(n):
     try: yield
     finally: torch.set_num_threads(before)
 
+# %% ../nbs/api/40_demo.ipynb #7139ee04
 def count(net): return sum(p.numel() for p in net.parameters())
 
 # %% ../nbs/api/40_demo.ipynb #57e6fbfe
@@ -98,6 +99,7 @@ td:first-child,th:first-child{text-align:left}.side{display:flex;flex-wrap:wrap;
 .card{background:#fff;border:1px solid #ddd;border-radius:8px;padding:1rem;overflow:auto}b.big{font-size:2rem;display:block;color:#0072B2}
 @media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}td,th{border-color:#444}b.big{color:#56B4E9}}"""
 
+# %% ../nbs/api/40_demo.ipynb #1237eca7
 def _rows_html(titles, rows):
     cells = lambda tag, row: "<tr>" + "".join(f"<{tag}>{html.escape(str(c))}</{tag}>" for c in row) + "</tr>"
     return "<table>" + cells("th", titles) + "".join(cells("td", r) for r in rows) + "</table>"
@@ -125,6 +127,7 @@ def page(data,            # the `Data`
 # %% ../nbs/api/40_demo.ipynb #7ccc4940
 LINE = "{epoch:>5}  {loss:>7}  {valid:>10}  {accuracy:>8}  {parameters:>10}  {pruned}"
 
+# %% ../nbs/api/40_demo.ipynb #6198080e
 def demo(data="digits",   # a data set's name, as for `load`
          device=None,     # "cpu", "cuda", ...; None: a GPU if there is one
          epochs=24,       # in all

@@ -22,6 +22,7 @@ from .source import expression, literal, numbers, path
 # %% ../nbs/api/24_export.ipynb #032f3380
 _KEPT = {*keyword.kwlist, *dir(builtins), "self", "torch", "nn", "F", "math", "operator"} - {"input", "id", "type", "filter", "map"}
 
+# %% ../nbs/api/24_export.ipynb #352bf091
 def variables(net):
     "`{vertex: name of a variable}`"
     taken, made = set(_KEPT), {}
@@ -40,6 +41,7 @@ def _homes(net):
         if isinstance(v.op, nn.Module) and not isinstance(v.op, GlobalPool): found.setdefault(id(v.op), (v.name, v))
     return found
 
+# %% ../nbs/api/24_export.ipynb #afa7f635
 def _has(c, name): return hasattr(c, name) or name in vars(nn.Module())
 
 # %% ../nbs/api/24_export.ipynb #707dad84
@@ -81,6 +83,7 @@ def _rooted(homes):   # [(name, vertex, module), ...]
         at[id(v.op)] = name
     return root, at
 
+# %% ../nbs/api/24_export.ipynb #71dfb39d
 def _strip(module):
     "Take this package's listeners off a copy"
     for m in module.modules():
@@ -101,7 +104,10 @@ def _recorded(graph, proxy, v, values, name):
     nodes = tuple(p.node for p in values)
     return proxy(graph.call_function(v.op, nodes) if name is None else graph.call_module(name, nodes))
 
+# %% ../nbs/api/24_export.ipynb #963d945e
 _SPACE = {"torch": torch, "nn": nn, "F": F, "math": math, "operator": operator}
+
+# %% ../nbs/api/24_export.ipynb #a1240859
 def _packages(text): return {n.id: sys.modules[n.id] for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name) and n.id in sys.modules}
 
 # %% ../nbs/api/24_export.ipynb #cb9bff62
@@ -121,6 +127,7 @@ def constructor(module):
         if _alike(made, module): return text
     raise TypeError(f"no call of {cls.__name__} builds this one anew from its attributes")
 
+# %% ../nbs/api/24_export.ipynb #3aad219d
 def _single(v): return v[0] if isinstance(v, tuple) and v and len(set(v)) == 1 and isinstance(v[0], int) else v
 
 # %% ../nbs/api/24_export.ipynb #537e11aa
@@ -136,6 +143,7 @@ def _values(module, cls):
     if recurrent and module.mode.startswith("RNN"): made["nonlinearity"] = module.nonlinearity, "tanh", False
     return made
 
+# %% ../nbs/api/24_export.ipynb #4ee7f4da
 def _alike(a, b):
     "Whether two modules differ in nothing but the numbers in their parameters"
     facts = lambda m: {k: (tuple(t.shape), t.dtype) for k, t in m.state_dict().items()}
@@ -166,6 +174,7 @@ class _Lines:
             dead = sorted({n for n, _ in self.pending[:i] if last.get(n) == i} - kept)
             if dead and i < len(self.pending) - 1: yield f"del {', '.join(dead)}"
 
+# %% ../nbs/api/24_export.ipynb #a93c4f21
 class _Put(ast.NodeTransformer):
     "Puts an expression in the place of a name"
     def __init__(self, name, tree): self.name, self.tree = name, tree
@@ -181,6 +190,7 @@ def _reference(name, homes):
         text += f".{part}" if part.isidentifier() and not keyword.iskeyword(part) and not clash else f"[{part!r}]" if folder and not clash else f"._modules[{part!r}]"
     return text
 
+# %% ../nbs/api/24_export.ipynb #d77ca94f
 def _built(name, v, homes, made):
     "Lines of `__init__` for a vertex's module"
     parts = name.split(".")

@@ -40,6 +40,7 @@ def reads(boxes):
     place = {v: i for i, box in enumerate(boxes) for v in box.vertices}
     return [list(dict.fromkeys(place[u] for v in box.vertices for u in v.inputs if place[u] != i)) for i, box in enumerate(boxes)]
 
+# %% ../nbs/api/04_fold.ipynb #16c93835
 def _numbers(boxes, loose):
     "Equal numbers for equal boxes; `loose`: whatever their sizes"
     seen, found = {}, []
@@ -95,6 +96,7 @@ def repeats(boxes, loose=False, longest=64):   # `longest`: boxes in a period
         i += covered[p - 1]
     return made
 
+# %% ../nbs/api/04_fold.ipynb #405b8d86
 def _box(parts, times=1): return parts[0] if len(parts) == 1 else Box([v for p in parts for v in p.vertices], parts, times)
 
 # %% ../nbs/api/04_fold.ipynb #571ca9b8
@@ -105,6 +107,7 @@ def blocks(boxes):
     cuts = [i for i in range(len(boxes)) if over[i] <= low]
     return [_box(boxes[a:b]) for a, b in zip(cuts, cuts[1:] + [len(boxes)])]
 
+# %% ../nbs/api/04_fold.ipynb #92e9ba02
 def stretches(boxes, most):
     "Neighbours put together, equally many in each, so that `most` boxes are left; inputs stay alone"
     first = next((i for i, b in enumerate(boxes) if b.last.role != "input"), 0)

@@ -114,6 +114,7 @@ def __getitem__(self, key):
     raise KeyError(f"no vertex is called {key!r}" + (f"; near: {', '.join(near)}" if near else ""))
 Graph.__getitem__ = __getitem__
 
+# %% ../nbs/api/03_graph.ipynb #c2f7e2cb
 Graph.names = property(lambda self: [v.name for v in self.vertices], doc="The names of all vertices, in order")
 Graph.sizes = property(lambda self: {v.name: v.nout for v in self.vertices}, doc="Neurons by vertex name")
 
@@ -124,11 +125,13 @@ def find(self, what):
     return [v for v in self.vertices if test(v)]
 Graph.find = find
 
+# %% ../nbs/api/03_graph.ipynb #1850a610
 def ancestors(self, v):
     "What `v` depends on, and `v`, in order"
     return topological([self[v]])
 Graph.ancestors = ancestors
 
+# %% ../nbs/api/03_graph.ipynb #a22f5430
 def descendants(self, v):
     "`v` and what depends on it, in order"
     reached = {self[v]}
@@ -137,6 +140,7 @@ def descendants(self, v):
     return [w for w in self.vertices if w in reached]
 Graph.descendants = descendants
 
+# %% ../nbs/api/03_graph.ipynb #11bc74e9
 def consumers(self, v):
     "`[(vertex, position among its inputs), ...]`: who reads `v`"
     v = self[v]
@@ -152,6 +156,7 @@ def __getstate__(self):
     return state
 Graph.__getstate__ = __getstate__
 
+# %% ../nbs/api/03_graph.ipynb #df2015d6
 def __setstate__(self, state):
     state, made = dict(state), []
     for op, inputs, role, nout, name in state.pop("vertices"):

@@ -28,6 +28,7 @@ def _by_neuron(op, p, axes, n):
     if at == 0 and blocks == times == 1: return p.reshape(n, -1)
     return p.movedim(at, 0).unflatten(0, (blocks, n, times)).movedim(1, 0).reshape(n, -1)
 
+# %% ../nbs/api/22_importance.ipynb #3f2c41a1
 def matrices(v):
     "`{attribute: matrix with a row for each neuron}` of the parameters of `v`"
     r = rule(v.op) if isinstance(v.op, nn.Module) and v.role not in ("scalar", "immutable") and not hasattr(v.role, "follow") else None
@@ -35,6 +36,7 @@ def matrices(v):
     made = {k: _by_neuron(v.op, p, r.arrays[k], v.nout) for k, p in held.items() if isinstance(p, nn.Parameter)}
     return {k: m for k, m in made.items() if m is not None}
 
+# %% ../nbs/api/22_importance.ipynb #b8c5604d
 def _numbers(t): return t.double().cpu().numpy()
 
 # %% ../nbs/api/22_importance.ipynb #6dc1fbfb
@@ -43,6 +45,7 @@ def magnitude(v, p=2):
     norms = [m.norm(p, dim=1) if m.shape[1] > 1 else m[:, 0].abs() for m in matrices(v).values()]
     return _numbers(sum(norms[1:], norms[0])) if norms else None
 
+# %% ../nbs/api/22_importance.ipynb #bb3d2ee4
 def l1(v):
     "L1 norm of each neuron's weights plus the size of its bias; None for a vertex without parameters"
     return magnitude(v, p=1)
@@ -53,11 +56,13 @@ def batchnorm_scale(v):
     scale = getattr(v.op, "weight", None) if isinstance(v.op, nn.modules.batchnorm._BatchNorm) else None
     return None if scale is None else _numbers(scale.detach().abs())
 
+# %% ../nbs/api/22_importance.ipynb #e79ba2d6
 def geometric_median(v):
     "Summed distance of each neuron's weights to those of the others; None where there are no weights to compare"
     rows = [m for k, m in matrices(v).items() if getattr(v.op, k).ndim > 1]
     return _numbers(torch.cdist(*[torch.cat(rows, 1).double()] * 2).sum(1)) if rows and v.role == "absorb" else None
 
+# %% ../nbs/api/22_importance.ipynb #1b26c970
 class Random:
     "Numbers between 0 and 1 for each neuron of a layer with parameters; the same seed, vertex name and size give the same ones"
     def __init__(self, seed=0): self.seed = seed
@@ -101,6 +106,7 @@ def listen(self):
         if v not in self.hooks: self.hooks[v] = m.register_forward_hook(_Hook(self, v))
 Taylor.listen = listen
 
+# %% ../nbs/api/22_importance.ipynb #75a6aa4a
 def remove(self):
     "Take all hooks away; the numbers stay"
     for hook in self.hooks.values(): hook.remove()

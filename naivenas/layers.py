@@ -39,6 +39,7 @@ def _convolution(op, letters):
     weight = "i" if letters == "io" and many > 1 else "o"
     return Rule("invariant" if many == 1 else partial(np.repeat, repeats=many), *names, dict(weight=weight, bias="o"), also=("groups",))
 
+# %% ../nbs/api/20_layers.ipynb #aaa0846a
 def groups_then(op, ins, out): return regrouped(op.groups, (out, op.out_channels), (ins[0], op.in_channels))
 def groups_out_first(op, ins, out): return GroupCut(out, ins[0], op.groups, op.in_channels // op.groups, 0)
 def groups_in_first(op, ins, out): return GroupCut(ins[0], out, op.groups, op.out_channels // op.groups, 1)
@@ -96,11 +97,13 @@ def state(pair, directions=1):
     hidden = pair[1][0] if isinstance(pair[1], tuple) else pair[1]
     return torch.cat(list(hidden[-directions:]), -1)
 
+# %% ../nbs/api/20_layers.ipynb #b7f54787
 def _recurrent_vertex(module, *inputs):
     cell = Vertex(module, inputs, "absorb")
     return indexmap(output, cell, moves=partial(np.tile, reps=2)) if module.bidirectional else invariant(output, cell)
 for _cell in nn.RNN, nn.LSTM, nn.GRU: BLOCKS[_cell] = _recurrent_vertex
 
+# %% ../nbs/api/20_layers.ipynb #9c8950b8
 def last(v):   # what `lstm`, `gru`, `rnn` or `layer` of such a module gave
     "The last state of a recurrent layer in place of its outputs"
     if v.op is not output: raise TypeError(f"last takes the outputs of a recurrent layer, not {label(v)} ({kind(v.op)})")
@@ -153,6 +156,7 @@ BLOCKS[nn.PixelShuffle] = _pixelshuffle_vertex
 BLOCKS[nn.PixelUnshuffle] = lambda module, v: indexmap(module, v, moves=partial(np.repeat, repeats=module.downscale_factor**2))
 BLOCKS[nn.ChannelShuffle] = lambda module, v: shuffle(v, module.groups)
 
+# %% ../nbs/api/20_layers.ipynb #803375d2
 def gated(a, b): return a * torch.sigmoid(b)
 BLOCKS[nn.GLU] = lambda module, v: invariant(gated, *(moved(Slice(k * v.nout // 2, (k + 1) * v.nout // 2, module.dim), v) for k in (0, 1)))
 
@@ -210,6 +214,7 @@ def _projections(m):
         if bias is not None: made.bias = nn.Parameter(bias.clone(), bias.requires_grad)
         yield made
 
+# %% ../nbs/api/20_layers.ipynb #a32316a1
 def _attention_vertex(m, q, k=None, v=None, mask=None):
     if m.bias_k is not None or m.add_zero_attn: raise TypeError("multi-head attention with add_bias_kv or add_zero_attn cannot be taken apart: leave these out")
     k = k or q
@@ -283,6 +288,7 @@ def upsample(v, scale=2, mode="nearest"): return layer(nn.Upsample(scale_factor=
 def pixelshuffle(v, scale=2): return layer(nn.PixelShuffle(scale), v)
 def pixelunshuffle(v, scale=2): return layer(nn.PixelUnshuffle(scale), v)
 
+# %% ../nbs/api/20_layers.ipynb #e42c5b91
 class GlobalPool(nn.Module):
     "Mean (or maximum) over all spatial positions: (batch, channels, ...) to (batch, channels)"
     def __init__(self, how="mean"): super().__init__(); self.how = how

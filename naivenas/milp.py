@@ -41,15 +41,18 @@ def _sum(numbers, names, most=12, dots="..."):
     if len(terms) > most: terms[most - 1:] = [f"+ {dots} ({len(terms) - most + 1} more)"]
     return " ".join(terms).removeprefix("+ ") or "0"
 
+# %% ../nbs/api/11_milp.ipynb #bdc91eef
 def _between(low, what, high, le="<="):
     "`low <= what <= high` in its shortest form"
     if low == high: return f"{what} = {low:g}"
     return (f"{low:g} {le} " if low > -np.inf else "") + what + (f" {le} {high:g}" if high < np.inf else "")
 
+# %% ../nbs/api/11_milp.ipynb #869d81db
 def _folded(many, line, most, more):
     "The first `most` of `many` lines, and how many more; only what is shown is made"
     return [line(i) for i in range(min(many, most))] + ([more.format(many - most)] if many > most else [])
 
+# %% ../nbs/api/11_milp.ipynb #e824b940
 def _telling(p):
     "The rows that say something: not `0 = 0`"
     return np.flatnonzero((np.diff(p.A.indptr) > 0) | (p.low > 0) | (p.high < 0))
@@ -97,6 +100,7 @@ def _gurobi_env():
     return gurobipy.Env(params={"OutputFlag": 0, "Threads": 1, "Seed": 0, "MIPGap": 0, "MIPGapAbs": 0,
                                 "FeasibilityTol": 1e-9, "IntFeasTol": 1e-9, "OptimalityTol": 1e-9})
 
+# %% ../nbs/api/11_milp.ipynb #753a91cf
 def gurobi(c, p, seconds):
     "The best x by Gurobi; None if there is none"
     try:
@@ -162,6 +166,7 @@ def _broken(p, x):
     over, bound = np.maximum(low - at, at - high), np.where(at < low, low, high)
     return (over / np.maximum(1, np.where(over > 0, np.abs(bound), 1))).max(initial=0)
 
+# %% ../nbs/api/11_milp.ipynb #834712a4
 def _in_order(p, adapter, deadline):
     "The lexicographic optimum by one adapter; None if infeasible"
     x, rows, p = None, p.A.shape[0], Problem(p.A, p.low, p.high, p.lb, p.ub, p.integer, p.objectives)
@@ -191,7 +196,10 @@ class Solution:
     solver: str
     seconds: float
 
+# %% ../nbs/api/11_milp.ipynb #978478f6
 SOLVERS = {"Gurobi": gurobi, "CBC": cbc, "HiGHS": highs}
+
+# %% ../nbs/api/11_milp.ipynb #5474f83c
 _said = set()
 
 def say_once(message):
@@ -204,6 +212,7 @@ def known(solver):
     "ValueError if `solver` is neither a solver's name nor None"
     if solver is not None and solver not in SOLVERS: raise ValueError(f"no solver is called {solver!r}; there are {', '.join(SOLVERS)}")
 
+# %% ../nbs/api/11_milp.ipynb #dd1ed8b3
 def solve(p,              # a `Problem`
           solver=None,    # "Gurobi", "CBC" or "HiGHS"; None: the first that works
           seconds=60.):   # time limit for all objectives together; TimeoutError beyond it

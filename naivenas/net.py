@@ -65,6 +65,7 @@ def _cut_net(self, op, changes, rng):
         else: yield op, key, cut(old, how, rng) if isinstance(how, Cut) or callable(how) else how
 Net.cut = _cut_net
 
+# %% ../nbs/api/21_net.ipynb #d5ebcdbc
 def _cut_parameter(self, p, how, rng):
     gradient = None if p.grad is None else cut(p.grad, how, fill=0.)
     other = torch.float64 if p.dtype != torch.float64 else torch.float32
@@ -76,6 +77,7 @@ def _cut_parameter(self, p, how, rng):
         for key, value in memory.items():
             if torch.is_tensor(value) and value.ndim == p.ndim > 0: yield memory, key, cut(value, _broadcast(how, value, p), fill=0.)
 
+# %% ../nbs/api/21_net.ipynb #3e5402cc
 def _broadcast(how, value, p):
     "The same cut for a tensor that has some of the axes of `p` at length 1"
     if value.shape == p.shape or not isinstance(how, Cut): return how
@@ -95,6 +97,7 @@ def _membership(self, vertices):
             if len(mine) != len(group["params"]) or old: yield group, "params", mine
 Net.membership = _membership
 
+# %% ../nbs/api/21_net.ipynb #11a09920
 def _fresh(self, parameters):
     "Those of `parameters` that are not the net's yet, each once"
     have = {id(p) for p in self.parameters()}
@@ -145,12 +148,14 @@ def caveats(self):
     return [f"growing may change what {label(v)} gives: it works out a {what}" for v, what in made.items() if any((i < 0).any() for i in (self.out(v), *self.ins(v)))]
 Plan.caveats = property(caveats)
 
+# %% ../nbs/api/21_net.ipynb #b07fee69
 _own_summary = Plan.summary.fget
 Plan.summary = property(lambda self: "; ".join([_own_summary(self), *self.caveats]))
 
 # %% ../nbs/api/21_net.ipynb #47020f45
 _TAPS = "kernel_size", "dilation"
 
+# %% ../nbs/api/21_net.ipynb #cdf62e31
 def set_attributes(self, vertex,       # vertex or its name
                    activation=None,    # a module that takes the vertex's place, such as nn.GELU()
                    **settings):        # kernel_size=5, stride=2, p=.1, ...

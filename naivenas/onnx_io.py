@@ -64,6 +64,7 @@ def _shapes(onnx, model):
     infos = [*model.graph.input, *model.graph.value_info, *model.graph.output]
     return {i.name: [d.dim_value or None for d in i.type.tensor_type.shape.dim] for i in infos if i.type.tensor_type.HasField("shape")}
 
+# %% ../nbs/api/29_onnx_io.ipynb #fc712169
 def _sized(self, n, how):
     "The attributes `how` with numbers in place of an `auto_pad` that keeps the size, where that is known"
     size = (self.shapes.get(n.input[0]) or [None])[2:]
@@ -77,6 +78,7 @@ _Reader.sized = _sized
 # %% ../nbs/api/29_onnx_io.ipynb #661045a3
 def called(n): return n.name or f"the node of {', '.join(n.output)}"
 
+# %% ../nbs/api/29_onnx_io.ipynb #10ebdc92
 def _node(self, n):
     "Take in one node; NotImplementedError in its name"
     if n.domain not in ("", "ai.onnx") or n.op_type not in OPS and n.op_type not in MODULES and n.op_type != "Constant":
@@ -99,6 +101,7 @@ def _rank(self, n, inputs):
     if n.op_type == "Conv" and torch.is_tensor(inputs[1]): self.ranks[n.output[0]] = inputs[1].ndim
 _Reader.rank = _rank
 
+# %% ../nbs/api/29_onnx_io.ipynb #50be599a
 def _attribute(self, a):
     "The value of an attribute in Python"
     value = self.onnx.helper.get_attribute_value(a)
@@ -135,6 +138,7 @@ def _given(self, n, f, how):
     return how | {k: v for k, v in dict(opset=self.opset, outputs=len(n.output)).items() if k in p}
 _Reader.given = _given
 
+# %% ../nbs/api/29_onnx_io.ipynb #82c7982b
 def _modules_for(self, n, inputs, how):
     "The modules of `torch.nn` that do what the node does, one after the other; an empty list if there are none"
     if n.op_type not in MODULES or not isinstance(inputs[0], torch.fx.Node): return []
@@ -161,6 +165,7 @@ _Reader.taken_over = _taken_over
 _COUNTS = {*"Reshape Slice Gather Expand Squeeze Unsqueeze Split Pad Tile Resize ConstantOfShape Concat Add Sub Mul Div Equal Where CumSum Trilu".split(),
            *(op for op in OPS if op.startswith("Reduce"))}   # those that take numbers about sizes
 
+# %% ../nbs/api/29_onnx_io.ipynb #b22388df
 def _place(self, x, name, counts=False):
     "`x` as an argument: numbers about sizes as they are, other constants as buffers"
     if not torch.is_tensor(x): return x
@@ -180,6 +185,7 @@ def _name_of(self, n):
     return name if self.count[name] == 1 else f"{name}_{self.count[name]}"
 _Reader.name_of = _name_of
 
+# %% ../nbs/api/29_onnx_io.ipynb #3a858664
 def _add(self, name, module):
     *folders, last = name.split(".")
     home = self.root
@@ -225,6 +231,7 @@ def example_of(module):
         made.append(torch.rand(size).to(kind))
     return tuple(made)
 
+# %% ../nbs/api/29_onnx_io.ipynb #8122311a
 def from_onnx(path,           # a file, or a loaded onnx.ModelProto
               example=None,   # tuple of input tensors; None: random ones of the sizes that the file gives
               **how):         # as for `Net.from_torch`

@@ -18,6 +18,7 @@ def _module(f):
     MODULES[f.__name__.strip("_")] = f
     return f
 
+# %% ../nbs/api/28_onnx_layers.ipynb #6fd3ddc3
 def _filled(module, **arrays):
     "`module` with these parameters and buffers, in their type"
     kind = next(a.dtype for a in arrays.values() if a is not None)
@@ -31,6 +32,7 @@ for _name, _make in dict(Relu=nn.ReLU, Sigmoid=nn.Sigmoid, Tanh=nn.Tanh, HardSwi
 MODULES |= dict(LeakyRelu=lambda c, a, rank: nn.LeakyReLU(a.get("alpha", .01)), Elu=lambda c, a, rank: nn.ELU(a.get("alpha", 1.)),
                 Gelu=lambda c, a, rank: nn.GELU(a.get("approximate", "none")), Selu=lambda c, a, rank: nn.SELU() if not a else None)
 
+# %% ../nbs/api/28_onnx_layers.ipynb #b5ffdfda
 @_module
 def Clip(c, a, rank):
     bounds = [a.get(key) if len(c) <= i else c[i] for i, key in ((1, "min"), (2, "max"))]
@@ -45,6 +47,7 @@ def _sides(a, d):
     "`[(padding in front, padding behind), ...]` for each spatial axis; None if it depends on the size of the data"
     return None if a.get("auto_pad", "NOTSET").startswith("SAME") else padding_of(None, [0] * d, None, None, a.get("pads"), a.get("auto_pad", "NOTSET"))
 
+# %% ../nbs/api/28_onnx_layers.ipynb #bee3a777
 def _padded(make, sides, most, value=0.):
     "`make(padding)`, behind a layer that pads if the sides differ or one is larger than `most`"
     if all(p == q <= m for (p, q), m in zip(sides, most)): return make(tuple(p for p, _ in sides))
@@ -79,6 +82,7 @@ def Gemm(c, a, rank):
     if b is not None and b.numel() not in (1, len(w)) or b is not None and b.ndim > 1 and b.shape[0] != 1: return None
     return _filled(nn.Linear(w.shape[1], w.shape[0], b is not None), weight=w, bias=None if b is None else a.get("beta", 1.) * b.flatten().expand(len(w)))
 
+# %% ../nbs/api/28_onnx_layers.ipynb #0ed4bfba
 @_module
 def MatMul(c, a, rank):
     if c[1] is None or c[1].ndim != 2 or not c[1].is_floating_point(): return None
@@ -91,6 +95,7 @@ def BatchNormalization(c, a, rank):
     made = getattr(nn, f"BatchNorm{max(rank - 2, 1)}d")(len(c[1]), a.get("epsilon", 1e-5), 1 - a.get("momentum", .9))
     return _filled(made, weight=c[1], bias=c[2], running_mean=c[3], running_var=c[4])
 
+# %% ../nbs/api/28_onnx_layers.ipynb #b66c9774
 @_module
 def InstanceNormalization(c, a, rank):
     if c[1] is None or c[2] is None or rank not in (3, 4, 5): return None
@@ -102,11 +107,13 @@ def LayerNormalization(c, a, rank):
     if c[1] is None or len(c) > 2 and c[2] is None or rank is None or c[1].ndim != (rank - a.get("axis", -1) if a.get("axis", -1) >= 0 else -a.get("axis", -1)): return None
     return _filled(nn.LayerNorm(tuple(c[1].shape), a.get("epsilon", 1e-5), bias=len(c) > 2), weight=c[1], bias=c[2] if len(c) > 2 else None)
 
+# %% ../nbs/api/28_onnx_layers.ipynb #581c3deb
 @_module
 def PRelu(c, a, rank):
     if c[1] is None or c[1].numel() > 1 and (rank is None or c[1].ndim != rank - 1 or c[1].numel() != c[1].shape[0]): return None
     return _filled(nn.PReLU(c[1].numel()), weight=c[1].flatten())
 
+# %% ../nbs/api/28_onnx_layers.ipynb #024fe150
 @_module
 def Dropout(c, a, rank):
     return nn.Dropout(float(c[1]) if len(c) > 1 and c[1] is not None else a.get("ratio", .5))
@@ -119,6 +126,7 @@ def MaxPool(c, a, rank):
     if not 1 <= d <= 3 or (sides := _sides(a, d)) is None: return None
     return _padded(lambda padding: getattr(nn, f"MaxPool{d}d")(kernel, stride, padding, dilation, ceil_mode=bool(a.get("ceil_mode"))), sides, [k // 2 for k in kernel], -float("inf"))
 
+# %% ../nbs/api/28_onnx_layers.ipynb #b8388864
 @_module
 def AveragePool(c, a, rank):
     kernel, d = tuple(a["kernel_shape"]), len(a["kernel_shape"])
@@ -126,6 +134,7 @@ def AveragePool(c, a, rank):
     if not 1 <= d <= 3 or set(dilation) != {1} or (sides := _sides(a, d)) is None or any(not p == q <= k // 2 for (p, q), k in zip(sides, kernel)): return None
     return getattr(nn, f"AvgPool{d}d")(kernel, stride, tuple(p for p, _ in sides), bool(a.get("ceil_mode")), bool(a.get("count_include_pad")))
 
+# %% ../nbs/api/28_onnx_layers.ipynb #135b9f11
 @_module
 def GlobalAveragePool(c, a, rank): return getattr(nn, f"AdaptiveAvgPool{rank - 2}d")(1) if rank in (3, 4, 5) else None
 
@@ -133,6 +142,7 @@ def GlobalAveragePool(c, a, rank): return getattr(nn, f"AdaptiveAvgPool{rank - 2
 GATES = dict(LSTM=[0, 2, 3, 1], GRU=[1, 0, 2], RNN=[0])   # which of ONNX's gates is PyTorch's first, second, ...
 _PLAIN = dict(LSTM=["Sigmoid", "Tanh", "Tanh"], GRU=["Sigmoid", "Tanh"], RNN=["Tanh"])
 
+# %% ../nbs/api/28_onnx_layers.ipynb #1d1e7c10
 def _readable(kind, c, a, directions):
     "NotImplementedError for what PyTorch's recurrent layers cannot do"
     acts, plain = a.get("activations") or _PLAIN[kind] * directions, _PLAIN[kind] * directions

@@ -52,6 +52,7 @@ class Panel(Explorer):
         try: return {"text/plain": repr(self)} | self.widget._repr_mimebundle_(**kwargs)
         except ImportError as e: return {"text/plain": f"{self!r}\n{e}"}
 
+# %% ../nbs/api/42_panel.ipynb #1070e087
 def explore(graph, **how):   # as for `Explorer`
     "A `Panel`: choose, propose, look, apply, take back"
     return Panel(graph, **how)
@@ -108,6 +109,7 @@ Panel._listen = _listen
 # %% ../nbs/api/42_panel.ipynb #5bee1ace
 def _choose(self, name): self.chosen = name; self.clear()
 
+# %% ../nbs/api/42_panel.ipynb #5c167ea2
 def _clicked(self, name):
     "Open a box; choose a vertex; close the box around it, if that was clicked just before"
     again, self._last = name == self.__dict__.get("_last"), name

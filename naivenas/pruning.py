@@ -38,6 +38,7 @@ def prune(graph,
     "Drop the least useful wires; a `Report`"
     return prune_plan(graph, keep, by, normalise, **how).apply()
 
+# %% ../nbs/api/15_pruning.ipynb #086d9dce
 def prune_plan(graph, keep, by, normalise=True, *, wishes=None, frozen=(), max_new=0, **how):
     "The `Plan` behind `prune`; nothing is added unless `max_new` allows it"
     if not 0 < keep <= 1: raise ValueError(f"keep is the share of neurons to keep, more than 0 and at most 1, not {keep!r}")

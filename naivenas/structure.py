@@ -38,6 +38,7 @@ class Draft:
         self.edit.why = "; ".join(filter(None, [self.edit.why, why]))
         return self
 
+# %% ../nbs/api/16_structure.ipynb #6ad6a13e
 Graph.draft = lambda self: Draft(self)
 
 # %% ../nbs/api/16_structure.ipynb #171dfa1e
@@ -49,6 +50,7 @@ def plan(self, wishes=None, **how):
         except SizeError: raise first from None
 Draft.plan = plan
 
+# %% ../nbs/api/16_structure.ipynb #4c295a92
 def apply(self, wishes=None, **how):
     "Carry the draft out, whole or not at all; a `Report`"
     return self.plan(wishes, **how).apply()
@@ -95,6 +97,7 @@ def insert(self,
     return self.because(f"inserting behind {label(v)}")
 Draft.insert = insert
 
+# %% ../nbs/api/16_structure.ipynb #90b21e9b
 def _built(block, *inputs):
     new = block(*inputs)
     if not isinstance(new, Vertex): raise TypeError(f"a block is a function from vertex to vertex, but this one gave {type(new).__name__}")
@@ -189,6 +192,7 @@ def _verb(name):
     verb.__name__, verb.__doc__ = name, f"{method.__doc__}, and align all sizes; a `Report`"
     return verb
 
+# %% ../nbs/api/16_structure.ipynb #5b8ea8bc
 for _name in "insert", "remove", "replace", "connect", "disconnect": setattr(Graph, _name, _verb(_name))
 
 _all_ = ["Graph"]   # this is where the complete Graph comes from

@@ -120,6 +120,7 @@ def recognised(self, v, wiring):
     return found
 _Tracer.recognised = recognised
 
+# %% ../nbs/api/10_ties.ipynb #72a8aeaf
 def port(self, v, u, slot, positions):
     "`(labels, old positions, glue)` of what `v` reads from `u`"
     labels, glue = self.labels[u], self.glue[u]
@@ -151,6 +152,7 @@ def moved(self, v, ports):
     return labels, np.where(now < 0, -1, match(past, now)), glue
 _Tracer.moved = moved
 
+# %% ../nbs/api/10_ties.ipynb #478511ae
 def begins_of(v, old, port=0):
     "For each old position of an input of `v`, and its end, where it begins among neurons whose old positions are `old`"
     kept = np.flatnonzero(old >= 0)
@@ -159,18 +161,21 @@ def begins_of(v, old, port=0):
     begins[0] = 0
     return begins
 
+# %% ../nbs/api/10_ties.ipynb #27c8159a
 def followed(op, begins):
     "A copy of the operation `op` after its old positions have moved to `begins`"
     op = copy.copy(op)
     for key, value in op.follow(begins).items(): setattr(op, key, value)
     return op
 
+# %% ../nbs/api/10_ties.ipynb #02669fb8
 def came(self, v, move, ends):
     "From where each neuron behind `v` came, among those that it reads, which begin and end at `ends`"
     if (v, move) not in self.known: self.known[v, move] = move(*[self.upto(b)[a:] for a, b in zip(ends, ends[1:])])
     return self.known[v, move]
 _Tracer.came = came
 
+# %% ../nbs/api/10_ties.ipynb #abbdf6de
 def moved_glue(self, v, move, ports):
     "Two neighbours share a slot if they are the same neuron (unless the operation moves slots, not neurons), or were neighbours that shared one"
     came = self.came(v, move, np.cumsum([0] + [len(l) for l, _, _ in ports]))
@@ -190,6 +195,7 @@ def meet(self, ports):
     return *base[:2], self.together([port for port in ports if len(port[0]) == len(base[0])])
 _Tracer.meet = meet
 
+# %% ../nbs/api/10_ties.ipynb #5a076c9f
 def join(self, a, b):
     "Tie the neurons of two ports that met before the edit, and join the stretches in between by size"
     (la, pa, _), (lb, pb, _) = a, b
@@ -254,6 +260,7 @@ class Ties:
     groups: dict = field(default_factory=dict) # grouped layer -> for its outputs and for its inputs: [wires of each group, ...]
     rows: dict = None    # what `Sizes` works out of all this, once
 
+# %% ../nbs/api/10_ties.ipynb #05c8ce4b
 def ties(vertices,        # in an order in which inputs come first
          edit=None):      # an `Edit` to look at the wiring after it
     "The wires of `vertices` as `Ties`"
@@ -267,6 +274,7 @@ def ties(vertices,        # in an order in which inputs come first
     finally:
         if collects: gc.enable()
 
+# %% ../nbs/api/10_ties.ipynb #b13f8023
 def _traced(vertices, edit, before, count):
     "A `_Tracer` that has visited all vertices, with glue and guests wherever they are needed"
     sticky, guests, rounds, known = np.zeros(1, bool), {}, 0, {}

@@ -29,6 +29,7 @@ def _placed(points):
 def _say(x, y, words, anchor="middle", more=""):
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="11" fill="currentColor" {more}>{html.escape(str(words))}</text>'
 
+# %% ../nbs/api/43_watching.ipynb #46e4bdea
 def _frame(title, xlabel, ylabel, extent, at):
     "Axes, their names, and their first and last numbers"
     xl, xh, yl, yh = extent
@@ -44,6 +45,7 @@ def _line(number, name, colour, xs, ys, at):
     return (f'<polyline fill="none" stroke="{colour}" stroke-width="2.5" points="{path}"/>'
             f'<circle cx="{WIDE - 46}" cy="{y}" r="4" fill="{colour}"/>' + _say(WIDE - 38, y + 4, name, "start"))
 
+# %% ../nbs/api/43_watching.ipynb #84a4b74b
 def plot(title, xlabel, ylabel,
          lines=(),   # (name, colour, xs, ys)
          dots=(),    # (x, y, colour, words)
@@ -104,6 +106,7 @@ def _table(self):
     return pd.DataFrame(self.rows, columns=["generation", "best", "mean", "candidates"]).set_index("generation")
 Watch.table = property(_table)
 
+# %% ../nbs/api/43_watching.ipynb #c38a791b
 def stop(self):
     "No more populations; the search is closed"
     self.running, self.finished = False, True
@@ -113,11 +116,13 @@ Watch.stop = stop
 # %% ../nbs/api/43_watching.ipynb #7542d789
 BEST, MEAN, DOT, PAST = "#D55E00", "#2F8ED0", "#009E73", "#999999"
 
+# %% ../nbs/api/43_watching.ipynb #f0541fe3
 def _cloud(self):
     same = lambda c: c is self.best or getattr(c, "id", c) == getattr(self.best, "id", None)
     dots = [(parameters(c.graph), merit(c), BEST if same(c) else DOT, f"{getattr(c, 'id', '')}: {merit(c):.4g}") for c in self.population if np.isfinite(merit(c))]
     return plot("Population", "parameters", "fitness", dots=dots)
 
+# %% ../nbs/api/43_watching.ipynb #008460a3
 def _tree(self, most=400):
     some, line, todo = {k: v for k, v in list(self.people.items())[-most:] if np.isfinite(v[1])}, set(), [getattr(self.best, "id", None)]
     while todo:
@@ -145,6 +150,7 @@ def _body(self):
 Watch.body = _body
 Watch.html = lambda self: page("A search", f"<p>{html.escape(self.says())}</p>", self.body())
 
+# %% ../nbs/api/43_watching.ipynb #5f72d5b1
 def _says(self):
     if not self.rows: return "no population yet: step(), or a loop over the watch"
     state = f"stopped by {type(self.error).__name__}: {self.error}" if self.error else "finished" if self.finished else "running" if self.running else "paused"
@@ -159,6 +165,7 @@ async def _run(self):
         self.show()
         await asyncio.sleep(.05)
 
+# %% ../nbs/api/43_watching.ipynb #5e653541
 def _press(self, what):
     "A button was pressed"
     if what == "stop": self.stop()
@@ -200,6 +207,7 @@ def _open(self, i):
     if i is not None: self.inside.children = [explore(self.population[i].graph).widget]
 Watch.open = _open
 
+# %% ../nbs/api/43_watching.ipynb #9d6037d9
 def _repr_mimebundle_(self, **kwargs):
     try:
         if self._widget is None: self.build()
@@ -209,6 +217,7 @@ def _repr_mimebundle_(self, **kwargs):
         return {"text/plain": f"{self!r}\n{hint}"}
 Watch._repr_mimebundle_ = _repr_mimebundle_
 
+# %% ../nbs/api/43_watching.ipynb #650ebe8a
 def watch(populations):   # any iterable of lists of candidates
     "A `Watch`: loop over it, or press its buttons"
     return Watch(populations)

@@ -34,12 +34,14 @@ Graph.wires = wires
 COLOURS = "#0072B2 #E69F00 #009E73 #CC79A7 #56B4E9 #D55E00 #999999".split()
 HEAT = np.array([[0, 32, 76], [60, 77, 110], [124, 123, 120], [187, 175, 113], [255, 234, 70]])   # the colour map cividis
 
+# %% ../nbs/api/17_wiring.ipynb #4cb51327
 def heat(values):
     "Colours for numbers from 0 to 1"
     at = np.clip(np.nan_to_num(values), 0, 1) * (len(HEAT) - 1)
     rgb = np.stack([np.interp(at, np.arange(len(HEAT)), channel) for channel in HEAT.T], 1).astype(int)
     return ["#%02x%02x%02x" % tuple(c) for c in rgb]
 
+# %% ../nbs/api/17_wiring.ipynb #1907d6fd
 def _shorter(values, most):
     "At most `most` numbers: means of neighbours"
     return np.array([part.mean() for part in np.array_split(np.asarray(values, float), min(most, len(values)))])
