@@ -25,13 +25,15 @@ _KEPT = {*keyword.kwlist, *dir(builtins), "self", "torch", "nn", "F", "math", "o
 # %% ../nbs/api/24_export.ipynb #352bf091
 def variables(net):
     "`{vertex: name of a variable}`"
-    taken, made = set(_KEPT), {}
+    taken, made = {*_KEPT, *(home.split(".")[0] for v in net if (home := path(_inner(v.op))))}, {}
     for v in net:
         name = base = re.sub(r"\W", "_", v.name) if not re.match(r"\d", v.name) else "v" + re.sub(r"\W", "_", v.name)
         while name in taken: name = f"{base}_{len(taken)}" if f"{base}_" in taken else f"{base}_"
         taken.add(name)
         made[v] = name
     return made
+
+def _inner(op): return _inner(op.func) if isinstance(op, partial) else op
 
 # %% ../nbs/api/24_export.ipynb #5522d2d1
 def _homes(net):

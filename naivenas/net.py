@@ -163,12 +163,11 @@ def set_attributes(self, vertex,       # vertex or its name
     v, rng = self[vertex], copy.deepcopy(self.rng)
     if not isinstance(v.op, nn.Module): raise TypeError(f"{label(v)} ({kind(v.op)}) is no module and has no settings")
     why = ", ".join(f"{k}={x!r}" for k, x in (settings | ({} if activation is None else {"activation": activation})).items())
-    report = Report(self.plan(frozen=self.vertices, edit=Edit(outputs=list(self.outputs), why=f"setting {why} of {label(v)}")))
-    changes = []
+    plan, changes = self.plan(frozen=self.vertices, edit=Edit(outputs=list(self.outputs), why=f"setting {why} of {label(v)}")), []
     for net in (self, *self.twins):
         op = net[v.name].op
         changes += [(net, "version", object()), *(_exchanged(net[v.name], activation) if activation is not None else ()), *_set(net, label(v), op, settings, copy.deepcopy(rng))]
-    commit(changes, self._settle)
+    report = Report(plan, commit(changes, self._settle))
     for watcher in self.watchers: watcher(report)
     return report
 Net.set = set_attributes

@@ -66,6 +66,7 @@ def wires(self):
     before, stay, come = count(old), count(old & kept), count(self.decision.new + (kept & ~old))
     for b in np.flatnonzero((before > stay) | (come > 0)):
         through = [vertices[i] for i in columns.indices[columns.indptr[b]:columns.indptr[b + 1]]]
+        if not through: continue     # old columns of a reader, where something of another size came in between
         v = next((v for v in through if v in self.before), through[0])
         which = np.unique(t.old[v][(number == b)[t.labels[v]] & gone[t.labels[v]]])
         rows.append((before[b], stay[b], before[b] - stay[b], come[b], f"{v.name} {_ranges(which)}" if len(which) else "", _named(through)))

@@ -84,7 +84,9 @@ def encode(value, tensors, path):
     "`value` as JSON; its tensors go into the dictionary `tensors`"
     again = partial(encode, tensors=tensors, path=path)
     if isinstance(value, nn.Module): return _module(value, tensors, path)
-    if isinstance(value, torch.Tensor): tensors[path] = value; return {"tensor": path}
+    if isinstance(value, torch.Tensor):
+        while tensors.setdefault(path, value) is not value: path += "_"
+        return {"tensor": path}
     if value is None or type(value) in (bool, int, float, str): return value
     if isinstance(value, np.ndarray): return {"array": value.tolist(), "of": str(value.dtype)}
     if isinstance(value, np.generic): return value.item()

@@ -289,3 +289,16 @@ print(w._repr_mimebundle_()["text/plain"], w.html())
     assert "a = dense(x, 8)" in done.stdout
     if "ipywidgets" in missing: assert "pip install ipywidgets anywidget" in done.stdout
     if "graphviz" in missing: assert "pip install graphviz" in done.stdout
+
+def test_settings_are_taken_back_too():
+    net, optimizer = trained(network())
+    before = state(net, optimizer)
+    report = net.set("stem", kernel_size=5)
+    report.undo()
+    same(before, state(net, optimizer))
+
+def test_old_columns_of_a_reader_are_no_row_of_their_own():
+    a = "a" >> absorb(Dense(3, 4), inputvertex("x", 3))
+    g = Graph(a.inputs, absorb(Dense(4, 2), a))
+    report = g.insert(lambda v: absorb(Dense(4, 6), v), after="a")
+    assert "<table" in report._repr_html_() and all(report.wires()["through"])

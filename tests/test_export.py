@@ -1,5 +1,6 @@
 "Models out: a plain module, and source that runs where naivenas is not installed"
 import copy, io, pickle, random, subprocess, sys, textwrap
+from functools import partial
 import numpy as np, pytest, torch
 from torch import nn
 from naivenas.arrival import Net as TracedNet
@@ -312,3 +313,13 @@ def test_infinite_constants_are_written_down():
     again = built(net.to_python())
     again.load_state_dict(net.state_dict())
     assert torch.equal(again(x), net(x))
+
+def test_variables_leave_the_names_of_packages_free(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text("def twice(x): return 2 * x")
+    monkeypatch.syspath_prepend(tmp_path)
+    import mine
+    x = inputvertex("x", 3)
+    net = Net(x, linear(invariant(partial(mine.twice), "mine" >> linear(x, 4)), 2))
+    again = built(net.to_python())
+    again.load_state_dict(net.state_dict())
+    assert torch.equal(again(data := torch.randn(5, 3)), net(data))

@@ -1,5 +1,6 @@
 "Files: there and back, damaged, foreign, too new, unknown"
 import json, pickle, sys
+from functools import partial
 from types import ModuleType
 import numpy as np, pytest, torch
 from torch import nn
@@ -8,7 +9,7 @@ from naivenas.layers import (attention, batchnorm, bilinear, cat, conv, convtran
                              layernorm, leakyrelu, linear, lstm, maxpool, pixelshuffle, relu, rmsnorm, shuffle, split, upsample)
 from naivenas.arrival import Net
 from naivenas.importance import magnitude
-from naivenas.vertex import Gather, SizeError, inputvertex, moved
+from naivenas.vertex import Gather, SizeError, inputvertex, invariant, moved
 from randomnets import random_net
 
 def images():
@@ -205,3 +206,13 @@ def test_what_an_imported_net_may_not_name(what, words, tmp_path):
     path = globals()["words"]()[0].save(tmp_path / "net")
     rewritten(path, lambda a: op(a, 0, what))
     with pytest.raises(ValueError, match=words): Net.load(path)
+
+def between(x, low, high): return x.clamp(low, high)
+
+def test_several_tensors_in_one_value(tmp_path, monkeypatch):
+    monkeypatch.setattr(room, "KNOWN", room.KNOWN | {"between": between})
+    x = inputvertex("x", 2)
+    f = partial(between, low=torch.tensor(-1.), high=torch.tensor(1.))
+    net = Net(x, linear(invariant(f, x), 2))
+    again = Net.load(net.save(tmp_path / "net"))
+    assert [float(t) for t in again.vertices[1].op.keywords.values()] == [-1, 1] and torch.equal(again(data := 3 * torch.randn(5, 2)), net(data))
