@@ -50,8 +50,8 @@ def track(self, *followers):   # optimizers, and copies of this net, in an `Aver
     for f in followers:
         held, f = (self.twins, getattr(f, "module", f)) if isinstance(f, nn.Module) else (self.optimizers, f)
         if isinstance(f, torch.optim.LBFGS): raise TypeError("L-BFGS remembers vectors over all parameters at once and cannot follow: make a new one after the surgery")
-        if held is self.twins and (f is self or not isinstance(f, Net) or f.sizes != self.sizes): raise TypeError(f"track takes optimizers and copies of this net, not {type(f).__name__}")
-        if held is self.optimizers and not hasattr(f, "param_groups"): raise TypeError(f"track takes optimizers and copies of this net, not {type(f).__name__}")
+        fits = f is not self and isinstance(f, Net) and f.sizes == self.sizes if held is self.twins else hasattr(f, "param_groups")
+        if not fits: raise TypeError(f"track takes optimizers and copies of this net, not {type(f).__name__}")
         if all(f is not other for other in held): held.append(f)
     return self
 Net.track = track

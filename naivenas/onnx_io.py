@@ -13,6 +13,7 @@ from torch import nn
 from .layers import batchnorm, cat, conv, globalpool, linear, relu
 from .vertex import inputvertex
 from .net import Net
+from .export import place
 from .onnx_ops import OPS, dtype_of
 from .onnx_nets import padding_of
 from .onnx_layers import GATES, MODULES, unfolded
@@ -185,22 +186,12 @@ def _name_of(self, n):
     return name if self.count[name] == 1 else f"{name}_{self.count[name]}"
 _Reader.name_of = _name_of
 
-# %% ../nbs/api/29_onnx_io.ipynb #3a858664
-def _add(self, name, module):
-    *folders, last = name.split(".")
-    home = self.root
-    for part in folders:
-        if part not in home._modules: home.add_module(part, nn.Module())
-        home = home._modules[part]
-    home.add_module(last, module)
-_Reader.add = _add
-
 # %% ../nbs/api/29_onnx_io.ipynb #51511faf
 def _as_module(self, n, modules, inputs):
     "A node of the new graph that calls `modules` one after the other, under a name of the file's"
     name = self.name_of(n)
     *first, module = modules
-    self.add(name, module)
+    place(self.root, name, module)
     if n.op_type in GATES:
         if len(inputs) > 4 and inputs[4] is not None: raise NotImplementedError("sequence_lens")
         start = [self.place(x, m) for x, m in zip(inputs[5:7], n.input[5:7]) if x is not None]
@@ -208,7 +199,7 @@ def _as_module(self, n, modules, inputs):
         return self.graph.call_function(unfolded, (self.graph.call_module(name, args), 1 + module.bidirectional))
     made = inputs[0]
     for i, m in enumerate(first):
-        self.add(f"{name}_before{i or ''}", m)
+        place(self.root, f"{name}_before{i or ''}", m)
         made = self.graph.call_module(f"{name}_before{i or ''}", (made,))
     made = self.graph.call_module(name, (made,))
     return (made, None) if len(n.output) > 1 else made

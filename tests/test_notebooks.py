@@ -14,3 +14,4 @@ def test_notebook(path):
     quiet = os.environ | {"OMP_NUM_THREADS": "1"}    # small networks: threads of PyTorch's would only wait for each other
     done = subprocess.run([sys.executable, "-c", RUN, path], capture_output=True, text=True, env=quiet)
     assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stdout + done.stderr, f"what a cell ends in cannot be shown:\n{done.stdout}{done.stderr}"
