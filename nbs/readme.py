@@ -3,10 +3,12 @@
     python nbs/readme.py            # write it
     python nbs/readme.py --check    # exit 1 if README.md is not what would be written
 """
-import json, sys
+import json, os, re, sys
 from pathlib import Path
 
 here = Path(__file__).resolve().parent
+
+LINK = re.compile(r'(\]\(|src=")(?!https?:|#)([^)#"]+)')   # to a file, from where the index lies
 
 def output(cell):
     "The saved text of a code cell's outputs"
@@ -16,7 +18,7 @@ def output(cell):
 def block(cell):
     "A cell as Markdown"
     source = "".join(cell["source"])
-    if cell["cell_type"] == "markdown": return source
+    if cell["cell_type"] == "markdown": return LINK.sub(lambda m: m[1] + os.path.normpath(f"nbs/{m[2]}"), source)
     if source.startswith("#| hide"): return ""
     shown = output(cell)
     return f"```python\n{source}\n```" + (f"\n\n```text\n{shown}\n```" if shown else "")

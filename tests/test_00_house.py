@@ -37,6 +37,11 @@ def test_readme_is_what_the_index_says():
     done = subprocess.run([sys.executable, REPO / "nbs" / "readme.py", "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
+def test_links_between_pages_lead_somewhere():
+    pages = [p for p in (REPO / "nbs").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts]
+    texts = {p: "\n".join("".join(c["source"]) for c in json.loads(p.read_text())["cells"] if c["cell_type"] == "markdown") for p in pages}
+    links = [(p, m[1]) for p, text in texts.items() for m in re.finditer(r'(?:\]\(|src=")(?!https?:|#|data:)([^)#"\s]+)', text)]
+    assert len(links) > 100 and [f"{p.name}: {to}" for p, to in links if not (p.parent / to).exists()] == []
 
 def rooms():
     "{module: place of its notebook among all}"
