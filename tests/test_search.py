@@ -183,6 +183,18 @@ def test_a_really_full_disk(stored):
         finally: resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         assert told(Store(folder).load()[0]) == told(population) and not list(folder.rglob("*.tmp*"))
 
+def test_a_candidate_that_is_there_twice_is_stored_twice(tmp_path):
+    x, y, c = torch.tensor(X, dtype=torch.float32), torch.arange(120) % 3, founders(1)[0]
+    Train(x, y, examples=240)(c)
+    store = Store(tmp_path)
+    store.save([c, c], 0)
+    a, b = store.load()[0]
+    for d in (a, b, copy.deepcopy(c)):
+        assert d.id == c.id and memory(d).keys() == memory(c).keys() and all(torch.equal(memory(d)[k], t) for k, t in memory(c).items())
+        assert not {t.data_ptr() for t in memory(d).values()} & {t.data_ptr() for t in memory(c).values()}
+    Train(x, y, examples=240)(a)
+    assert not torch.equal(a.net.state_dict()["linear1.weight"], b.net.state_dict()["linear1.weight"])
+
 def test_any_candidate_opens_by_itself_and_shields_survive(tmp_path):
     from naivenas import Net
     some = founders(2)
