@@ -12,7 +12,7 @@ from naivenas.fitness import Diverged, Score, Train, cut_in_batches, stream
 from naivenas.settings import Settings
 from naivenas.mutate import mutations, shield
 from naivenas.population import Population, Store, crossed, founder, memory, seeded
-from naivenas.search import first_settings, fit, network
+from naivenas.search import first_settings, fit, network, refined
 
 HERE = Path(__file__).parent
 rng = np.random.default_rng(0)
@@ -214,6 +214,40 @@ def test_other_search_in_the_folder(stored, what, how):
 def test_steps_are_told_apart_by_what_they_hold():
     from naivenas.search import described
     assert described(elite(2)) == described(elite(2)) != described(elite(3)) and described(combine(elite(2))) != described(combine(elite(3)))
+    def change(net, rng): return None
+    before = described(change)
+    def change(net, rng): return "another"
+    assert described(change).split()[0] == before.split()[0] and described(change) != before and described(len) == described(len)
+
+
+# --- stopped by hand, and watched -------------------------------------------------------------------------------
+
+def test_an_interrupted_search_gives_the_best_so_far():
+    from naivenas import watch
+    w, seen = watch(), []
+    def look(population):
+        w(population)
+        seen.append(told(population))
+        if len(seen) == 2: raise KeyboardInterrupt
+    with pytest.warns(UserWarning, match="the search was interrupted"): model, population = fit(X, Y, **TINY | {"generations": 50}, watch=look)
+    assert sorted(row[0] for row in told(population)) == sorted(row[0] for row in seen[-1])
+    assert len(w.rows) == len(w.table) == 2 and w.best.fitness[0] == ranked(population)[0].fitness[0] and "generation 1" in w.says()
+    assert model.score(X, Y) > max(np.mean(Y == c) for c in set(Y))
+
+def test_interrupted_before_anything_is_known():
+    def start(encoder, rng): raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt): fit(X, Y, **TINY, start=start)
+
+def test_an_interrupted_last_training_gives_what_there_is(monkeypatch):
+    x, y, c = torch.tensor(X, dtype=torch.float32), torch.arange(120) % 3, founders(1)[0]
+    step, done = Train.step, []
+    def interrupted(*args):
+        if len(done) == 3: raise KeyboardInterrupt
+        done.append(step(*args))
+        return done[-1]
+    monkeypatch.setattr(Train, "step", interrupted)
+    with pytest.warns(UserWarning, match="last training was interrupted"): made = refined(c, x, y, 1200)
+    assert made.seen == 3 * 64 and c.seen == 0
 
 
 # --- candidates that fail ---------------------------------------------------------------------------------------
