@@ -348,6 +348,14 @@ def test_dates_are_refused_and_categories_can_be_saved(tmp_path):
     assert (load_fitted(tmp_path).predict(frame) == model.predict(frame)).all()
     with pytest.raises(TypeError, match="'d' holds dates"): fit(frame.assign(d=pandas.Timestamp("2020")), Y, **TINY)
 
+def test_a_column_of_names_makes_no_input_as_wide(tmp_path):
+    import pandas
+    frame = pandas.DataFrame({"number": rng.normal(size=5000), "name": [f"somebody {i}" for i in range(5000)], "town": rng.zipf(1.5, 5000).clip(max=400).astype(str)})
+    with pytest.warns(UserWarning, match="'name' has 5000 different values; told apart are the 0 most frequent, in 0% of the rows"): encoder = Encoder().fit(frame, frame["number"] > 0)
+    assert encoder.x(frame).shape == (5000, 51) and encoder.columns["town"] == frame["town"].value_counts().index[:50].tolist()
+    assert np.array_equal(encoder.raw(frame)[:, 1], frame["town"] == encoder.columns["town"][0])
+    with pytest.warns(UserWarning, match="'name'"), pytest.raises(ValueError, match="nothing of X can be used"): Encoder().fit(frame[["name"]], frame["number"])
+
 def test_pareto_halving_and_random_search():
     from naivenas.fitness import size
     _, small = fit(X, Y, **TINY | {"size": 6}, also=(size,))
