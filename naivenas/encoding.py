@@ -41,7 +41,7 @@ class Encoder:
         raw = self.raw(X, check=False)
         self.kind, self.shape = self.kind or KINDS.get(raw.ndim), raw.shape[1:]
         wanted = {"table": (2,), "image": (3, 4), "sequence": (3,)}.get(self.kind, ())
-        if raw.ndim not in wanted: raise ValueError(f"{self.kind or 'X'}: expected 2D array for a table, (N, H, W) or (N, C, H, W) for images, (N, T, F) for sequences, got {raw.ndim}D array of shape {raw.shape}. Reshape your data")
+        if raw.ndim not in wanted: raise ValueError(f"{self.kind or 'X'}: expected 2D array for a table, (N, H, W) or (N, C, H, W) for images, (N, T) or (N, T, F) for sequences, got {raw.ndim}D array of shape {raw.shape}. Reshape your data")
         if 0 in self.shape: raise ValueError(f"nothing of X can be used: its examples have the shape {self.shape}")
         axes = 0 if self.kind == "table" else (0, 1) if self.kind == "sequence" else None
         self.mean, deviation = raw.mean(axes), raw.std(axes)
@@ -81,7 +81,9 @@ def raw(self, X, check=True):
     "An array of floats; ValueError if it does not fit what was learnt"
     if self.columns is not None: X = _frame(self.columns, X)
     elif hasattr(X, "todense"): raise TypeError("sparse data is not supported: X.toarray() makes a dense array")
-    X = np.asarray(X.detach().cpu() if torch.is_tensor(X) else X)
+    try: X = np.asarray(X.detach().cpu() if torch.is_tensor(X) else X)
+    except ValueError: raise ValueError("the examples have different shapes: pad sequences, or cut them, to one length, and images to one size") from None
+    if self.kind == "sequence" and X.ndim == 2: X = X[:, :, None]
     if X.dtype.kind == "c": raise ValueError("Complex data not supported")
     X = X.astype(np.float64)
     if not np.isfinite(X).all():

@@ -306,6 +306,7 @@ def test_impossible_mutations_are_survived():
 @pytest.mark.parametrize("x,y,says", [
     (X, ["a"] * 120, "one class only, 'a'"), (np.where(X > 2, np.nan, X), Y, "NaN"), (X[:1], Y[:1], "at least 2"), (X, Y[:7], "120 examples, but y has 7"),
     (X[:, 0], Y, "expected 2D array"), (X, np.full(120, np.nan), "y holds 120 values"), (X[None, None, None], Y[:1], "5D"),
+    ([np.ones((5, 2)), np.ones((7, 2))] * 60, Y, "different shapes: pad sequences"),
 ])
 def test_data_that_cannot_be_learnt_from(x, y, says):
     with pytest.raises(ValueError, match=says): fit(x, y, **TINY)
@@ -319,7 +320,7 @@ def test_fewer_samples_than_a_batch(n):
     model, _ = fit(X[:n], np.arange(n) % 2, **TINY | {"generations": 1})
     assert model.predict(X).shape == (120,) and set(model.predict(X)) <= {0, 1}
 
-@pytest.mark.parametrize("shape,kind", [((40, 8, 8), None), ((40, 3, 9, 7), None), ((40, 12, 5), "sequence"), ((40, 1, 2), "sequence")])
+@pytest.mark.parametrize("shape,kind", [((40, 8, 8), None), ((40, 3, 9, 7), None), ((40, 12, 5), "sequence"), ((40, 1, 2), "sequence"), ((40, 12), "sequence")])
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_images_and_sequences(shape, kind, task):
     x = rng.normal(size=shape)
