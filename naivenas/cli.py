@@ -6,7 +6,7 @@
 __all__ = ['parser', 'main']
 
 # %% ../nbs/api/44_cli.ipynb #89a17f4c
-import argparse, sys
+import argparse, sys, warnings
 from pathlib import Path
 import naivenas
 
@@ -69,10 +69,12 @@ def _table(text):
     try: return pandas.read_csv(text)
     except (OSError, ValueError) as e: raise argparse.ArgumentTypeError(f"cannot read {text!r}: {e}") from None
 
+# %% ../nbs/api/44_cli.ipynb #76011c74
 def _fit(args):
     from naivenas.search import fit
     if args.target not in args.data: raise ValueError(f"there is no column {args.target!r}; there are {', '.join(map(str, args.data))}")
     out = args.out or _folder("naivenas-fit")
+    warnings.showwarning = lambda message, *_: print(f"naivenas: {message}", file=sys.stderr)
     time = None if args.generations else args.time
     model, population = fit(args.data.drop(columns=args.target), args.data[args.target], time, args.generations, task=args.task, device=args.device,
                             seed=args.seed, progress=sys.stderr.isatty())

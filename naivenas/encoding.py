@@ -6,6 +6,7 @@
 __all__ = ['KINDS', 'unpacked', 'task_of', 'Encoder', 'raw', 'x', 'y', 'decode']
 
 # %% ../nbs/api/37_encoding.ipynb #dc6e64ca
+import warnings
 from dataclasses import dataclass
 import numpy as np, torch
 
@@ -27,10 +28,6 @@ def task_of(y):
     if y.dtype.kind in "OSUbT" or y.dtype.name in ("category", "str", "string"): return "classification"
     return "classification" if y.dtype.kind in "iu" and y.ndim == 1 and len(np.unique(y)) <= max(20, len(y) // 20) else "regression"
 
-# %% ../nbs/api/37_encoding.ipynb #78bbe815
-#| export
-
-
 # %% ../nbs/api/37_encoding.ipynb #b792a070
 @dataclass
 class Encoder:
@@ -44,15 +41,12 @@ class Encoder:
         raw = self.raw(X, check=False)
         self.kind, self.shape = self.kind or KINDS.get(raw.ndim), raw.shape[1:]
         wanted = {"table": (2,), "image": (3, 4), "sequence": (3,)}.get(self.kind, ())
-        if raw.ndim not in wanted: raise ValueError(f"{self.kind or 'X'}: expected 2D array for a table, (N, H, W) or (N, C, H, W) for images, (N, T, F) for sequences, got {raw.ndim}D array of shape {raw.shape}. Reshape your data")
+        if raw.ndim not in wanted: raise ValueError(f"{self.kind or 'X'}: expected 2D array for a table, (N, H, W) or (N, C, H, W) for images, (N, T) or (N, T, F) for sequences, got {raw.ndim}D array of shape {raw.shape}. Reshape your data")
+        if 0 in self.shape: raise ValueError(f"nothing of X can be used: its examples have the shape {self.shape}")
         axes = 0 if self.kind == "table" else (0, 1) if self.kind == "sequence" else None
         self.mean, deviation = raw.mean(axes), raw.std(axes)
         self.scale = np.where(deviation > 1e-9 * (1 + abs(self.mean)), deviation, 1)
         return self._fit_target(np.asarray(y), len(raw))
-
-# %% ../nbs/api/37_encoding.ipynb #41ac5c52
-#| export
-
 
 # %% ../nbs/api/37_encoding.ipynb #d33f434e
 def _fit_target(self, y, n):
@@ -71,23 +65,25 @@ def _fit_target(self, y, n):
     return self
 Encoder._fit_target = _fit_target
 
-# %% ../nbs/api/37_encoding.ipynb #d46aee08
-#| export
-
-
 # %% ../nbs/api/37_encoding.ipynb #6fed68af
 def _categories(name, column, most=50):
-    "The most frequent values of a column that is not of numbers; None if it is"
+    "The values of a column that is not of numbers, the most frequent first; None if it is"
     if column.dtype.kind in "mM": raise TypeError(f"column {name!r} holds dates: say what matters about them in numbers, such as the year, the month or the hour")
     if column.dtype.kind in "iufb" and column.dtype.name != "category": return None
-    return column.value_counts(sort=True).index[:most].tolist()
+    counts = column.value_counts(sort=True)
+    known = counts if len(counts) <= most else counts[counts >= 5][:most]
+    if len(known) < len(counts):
+        warnings.warn(f"column {name!r} has {len(counts)} different values; told apart are the {len(known)} most frequent, in {known.sum() / len(column):.0%} of the rows")
+    return known.index.tolist()
 
 # %% ../nbs/api/37_encoding.ipynb #d701c693
 def raw(self, X, check=True):
     "An array of floats; ValueError if it does not fit what was learnt"
     if self.columns is not None: X = _frame(self.columns, X)
     elif hasattr(X, "todense"): raise TypeError("sparse data is not supported: X.toarray() makes a dense array")
-    X = np.asarray(X.detach().cpu() if torch.is_tensor(X) else X)
+    try: X = np.asarray(X.detach().cpu() if torch.is_tensor(X) else X)
+    except ValueError: raise ValueError("the examples have different shapes: pad sequences, or cut them, to one length, and images to one size") from None
+    if self.kind == "sequence" and X.ndim == 2: X = X[:, :, None]
     if X.dtype.kind == "c": raise ValueError("Complex data not supported")
     X = X.astype(np.float64)
     if not np.isfinite(X).all():
@@ -111,10 +107,6 @@ def _frame(columns, X):
         else: parts.append(np.stack([(column == v).fillna(False).to_numpy(float) for v in known], 1) if known else np.zeros((len(X), 0)))
     return np.concatenate(parts, 1)
 
-# %% ../nbs/api/37_encoding.ipynb #ebd6dd2f
-#| export
-
-
 # %% ../nbs/api/37_encoding.ipynb #f73d2703
 def x(self, X):
     "The tensor for the net: (N, columns), (N, C, H, W) or (N, F, T)"
@@ -122,10 +114,6 @@ def x(self, X):
     if self.kind == "sequence": a = np.ascontiguousarray(a.transpose(0, 2, 1))
     return torch.from_numpy(a[:, None] if self.kind == "image" and a.ndim == 3 else a)
 Encoder.x = x
-
-# %% ../nbs/api/37_encoding.ipynb #f6c54bf1
-#| export
-
 
 # %% ../nbs/api/37_encoding.ipynb #ec27bd96
 def y(self, y):

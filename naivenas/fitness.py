@@ -120,6 +120,7 @@ class Train:
 
     def __call__(self, candidate):
         "Trains the candidate, which is changed; its fitness"
+        optimizer_of(candidate, candidate.settings or Settings())
         losses, start, first, few = [], time.perf_counter(), candidate.seen, self.budget(candidate)
         for index in self.batches(candidate, few):
             done = max((candidate.seen - first) / few, (time.perf_counter() - start) / self.seconds)

@@ -68,7 +68,15 @@ def _state(self):
 def _set_state(self, state):
     self.__dict__.update(state)
     if self.optimizer: remember(self, *self.optimizer)
-Candidate.__getstate__, Candidate.__setstate__ = _state, _set_state
+def _copied(self, memo):
+    made, o = object.__new__(type(self)), self.optimizer
+    made.__dict__.update({k: copy.deepcopy(v, memo) for k, v in self.__dict__.items() if k not in ("net", "optimizer")})
+    made.net, made.optimizer = copy.deepcopy(self.net, memo | _empty(self.net)), None
+    if o: remember(made, o.kind, o.param_groups[0]["lr"], memory(self))
+    return made
+
+def _empty(net): return {id(d): type(d)() for m in net.modules() for d in vars(m).values() if isinstance(d, dict) and not d}   # deepcopy is slow at these
+Candidate.__getstate__, Candidate.__setstate__, Candidate.__deepcopy__ = _state, _set_state, _copied
 
 # %% ../nbs/api/35_population.ipynb #ef4bda89
 def moved(candidate, device):
@@ -208,7 +216,7 @@ PLAIN = "id", "parents", "born", "seen", "fitness", "before", "seconds", "log"
 def save(self, population, generation, about=None):
     "Write a whole generation; OSError, and the generations before are whole, if that is not possible"
     from safetensors.torch import save as packed
-    tensors, text = {f"{i}/{k}": t.detach().cpu().contiguous() for i, c in enumerate(population) for k, t in memory(c).items()}, io.StringIO()
+    tensors, text = {f"{i}/{k}": t.detach().cpu().contiguous().clone() for i, c in enumerate(population) for k, t in memory(c).items()}, io.StringIO()
     known = [{k: getattr(c, k) for k in PLAIN} | {"net": f"{i:03}-{c.id}.safetensors", "shields": c.net.shields, "settings": c.settings and asdict(c.settings),
               "optimizer": c.optimizer and (c.optimizer.kind, c.optimizer.param_groups[0]["lr"])} for i, c in enumerate(population)]
     writer = csv.DictWriter(text, list((table := rows(population))[0]))

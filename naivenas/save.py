@@ -149,12 +149,15 @@ _DECODERS = {"tensor": lambda v, again, tensors: tensors[v["tensor"]], "array": 
 # %% ../nbs/api/28_save.ipynb #84746bfc
 _MORE = "mixes", "groups"   # what rules write down at modules
 
+@functools.lru_cache
+def _names(cls): return [k for k, p in inspect.signature(cls).parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and k not in ("device", "dtype")]
+
 def _arguments(m):
     "`{argument: value}` that make a module like `m`"
     if isinstance(m, nn.RNNBase):
         names = "input_size hidden_size num_layers bias batch_first dropout bidirectional proj_size".split() + ["nonlinearity"] * (type(m) is nn.RNN)
         return {k: getattr(m, k) for k in names if not (k == "proj_size" and not m.proj_size)}
-    names = [k for k, p in inspect.signature(type(m)).parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and k not in ("device", "dtype")]
+    names = _names(type(m))
     made = {k: m.__dict__[k] for k in names if k in m.__dict__}
     return made | ({"bias": any("bias" in k and p is not None for k, p in m._parameters.items())} if "bias" in names and "bias" not in made else {})
 

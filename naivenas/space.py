@@ -186,8 +186,8 @@ class Weighted(Space):
     def build(self, v, rng, nout, start):
         how = {k: draw(w, rng) for k, w in self.how.items()}
         n = draw(draw(self.parts, rng), rng) if nout is None else nout
-        with torch.device("meta"): made = self.f(v, int(n), **how)
-        fresh_weights(made.op.to_empty(device="cpu"), rng)
+        with torch.random.fork_rng(devices=[]): made = self.f(v, int(n), **how)
+        fresh_weights(made.op, rng)
         return made if start is None else started(made, start)
 class Conv(Weighted):
     "A convolution: `Conv(8, 16, k=(1, 3))` has 8 or 16 channels; arguments as for `conv`"

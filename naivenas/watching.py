@@ -99,6 +99,13 @@ def _take(self, population):
     return population
 Watch._take = _take
 
+# %% ../nbs/api/43_watching.ipynb #5972afab
+def _seen(self, population):
+    "Take this population in, and show it"
+    self._take(list(population))
+    self.show()
+Watch.__call__ = _seen
+
 # %% ../nbs/api/43_watching.ipynb #6240224d
 def _table(self):
     "A pandas DataFrame: best and mean fitness of each generation"
@@ -218,6 +225,6 @@ def _repr_mimebundle_(self, **kwargs):
 Watch._repr_mimebundle_ = _repr_mimebundle_
 
 # %% ../nbs/api/43_watching.ipynb #650ebe8a
-def watch(populations):   # any iterable of lists of candidates
+def watch(populations=()):   # any iterable of lists of candidates; without one, call the watch with each population
     "A `Watch`: loop over it, or press its buttons"
     return Watch(populations)

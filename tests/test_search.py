@@ -12,7 +12,7 @@ from naivenas.fitness import Diverged, Score, Train, cut_in_batches, stream
 from naivenas.settings import Settings
 from naivenas.mutate import mutations, shield
 from naivenas.population import Population, Store, crossed, founder, memory, seeded
-from naivenas.search import first_settings, fit, network
+from naivenas.search import first_settings, fit, network, refined
 
 HERE = Path(__file__).parent
 rng = np.random.default_rng(0)
@@ -183,6 +183,18 @@ def test_a_really_full_disk(stored):
         finally: resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         assert told(Store(folder).load()[0]) == told(population) and not list(folder.rglob("*.tmp*"))
 
+def test_a_candidate_that_is_there_twice_is_stored_twice(tmp_path):
+    x, y, c = torch.tensor(X, dtype=torch.float32), torch.arange(120) % 3, founders(1)[0]
+    Train(x, y, examples=240)(c)
+    store = Store(tmp_path)
+    store.save([c, c], 0)
+    a, b = store.load()[0]
+    for d in (a, b, copy.deepcopy(c)):
+        assert d.id == c.id and memory(d).keys() == memory(c).keys() and all(torch.equal(memory(d)[k], t) for k, t in memory(c).items())
+        assert not {t.data_ptr() for t in memory(d).values()} & {t.data_ptr() for t in memory(c).values()}
+    Train(x, y, examples=240)(a)
+    assert not torch.equal(a.net.state_dict()["linear1.weight"], b.net.state_dict()["linear1.weight"])
+
 def test_any_candidate_opens_by_itself_and_shields_survive(tmp_path):
     from naivenas import Net
     some = founders(2)
@@ -202,6 +214,40 @@ def test_other_search_in_the_folder(stored, what, how):
 def test_steps_are_told_apart_by_what_they_hold():
     from naivenas.search import described
     assert described(elite(2)) == described(elite(2)) != described(elite(3)) and described(combine(elite(2))) != described(combine(elite(3)))
+    def change(net, rng): return None
+    before = described(change)
+    def change(net, rng): return "another"
+    assert described(change).split()[0] == before.split()[0] and described(change) != before and described(len) == described(len)
+
+
+# --- stopped by hand, and watched -------------------------------------------------------------------------------
+
+def test_an_interrupted_search_gives_the_best_so_far():
+    from naivenas import watch
+    w, seen = watch(), []
+    def look(population):
+        w(population)
+        seen.append(told(population))
+        if len(seen) == 2: raise KeyboardInterrupt
+    with pytest.warns(UserWarning, match="the search was interrupted"): model, population = fit(X, Y, **TINY | {"generations": 50}, watch=look)
+    assert sorted(row[0] for row in told(population)) == sorted(row[0] for row in seen[-1])
+    assert len(w.rows) == len(w.table) == 2 and w.best.fitness[0] == ranked(population)[0].fitness[0] and "generation 1" in w.says()
+    assert model.score(X, Y) > max(np.mean(Y == c) for c in set(Y))
+
+def test_interrupted_before_anything_is_known():
+    def start(encoder, rng): raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt): fit(X, Y, **TINY, start=start)
+
+def test_an_interrupted_last_training_gives_what_there_is(monkeypatch):
+    x, y, c = torch.tensor(X, dtype=torch.float32), torch.arange(120) % 3, founders(1)[0]
+    step, done = Train.step, []
+    def interrupted(*args):
+        if len(done) == 3: raise KeyboardInterrupt
+        done.append(step(*args))
+        return done[-1]
+    monkeypatch.setattr(Train, "step", interrupted)
+    with pytest.warns(UserWarning, match="last training was interrupted"): made = refined(c, x, y, 1200)
+    assert made.seen == 3 * 64 and c.seen == 0
 
 
 # --- candidates that fail ---------------------------------------------------------------------------------------
@@ -260,6 +306,7 @@ def test_impossible_mutations_are_survived():
 @pytest.mark.parametrize("x,y,says", [
     (X, ["a"] * 120, "one class only, 'a'"), (np.where(X > 2, np.nan, X), Y, "NaN"), (X[:1], Y[:1], "at least 2"), (X, Y[:7], "120 examples, but y has 7"),
     (X[:, 0], Y, "expected 2D array"), (X, np.full(120, np.nan), "y holds 120 values"), (X[None, None, None], Y[:1], "5D"),
+    ([np.ones((5, 2)), np.ones((7, 2))] * 60, Y, "different shapes: pad sequences"),
 ])
 def test_data_that_cannot_be_learnt_from(x, y, says):
     with pytest.raises(ValueError, match=says): fit(x, y, **TINY)
@@ -273,7 +320,7 @@ def test_fewer_samples_than_a_batch(n):
     model, _ = fit(X[:n], np.arange(n) % 2, **TINY | {"generations": 1})
     assert model.predict(X).shape == (120,) and set(model.predict(X)) <= {0, 1}
 
-@pytest.mark.parametrize("shape,kind", [((40, 8, 8), None), ((40, 3, 9, 7), None), ((40, 12, 5), "sequence"), ((40, 1, 2), "sequence")])
+@pytest.mark.parametrize("shape,kind", [((40, 8, 8), None), ((40, 3, 9, 7), None), ((40, 12, 5), "sequence"), ((40, 1, 2), "sequence"), ((40, 12), "sequence")])
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_images_and_sequences(shape, kind, task):
     x = rng.normal(size=shape)
@@ -301,6 +348,14 @@ def test_dates_are_refused_and_categories_can_be_saved(tmp_path):
     model.save(tmp_path)
     assert (load_fitted(tmp_path).predict(frame) == model.predict(frame)).all()
     with pytest.raises(TypeError, match="'d' holds dates"): fit(frame.assign(d=pandas.Timestamp("2020")), Y, **TINY)
+
+def test_a_column_of_names_makes_no_input_as_wide(tmp_path):
+    import pandas
+    frame = pandas.DataFrame({"number": rng.normal(size=5000), "name": [f"somebody {i}" for i in range(5000)], "town": rng.zipf(1.5, 5000).clip(max=400).astype(str)})
+    with pytest.warns(UserWarning, match="'name' has 5000 different values; told apart are the 0 most frequent, in 0% of the rows"): encoder = Encoder().fit(frame, frame["number"] > 0)
+    assert encoder.x(frame).shape == (5000, 51) and encoder.columns["town"] == frame["town"].value_counts().index[:50].tolist()
+    assert np.array_equal(encoder.raw(frame)[:, 1], frame["town"] == encoder.columns["town"][0])
+    with pytest.warns(UserWarning, match="'name'"), pytest.raises(ValueError, match="nothing of X can be used"): Encoder().fit(frame[["name"]], frame["number"])
 
 def test_pareto_halving_and_random_search():
     from naivenas.fitness import size
