@@ -123,6 +123,11 @@ def right(name, size, keep):
     found["backward"] = backward(net, x)
     return found
 
+def grown(net, name):
+    "A layer with eight neurons more, or, where groups do not allow that, with twice as many"
+    try: return net.resize(name, +8)
+    except ValueError: return net.resize(name, net[name].nout)
+
 def changed(net, x):
     "What becomes of the net when a layer is grown, one is inserted as the identity, and one is removed"
     import torch
@@ -135,12 +140,12 @@ def changed(net, x):
         return list(dict.fromkeys(some[len(some) * k // 7].name for k in (3, 2, 0, 1, 4, 5, 6))) if some else []
     ends, t = set(), ties(net.vertices)
     for v in net.outputs: ends |= {*t.labels[v].tolist()}
-    layers = middle(lambda v: isinstance(v.op, nn.Module) and v.role == "absorb" and any(p.ndim > 1 for p in v.op.parameters()) and getattr(v.op, "groups", 1) == 1
+    layers = middle(lambda v: isinstance(v.op, nn.Module) and v.inputs and v.role == "absorb" and any(p.ndim > 1 for p in v.op.parameters()) and getattr(v.op, "groups", 1) == 1
                     and not ends & {*t.labels[v].tolist()})
     block = lambda v: conv(v, v.nout, k=1, start="identity") if any(p.ndim == 4 for p in v.op.parameters()) else linear(v, v.nout, start="identity")
     plain = middle(lambda v: isinstance(v.op, (nn.ReLU, nn.GELU, nn.SiLU, nn.Hardswish, nn.BatchNorm2d, nn.Dropout)) and len(v.inputs) == 1 or
                    not isinstance(v.op, nn.Module) and v.role == "invariant" and getattr(v.op, "__name__", "") in ("relu", "gelu", "silu", "mul"))
-    for verb, places, edit in (("grow", layers, lambda n, v: n.resize(v, +8)), ("insert", layers, lambda n, v: n.insert(block, after=v)), ("remove", plain, lambda n, v: n.remove(v))):
+    for verb, places, edit in (("grow", layers, grown), ("insert", layers, lambda n, v: n.insert(block, after=v)), ("remove", plain, lambda n, v: n.remove(v))):
         found[verb] = "nothing"
         for place in places:
             trial = copy.deepcopy(net)
