@@ -18,6 +18,7 @@ from .net import Net
 from .trace import Direct, Untraceable, captured, folded_constants, one
 from .neurons import Again, agree, comes_from, comes_out, recut, sample, trial, upstream, want
 from .operators import OPERATORS, elementwise, experiment
+from . import products   # its rules are in `OPERATORS`, too
 from .sites import Site, _counts, call, joining, leaf, owner, part, site, sited, whole_modules
 from .standins import PARAMETERS, layered, stand_in, with_dropout
 
@@ -56,8 +57,7 @@ Importer.walk = walk
 def rewind(self, nodes):
     "Forget everything from the first reader of the `nodes` on; its position"
     i = min(min((self.place[u] for u in n.users), default=0) if self.is_source(n) else self.place.get(n, self.now) for n in nodes)
-    for n in nodes:
-        if self.is_source(n): self.forget(n)
+    for n in filter(self.is_source, nodes): self.forget(n)
     while self.log and self.log[-1][0] >= i: self.forget(self.log.pop()[1])
     self.base = {a: b for a, b in self.base.items() if self.place[b] < i}
     return i
@@ -83,7 +83,7 @@ def size(self, n):
 Importer.size = size
 
 # %% ../nbs/api/25_arrival.ipynb #e3bd0055
-def batched(self, n): return [a for a, s in enumerate(n.meta["val"].shape) if isinstance(s, torch.SymInt)]
+def batched(self, n): return [a for a, s in enumerate(n.meta["val"].shape) if isinstance(s, torch.SymInt)] if "val" in n.meta else []
 Importer.batched = batched
 
 # %% ../nbs/api/25_arrival.ipynb #b373e5f8

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['OPERATORS', 'REDUCTIONS', 'operator', 'places', 'narrowed', 'met', 'passes', 'experiment', 'several', 'reduction',
            'elementwise', 'reshape', 'permute', 'expand', 'slice_', 'concatenate', 'stack', 'pixel_shuffle',
-           'pixel_unshuffle', 'glu', 'contraction', 'softmax']
+           'pixel_unshuffle', 'glu', 'softmax']
 
 # %% ../nbs/api/24_operators.ipynb #97763c36
 from math import prod
@@ -47,11 +47,11 @@ def met(role, *arrays):
 def passes(run, values, layouts, shape):
     "The axis of `run(*values)` along which each neuron passes through on its own, tried with fewer neurons; None"
     many = {l.shape[l.along] for l in layouts if l.axes}
-    if len(many) != 1 or min(many) < 2: return None
+    if len(many) != 1: return None
     (n,) = many
     axes = [a for a, m in enumerate(shape) if m == n]
-    for keep in (torch.arange(n) != n // 2, torch.arange(n) * 7 % 5 % 2 == 0):
-        keep = keep.nonzero()[:, 0]
+    tries = [(torch.arange(n) != n // 2).nonzero()[:, 0], (torch.arange(n) * 7 % 5 % 2 == 0).nonzero()[:, 0]] if n > 1 else [torch.tensor([0, 0])]     # one neuron, twice
+    for keep in tries:
         try: full, part = run(*values), run(*[v.index_select(l.along, keep.to(v.device)) if l.axes else v for v, l in zip(values, layouts)])
         except Exception: return None
         axes = [a for a in axes if _alike(full.index_select(a, keep.to(full.device)), part)]
@@ -183,6 +183,7 @@ def slice_(work, s):
     ends = [s.arg(2, "start"), s.arg(3, "end")]
     ends = [0 if ends[0] is None else ends[0], l.shape[a] if ends[1] is None else ends[1]]
     start, stop = (min(max(i + l.shape[a] if i < 0 else i, 0), l.shape[a]) for i in ends)
+    if a in work.batched(s.node): return work.made(s, "invariant", l) if stop - start == l.shape[a] else None     # heads next to the batch: all of them, or a guess
     s.op.args, s.op.kwargs, out = [Spot(0), a, start, stop], {}, Layout(s.shape, (a,))
     work.made(s, Flow(sliced, s.layouts, out, axis=a, start=start, stop=stop, literals=_slice_ends), out)
 
@@ -245,76 +246,6 @@ def glu(work, s):
         halves.append(half.node)
     s.op, s.order, s.layouts = gated, halves, [Layout(s.shape, (a,))] * 2
     work.made(s, "invariant", s.layouts[0])
-
-# %% ../nbs/api/24_operators.ipynb #910847a1
-def _letters(s):
-    "`(letters of each factor, letters of the result)`, or None"
-    some, r = s.layouts, len(s.shape)
-    abc = "abcdefghijklmnopqrstuvwxyz"[:max(r - 2, 0)]
-    if s.name == "einsum":
-        ins, arrow, out = s.arg(0).replace(" ", "").partition("->")
-        return (ins.split(","), out) if arrow and "." not in ins else None
-    if s.name == "scaled_dot_product_attention": some, terms = some[:3], (["XZ", "YZ", "YW"], "XW")
-    else: terms = ["XZ", "ZY"], "XY"
-    if len(some) != len(terms[0]) or any(len(l.shape) != r for l in some): return None
-    return [abc + t for t in terms[0]], abc + terms[1]
-
-# %% ../nbs/api/24_operators.ipynb #1ce0c2cc
-@operator("matmul", "bmm", "einsum", "scaled_dot_product_attention")
-def contraction(work, s):
-    found = _letters(s)
-    if found is None or s.name == "scaled_dot_product_attention" and (s.arg(7, "enable_gqa", False) or len(s.order) < 3): return None
-    terms, result = found
-    k, seen = len(terms), [t[l.along] if l.axes else None for t, l in zip(terms, s.layouts)]
-    inner = [{t[a] for a in l.axes} for t, l in zip(terms, s.layouts)]
-    heads = {c for axes in inner for c in axes if c in result and all(c in t for t in terms)}
-    if len(heads) > 1: return None
-    if heads: return _by_heads(work, s, terms, result, *heads)
-    if any(len(axes) > 1 for axes in inner) or any(l.axes for l in s.layouts[k:]): return None
-    passing = {c for c in seen if c and c in result}
-    summed = {c for c in seen if c and c not in result}
-    if len(passing) > 1: return None
-    for c in passing | summed:
-        for t, l, i in zip(terms, s.layouts, s.order):
-            if c in t and not l.axes and l.shape[t.index(c)] > 1: work.want(i, t.index(c))
-            if c in t and l.axes and t[l.along] != c: return None
-    return _tied(work, s, terms, result, seen, summed, passing)
-
-# %% ../nbs/api/24_operators.ipynb #ae51c219
-def _by_heads(work, s, terms, result, h):
-    "A contraction whose result keeps a labelled letter that all factors have"
-    for t, l, i in zip(terms, s.layouts, s.order):
-        if not l.axes: work.want(i, t.index(h))
-        elif t[l.along] != h and not work.recut(i, t.index(h)): return None
-    for i, l in zip(s.order[len(terms):], s.layouts[len(terms):]):      # a mask or a bias of attention
-        a = result.index(h) - len(result) + len(l.shape)
-        if a >= 0 and l.shape[a] > 1 and not l.axes: work.want(i, a)
-        if l.axes and l.along != a: return None
-    out = Layout(s.shape, (result.index(h),))
-    work.made(s, Flow(narrowed, s.layouts, out, base=len(terms) - 1, meets=met), out)
-
-# %% ../nbs/api/24_operators.ipynb #df6b68cd
-def _tied(work, s, terms, result, seen, summed, passing):
-    "A contraction without heads: what is summed over is tied, what passes, passes"
-    for c in summed:
-        k = [i for i, x in enumerate(seen) if x == c]
-        if len(k) > 1:
-            pair = work.extra(s, meets, [s.order[i] for i in k], "tied")
-            pair.shape = s.layouts[k[0]].shape
-            work.made(pair, "invariant", s.layouts[k[0]])
-            s.order[k[0]] = pair.node
-            work.statistics[s.label] = "sum of products"
-    if not passing: return work.made(s, "scalar", Layout(s.shape))
-    (c,), out = passing, Layout(s.shape, (result.index(*passing),))
-    base = [i for i, x in enumerate(seen) if x == c]
-    free = [i for i, x in enumerate(seen) if x and x != c]
-    work.made(s, Flow(narrowed, s.layouts, out, base=base[0], meets=_only(base)), out)
-
-# %% ../nbs/api/24_operators.ipynb #83b6d836
-class _only:
-    "Ties between some inputs and the result"
-    def __init__(self, which): self.which = which
-    def __call__(self, role, *arrays): return [(places(role.ins[i], arrays[i]), places(role.out, arrays[-1])) for i in self.which]
 
 # %% ../nbs/api/24_operators.ipynb #fb970a9b
 @operator("softmax", "log_softmax", "_softmax", "_log_softmax")

@@ -143,8 +143,49 @@ class Assigned(Tiny):
         mask[:2, 1:3] = 1
         return self.head((self.a(x) * mask).sum((2, 3)))
 
+class Fused(Single):
+    "The same in one operator, which scales by the number of features that it finds unless told otherwise"
+    def forward(self, x):
+        q, k, v = (m(x).flatten(2).transpose(1, 2)[:, None] for m in (self.q, self.k, self.v))
+        return self.head(F.scaled_dot_product_attention(q, k, v).mean((1, 2)))
+
+class Context(Tiny):
+    "One map says for all channels where to look"
+    def __init__(self): super().__init__(a=conv(3, 8), m=conv(8, 1), c=conv(8, 8, 1), head=nn.Linear(8, 3))
+    def forward(self, x):
+        x = self.a(x)
+        seen = x.flatten(2)[:, None] @ self.m(x).flatten(2).softmax(-1)[..., None]
+        return self.head((x + self.c(seen.reshape(x.shape[0], -1, 1, 1))).mean((2, 3)))
+
+class Folded(Tiny):
+    "Heads are folded into the batch, and one is taken out of it again"
+    def __init__(self): super().__init__(qkv=conv(3, 24, 1), head=nn.Linear(8, 3)); self.place = nn.Parameter(torch.randn(4, 16))
+    def forward(self, x):
+        B = x.shape[0]
+        q, k, v = (y.reshape(B * 2, 4, 16) for y in self.qkv(x).split(8, 1))
+        a = q.transpose(1, 2) @ k + F.pad((q.transpose(1, 2) @ self.place).reshape(-1, 16), (0, 1))[:, :16].reshape(-1, 16, 16)
+        return self.head((a.softmax(-1) @ v.transpose(1, 2)).transpose(1, 2).reshape(B, 8, 4, 4).mean((2, 3)))
+
+class Written(Tiny):
+    "Parts of tensors are written into, across channels and among them"
+    def __init__(self): super().__init__(a=conv(3, 8), b=conv(8, 6), head=nn.Linear(6, 3)); self.shift = nn.Parameter(torch.randn(6))
+    def forward(self, x):
+        x = self.a(x)
+        x[:, :, 1:, 0] = x[:, :, 1:, 1] * 2
+        shift = self.shift.clone()
+        shift[2:4].zero_()
+        return self.head((self.b(x) + shift[:, None, None]).mean((2, 3)))
+
+class Regions(Tiny):
+    "Precision and gradients are switched off for a part"
+    def __init__(self): super().__init__(a=conv(3, 8), b=conv(8, 8), head=nn.Linear(8, 3))
+    def forward(self, x):
+        with torch.autocast("cpu", enabled=False): x = self.a(x)
+        with torch.no_grad(): gate = self.b(x).sigmoid()
+        return self.head((x * gate).mean((2, 3)))
+
 SMALL = (Chunked, ChannelsLast, Viewed, Masked, Twice, Excited, Shuffled, Scaled, Broadcast, Radix, Stacked, Shifted, Normed, Padded, Standard, Single,
-         Gated, Assigned)
+         Gated, Assigned, Fused, Context, Folded, Written, Regions)
 
 def imported(make, *example, **how):
     torch.manual_seed(0)
@@ -175,7 +216,7 @@ def test_growing_changes_nothing(make, images):
     except SizeError: assert make in (Chunked,)
     assert any((report.plan.out(v) < 0).any() for v in net), "nothing grew"
     same = torch.allclose(net(images), module(images), atol=1e-10)
-    assert same or report.plan.caveats and make in (Normed, Standard, Single)
+    assert same or report.plan.caveats and make in (Normed, Standard, Single, Fused)
 
 def test_the_weights_are_the_modules_own_unless_asked(images):
     module, net = imported(Excited, images)
@@ -186,6 +227,11 @@ def test_the_weights_are_the_modules_own_unless_asked(images):
 def test_one_channel_over_many_is_held(images):
     _, net = imported(Masked, images)
     with pytest.raises(SizeError): net.resize("m", +1)
+
+def test_no_gradient_comes_back_from_where_there_was_none(images):
+    module, net = imported(Regions, images, share=False)
+    for m in module, net: m(images).sum().backward()
+    assert net["b"].op.weight.grad is None and torch.allclose(net["a"].op.weight.grad, module.a.weight.grad)
 
 # ------------------------------------------------------------------------------------------------------------- heads
 
@@ -401,6 +447,13 @@ def test_what_cannot_be_traced_is_refused_in_one_sentence(images):
     class Odd(nn.Module):
         def forward(self, x): return x if x.sum() > 0 else -x
     with pytest.raises(Untraceable, match="Odd cannot be traced"): Net.from_torch(Odd(), images)
+
+def test_precision_switched_on_within_is_refused(images):
+    class Low(Tiny):
+        def __init__(self): super().__init__(a=conv(3, 8))
+        def forward(self, x):
+            with torch.autocast("cpu", torch.bfloat16): return self.a(x)
+    with pytest.raises(Untraceable, match="switches torch.autocast on"): Net.from_torch(Low(), images.float())
 
 def test_a_wrong_example_is_refused(images):
     with pytest.raises(Untraceable, match="cannot be traced with this example"): Net.from_torch(Chunked(), images[:, :2])
