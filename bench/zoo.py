@@ -142,7 +142,7 @@ def changed(net, x):
     for v in net.outputs: ends |= {*t.labels[v].tolist()}
     layers = middle(lambda v: isinstance(v.op, nn.Module) and v.inputs and v.role == "absorb" and any(p.ndim > 1 for p in v.op.parameters()) and getattr(v.op, "groups", 1) == 1
                     and not ends & {*t.labels[v].tolist()})
-    block = lambda v: conv(v, v.nout, k=1, start="identity") if any(p.ndim == 4 for p in v.op.parameters()) else linear(v, v.nout, start="identity")
+    block = lambda v: conv(v, v.nout, k=1, dim=dim, start="identity") if (dim := max(p.ndim for p in v.op.parameters()) - 2) else linear(v, v.nout, start="identity")
     plain = middle(lambda v: isinstance(v.op, (nn.ReLU, nn.GELU, nn.SiLU, nn.Hardswish, nn.BatchNorm2d, nn.Dropout)) and len(v.inputs) == 1 or
                    not isinstance(v.op, nn.Module) and v.role == "invariant" and getattr(v.op, "__name__", "") in ("relu", "gelu", "silu", "mul"))
     for verb, places, edit in (("grow", layers, grown), ("insert", layers, lambda n, v: n.insert(block, after=v)), ("remove", plain, lambda n, v: n.remove(v))):

@@ -170,7 +170,7 @@ def place_in_graph(self, s):
 Importer.place_in_graph = place_in_graph
 
 # %% ../nbs/api/25_arrival.ipynb #3a3a56d6
-ALIKE = set("contiguous clone to type_as _to_copy alias detach dropout bernoulli rand_like randn_like where lift_fresh_copy masked_fill".split())
+ALIKE = set("contiguous clone to type_as expand_as _to_copy alias detach dropout bernoulli rand_like randn_like where lift_fresh_copy masked_fill".split())
 
 # %% ../nbs/api/25_arrival.ipynb #53a6011a
 def settled(self, s, rule):

@@ -6,7 +6,6 @@
 __all__ = ['contraction']
 
 # %% ../nbs/api/24_products.ipynb #add97904
-from dataclasses import replace
 from .axes import Flow, Layout
 from .layers import meets
 from .operators import met, narrowed, operator, places
@@ -22,50 +21,49 @@ def _letters(s):
         return (ins.split(","), out) if arrow and "." not in ins else None
     if s.name == "scaled_dot_product_attention": some, terms = some[:3], (["XZ", "YZ", "YW"], "XW")
     else: terms = ["XZ", "ZY"], "XY"
-    if len(some) != len(terms[0]) or any(len(l.shape) != r for l in some): return None
-    return [abc + t for t in terms[0]], abc + terms[1]
+    if len(some) != len(terms[0]) or any(not 2 <= len(l.shape) <= r for l in some): return None
+    return [(abc + t)[-len(l.shape):] for t, l in zip(terms[0], some)], abc + terms[1]
 
 # %% ../nbs/api/24_products.ipynb #1ce0c2cc
 @operator("matmul", "bmm", "einsum", "scaled_dot_product_attention")
-def contraction(work, s):
+def contraction(work, s, held=()):    # held: numbers of the inputs whose neurons stay as they are
     found = _letters(s)
     if found is None or s.name == "scaled_dot_product_attention" and (s.arg(7, "enable_gqa", False) or len(s.order) < 3): return None
-    terms, result = found
-    single = [i for i, l in enumerate(s.layouts) if l.axes and l.size == 1 and any(m.size > 1 for m in s.layouts)]     # one neuron for many
-    s = replace(s, layouts=[Layout(l.shape) if i in single else l for i, l in enumerate(s.layouts)])
-    k, seen = len(terms), [t[l.along] if l.axes else None for t, l in zip(terms, s.layouts)]
-    inner = [{t[a] for a in l.axes} for t, l in zip(terms, s.layouts)]
+    held, (terms, result) = {*held, *(i for i, l in enumerate(s.layouts) if l.axes and l.size == 1 and any(m.size > 1 for m in s.layouts))}, found
+    layouts = [Layout(l.shape) if i in held else l for i, l in enumerate(s.layouts)]
+    seen, inner = [t[l.along] if l.axes else None for t, l in zip(terms, layouts)], [{t[a] for a in l.axes} for t, l in zip(terms, layouts)]
     heads = {c for axes in inner for c in axes if c in result and all(c in t for t in terms)}
     if len(heads) > 1: return None
-    if heads: return _by_heads(work, s, terms, result, *heads, single)
-    if any(len(axes) > 1 for axes in inner) or any(l.axes for l in s.layouts[k:]): return None
-    passing = {c for c in seen if c and c in result}
-    summed = {c for c in seen if c and c not in result}
-    if len(passing) > 1: return None
+    if heads: return _by_heads(work, s, layouts, terms, result, *heads, held)
+    if any(len(axes) > 1 for axes in inner) or any(l.axes for l in layouts[len(terms):]): return None
+    passing, summed = {c for c in seen if c and c in result}, {c for c in seen if c and c not in result}
+    alone = {c for c in summed if any(c in t and x not in (c, None) for t, x in zip(terms, seen))}       # the other side has its neurons elsewhere
+    if len(passing) > 1: alone = {min(passing, key=lambda c: s.shape[result.index(c)])}
+    if alone: return contraction(work, s, held | {i for i, c in enumerate(seen) if c in alone})
     for c in passing | summed:
-        for j, (t, l, i) in enumerate(zip(terms, s.layouts, s.order)):
-            if c in t and not l.axes and l.shape[t.index(c)] > 1: return None if j in single else work.want(i, t.index(c))
+        for j, (t, l) in enumerate(zip(terms, layouts)):
+            if c in t and not l.axes and l.shape[t.index(c)] > 1: return None if j in held else work.want(s.order[j], t.index(c))
             if c in t and l.axes and t[l.along] != c: return None
-    return _tied(work, s, terms, result, seen, summed, passing, single)
+    return _tied(work, s, terms, result, seen, summed, passing, held) if passing or not held else None
 
 # %% ../nbs/api/24_products.ipynb #ae51c219
-def _by_heads(work, s, terms, result, h, single):
+def _by_heads(work, s, layouts, terms, result, h, held):
     "A contraction whose result keeps a labelled letter that all factors have"
     many = s.shape[result.index(h)]
-    full = [k for k, (t, l) in enumerate(zip(terms, s.layouts)) if l.shape[t.index(h)] == many]     # others are spread over all heads
-    for k, (t, l, i) in enumerate(zip(terms, s.layouts, s.order)):
-        if k not in full and l.axes: return None
-        if k in full and not l.axes: return None if k in single else work.want(i, t.index(h))
+    full = [k for k, (t, l) in enumerate(zip(terms, layouts)) if l.shape[t.index(h)] == many]     # others are spread over all heads
+    for k, (t, l, i) in enumerate(zip(terms, layouts, s.order)):
+        if k not in full and l.axes: held = held | {k}
+        if k in full and not l.axes: return None if k in held else work.want(i, t.index(h))
         if k in full and t[l.along] != h and not work.recut(i, t.index(h)): return None
-    for i, l in zip(s.order[len(terms):], s.layouts[len(terms):]):      # a mask or a bias of attention
+    for i, l in zip(s.order[len(terms):], layouts[len(terms):]):      # a mask or a bias of attention
         a = result.index(h) - len(result) + len(l.shape)
         if a >= 0 and l.shape[a] > 1 and not l.axes: work.want(i, a)
         if l.axes and l.along != a: return None
     out = Layout(s.shape, (result.index(h),))
-    work.made(s, Flow(narrowed, s.layouts, out, base=full[-1], meets=met, held=single), out)
+    work.made(s, Flow(narrowed, s.layouts, out, base=full[-1], meets=met, held=held), out)
 
 # %% ../nbs/api/24_products.ipynb #df6b68cd
-def _tied(work, s, terms, result, seen, summed, passing, single):
+def _tied(work, s, terms, result, seen, summed, passing, held):
     "A contraction without heads: what is summed over is tied, what passes, passes"
     for c in summed:
         k = [i for i, x in enumerate(seen) if x == c]
@@ -79,7 +77,7 @@ def _tied(work, s, terms, result, seen, summed, passing, single):
     if not passing: return work.made(s, "scalar", Layout(s.shape))
     (c,), out = passing, Layout(s.shape, (result.index(*passing),))
     base = [i for i, x in enumerate(seen) if x == c]
-    work.made(s, Flow(narrowed, s.layouts, out, base=base[0], meets=_only(base), held=single), out)
+    work.made(s, Flow(narrowed, s.layouts, out, base=base[0], meets=_only(base), held=held), out)
 
 # %% ../nbs/api/24_products.ipynb #5ca1ed00
 def _scaled(s):

@@ -106,8 +106,9 @@ def stand_in(work, n, name):
     path = owner if last == "weight" else tensors[0][1].removesuffix("_weight")
     if key not in work.stands: work.stands[key] = _layer(work, n, name, owner, *(t for t, _ in tensors))
     made = work.stands[key]
-    if made is None or not isinstance(tensors[0][0], nn.Parameter): return None
-    made.weight = tensors[0][0]
+    if made is None: return None
+    if not isinstance(tensors[0][0], nn.Parameter): del made.weight      # a filter that is not learned: a buffer here, too
+    made.register_buffer("weight", tensors[0][0]) if not hasattr(made, "weight") else setattr(made, "weight", tensors[0][0])
     if len(given) > 1: made.bias = tensors[1][0]
     return made.train(work.module.training), path
 
@@ -121,7 +122,7 @@ def _layer(work, n, name, owner, weight, bias=None):
     if name == "prelu": return nn.PReLU(len(weight))
     if name == "layer_norm": return nn.LayerNorm(tuple(n.args[1]), arg(4, 1e-5), bias=bias is not None)
     if name == "rms_norm": return nn.RMSNorm(tuple(n.args[1]), arg(3, None))
-    if name == "group_norm": return nn.GroupNorm(n.args[1], len(weight), arg(4, 1e-5)) if bias is not None else None
+    if name == "group_norm": return nn.GroupNorm(n.args[1], len(weight), arg(4, 1e-5), bias=bias is not None)
     if name == "batch_norm": return _batchnorm(work, n, owner, weight)
     d, over = name[-2], name.startswith("conv_")
     steps = [plain(arg(3, [1])), plain(arg(4, [0])), *([plain(arg(5, [0])), arg(6, 1), plain(arg(7, [1]))] if over else [plain(arg(5, [1])), arg(6, 1)])]

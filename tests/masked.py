@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from naivenas.standins import Computed
 
-def masked(module, lists, sizes, inputs, computed, twice=()):
+def masked(module, lists, sizes, inputs, computed, windows, twice):
     "A copy of `module` in which the output of every layer named in `{name: kept}` is zero outside of what is kept, and which reads nothing else"
     m = copy.deepcopy(module)
     modules = dict(m.named_modules())
@@ -23,6 +23,7 @@ def masked(module, lists, sizes, inputs, computed, twice=()):
         if list(layer.children()) and not layer._parameters: continue
         if isinstance(layer, (nn.LayerNorm, nn.GroupNorm)) and name in lists or name not in lists and f"{name}.weight" in lists and own and all(p.numel() == len(own[0].squeeze()) for p in own):
             layer.register_forward_hook(fewer(lists.get(name, lists.get(f"{name}.weight"))))
+        elif name in windows: layer.register_forward_hook(narrowed(windows[name]))
         elif name in computed: layer.register_forward_hook(narrower(lists[name], *computed[name]))
         elif name in lists and isinstance(layer, nn.RNNBase): silence(layer, removed(lists[name], sizes[name]))
         elif name in lists and (name not in twice or layer._parameters): layer.register_forward_hook(hook(lists[name], sizes[name]))
@@ -35,6 +36,10 @@ def silence(cell, gone):
     "Units of a recurrent layer whose weights are all zero say nothing"
     for p in cell.parameters():
         for gate in range(p.shape[0] // cell.hidden_size): p.index_fill_(0, gone + gate * cell.hidden_size, 0.)
+
+def narrowed(kept):
+    "A window that slides over neurons: over those that are left"
+    return lambda layer, args, out: torch.zeros_like(out).index_copy(2, torch.as_tensor(kept), layer.forward(args[0][:, :, kept]))
 
 def fewer(kept):
     "A statistic over neurons: of those that are left"
@@ -86,6 +91,7 @@ def pruned_and_masked(net, module, keep, by):
     layers = [v for v in net if v.inputs and v.name in lists and v.role == "absorb"]
     inputs = {v.name: (plan.ins(v)[0].tolist(), plan.before[v.inputs[0]]) for v in layers if not isinstance(v.op, Computed) and getattr(v.op, "groups", 1) == 1}
     computed = {v.name: (plan.ins(v)[0].tolist(), (v.op.in_channels, v.op.out_channels, v.op.groups)) for v in layers if isinstance(v.op, Computed)}
-    reference = masked(module, lists, {v.name: n for v, n in plan.before.items()}, inputs, computed, twice)
+    windows = {v.name: plan.out(v).tolist() for v in net if isinstance(v.op, nn.Conv1d) and hasattr(v.role, "follow")}
+    reference = masked(module, lists, {v.name: n for v, n in plan.before.items()}, inputs, computed, windows, twice)
     plan.apply()
     return plan, reference

@@ -184,8 +184,49 @@ class Regions(Tiny):
         with torch.no_grad(): gate = self.b(x).sigmoid()
         return self.head((x * gate).mean((2, 3)))
 
+class Neighbours(Tiny):
+    "A convolution over the channels, as in efficient channel attention"
+    def __init__(self): super().__init__(a=conv(3, 16), c=nn.Conv1d(1, 1, 3, padding=1, bias=False), head=nn.Linear(16, 3))
+    def forward(self, x):
+        x = self.a(x)
+        y = self.c(x.mean((2, 3)).view(x.shape[0], 1, -1)).sigmoid().view(x.shape[0], -1, 1, 1)
+        return self.head((x * y.expand_as(x)).mean((2, 3)))
+
+class Blurred(Tiny):
+    "A filter that is not learned, the same for every channel; a norm with a weight only"
+    def __init__(self):
+        super().__init__(a=conv(3, 8), b=conv(8, 8), head=nn.Linear(8, 3))
+        self.register_buffer("filter", torch.rand(1, 1, 3, 3).repeat(8, 1, 1, 1))
+        self.weight = nn.Parameter(torch.rand(8) + .5)
+    def forward(self, x):
+        x = F.conv2d(self.a(x), self.filter, padding=1, groups=8)
+        return self.head(F.group_norm(self.b(x), 8, self.weight).relu().mean((2, 3)))
+
+class Patches(Tiny):
+    "Every channel becomes the nine places around, weighted by what they are like, and a channel again"
+    def __init__(self): super().__init__(a=conv(3, 8), w=conv(3, 9), head=nn.Linear(8, 3))
+    def forward(self, x):
+        around = F.unfold(self.a(x), 3, padding=1).reshape(x.shape[0], 8, 9, 16) * self.w(x).softmax(1).flatten(2)[:, None]
+        return self.head(F.fold(around.reshape(x.shape[0], 72, 16), 4, 3, padding=1).mean((2, 3)))
+
+class OneKey(Tiny):
+    "All heads look at the same keys, and find the same values there"
+    def __init__(self): super().__init__(q=conv(3, 12, 1), k=conv(3, 4, 1), v=conv(3, 4, 1), head=nn.Linear(12, 3))
+    def forward(self, x):
+        q = self.q(x).reshape(x.shape[0], 3, 4, 16).transpose(2, 3)
+        k, v = (m(x).flatten(2).transpose(1, 2)[:, None] for m in (self.k, self.v))
+        return self.head(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2).mean(1))
+
+class States(Tiny):
+    "Channels and states both pass through a product, and meet again in the next; a matrix of parameters without a layer"
+    def __init__(self): super().__init__(a=conv(3, 8), s=conv(3, 5), head=nn.Linear(8, 3)); self.w = nn.Parameter(torch.randn(8, 1))
+    def forward(self, x):
+        x, s = self.a(x).flatten(2), self.s(x).flatten(2)
+        x = (x @ s.transpose(1, 2)).relu() @ s
+        return self.head((x * (x.transpose(1, 2) @ self.w).transpose(1, 2).type_as(x)).mean(2))
+
 SMALL = (Chunked, ChannelsLast, Viewed, Masked, Twice, Excited, Shuffled, Scaled, Broadcast, Radix, Stacked, Shifted, Normed, Padded, Standard, Single,
-         Gated, Assigned, Fused, Context, Folded, Written, Regions)
+         Gated, Assigned, Fused, Context, Folded, Written, Regions, Neighbours, Blurred, Patches, OneKey, States)
 
 def imported(make, *example, **how):
     torch.manual_seed(0)
@@ -216,7 +257,7 @@ def test_growing_changes_nothing(make, images):
     except SizeError: assert make in (Chunked,)
     assert any((report.plan.out(v) < 0).any() for v in net), "nothing grew"
     same = torch.allclose(net(images), module(images), atol=1e-10)
-    assert same or report.plan.caveats and make in (Normed, Standard, Single, Fused)
+    assert same or report.plan.caveats and make in (Normed, Standard, Single, Fused, Neighbours)
 
 def test_the_weights_are_the_modules_own_unless_asked(images):
     module, net = imported(Excited, images)
