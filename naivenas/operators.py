@@ -43,6 +43,12 @@ def met(role, *arrays):
     few = [(places(l, a), places(role.out, out)) for i, (l, a) in enumerate(zip(role.ins, ins)) if l.axes and i not in role.how.get("held", ())]
     return [pair for pair in few if len(pair[0]) == len(pair[1])]
 
+# %% ../nbs/api/24_operators.ipynb #83b6d836
+class _only:
+    "Ties between some inputs and the result"
+    def __init__(self, which): self.which = which
+    def __call__(self, role, *arrays): return [(places(role.ins[i], arrays[i]), places(role.out, arrays[-1])) for i in self.which]
+
 # %% ../nbs/api/24_operators.ipynb #573b1d4e
 def passes(run, values, layouts, shape):
     "The axis of `run(*values)` along which each neuron passes through on its own, tried with fewer neurons; None"

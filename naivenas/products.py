@@ -8,7 +8,7 @@ __all__ = ['contraction']
 # %% ../nbs/api/24_products.ipynb #add97904
 from .axes import Flow, Layout
 from .layers import meets
-from .operators import met, narrowed, operator, places
+from .operators import _only, met, narrowed, operator
 from .trace import Call, Spot
 
 # %% ../nbs/api/24_products.ipynb #910847a1
@@ -60,7 +60,7 @@ def _by_heads(work, s, layouts, terms, result, h, held):
         if a >= 0 and l.shape[a] > 1 and not l.axes: work.want(i, a)
         if l.axes and l.along != a: return None
     out = Layout(s.shape, (result.index(h),))
-    work.made(s, Flow(narrowed, s.layouts, out, base=full[-1], meets=met, held=held), out)
+    work.made(s, Flow(narrowed, s.layouts, out, base=full[-1], meets=met, held=sorted(held)), out)
 
 # %% ../nbs/api/24_products.ipynb #df6b68cd
 def _tied(work, s, terms, result, seen, summed, passing, held):
@@ -77,7 +77,7 @@ def _tied(work, s, terms, result, seen, summed, passing, held):
     if not passing: return work.made(s, "scalar", Layout(s.shape))
     (c,), out = passing, Layout(s.shape, (result.index(*passing),))
     base = [i for i, x in enumerate(seen) if x == c]
-    work.made(s, Flow(narrowed, s.layouts, out, base=base[0], meets=_only(base), held=held), out)
+    work.made(s, Flow(narrowed, s.layouts, out, base=base[0], meets=_only(base), held=sorted(held)), out)
 
 # %% ../nbs/api/24_products.ipynb #5ca1ed00
 def _scaled(s):
@@ -85,9 +85,3 @@ def _scaled(s):
     scale = 1 / s.layouts[0].shape[-1]**.5
     if not isinstance(s.op, Call): s.op.how.setdefault("scale", scale)
     elif s.op.kwargs.get("scale") is None: s.op = Call(s.op.target, s.op.args, {**s.op.kwargs, "scale": scale})
-
-# %% ../nbs/api/24_products.ipynb #83b6d836
-class _only:
-    "Ties between some inputs and the result"
-    def __init__(self, which): self.which = which
-    def __call__(self, role, *arrays): return [(places(role.ins[i], arrays[i]), places(role.out, arrays[-1])) for i in self.which]

@@ -103,7 +103,7 @@ def stand_in(work, n, name):
     if not given or any(work.tensors.get(a.name) is None or a.op != "placeholder" for a in given): return None
     tensors, key = [work.tensor(a) for a in given], (name, *given, *map(str, n.args[where + 2:]))
     owner, _, last = tensors[0][1].rpartition(".")
-    path = owner if last == "weight" else tensors[0][1].removesuffix("_weight")
+    path = owner or label if last == "weight" else tensors[0][1].removesuffix("_weight")
     if key not in work.stands: work.stands[key] = _layer(work, n, name, owner, *(t for t, _ in tensors))
     made = work.stands[key]
     if made is None: return None
