@@ -45,10 +45,10 @@ def model(name):
     return timm.create_model(name, pretrained=False)
 
 def stirred(m):
-    "No part of the model may be silent: heads that start as zero would hide everything"
+    "No part of the model may be silent: heads that start as zero and scales that start as next to nothing would hide everything"
     import torch
     for p in m.parameters():
-        if not p.any(): torch.nn.init.normal_(p, std=.02)
+        if p.numel() and p.abs().max() < .01: torch.nn.init.normal_(p, std=.1)
     return m
 
 def quiet(*modules):
