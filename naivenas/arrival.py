@@ -44,9 +44,8 @@ def walk(self):
     nodes, i = list(self.graph.nodes), 0
     for _ in range(100 * len(nodes)):
         self.now = i
-        try: self.step(nodes[i])
+        try: self.step(nodes[i]); i += 1
         except Again as again: i = self.rewind(again.nodes)
-        else: i += 1
         if i == len(nodes): break
     else: raise Untraceable("the parameters' neurons cannot be found")
     inputs = [self.get(n) for n in nodes if n.op == "placeholder" and n.name not in self.tensors]
@@ -146,8 +145,9 @@ def step(self, n):
     if n.op != "call_function" or n in self.constants: return
     name = getattr(n.target, "_opname", None) or getattr(n.target, "__name__", str(n.target))
     if name.endswith("_") and not name.endswith("__"): name = name.rstrip("_")
-    if _counts(n): return
-    if isinstance(n.target, torch._ops.OpOverload) and n.target._schema.is_mutable and name != "batch_norm" and n.args[0].op != "placeholder": self.base[n.args[0]] = n
+    writes = isinstance(n.target, torch._ops.OpOverload) and n.target._schema.is_mutable
+    if _counts(n) or not n.users and not writes: return      # a check of types and sizes, say
+    if writes and name != "batch_norm" and n.args[0].op != "placeholder": self.base[n.args[0]] = n
     if self.units.get(n, n) is None: return
     s = self.site(n, name)
     if s is not None: self.place_in_graph(s)

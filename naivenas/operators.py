@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['OPERATORS', 'REDUCTIONS', 'operator', 'places', 'narrowed', 'met', 'passes', 'experiment', 'nearby', 'several',
            'reduction', 'elementwise', 'type_as', 'crossed', 'reshape', 'permute', 'expand', 'slice_', 'concatenate',
-           'stack', 'pixel_shuffle', 'pixel_unshuffle', 'glu', 'softmax']
+           'stack', 'pixel_shuffle', 'pixel_unshuffle', 'glu', 'softmax', 'normed']
 
 # %% ../nbs/api/24_operators.ipynb #97763c36
 from math import prod
@@ -286,3 +286,15 @@ def softmax(work, s):
     if l.axes != (s.axis(1, -1),): return None
     work.statistics[s.label] = "softmax"
     work.made(s, "invariant", Layout(s.shape, l.axes))
+
+# %% ../nbs/api/24_operators.ipynb #5ca1ed23
+@operator("layer_norm", "rms_norm")
+def normed(work, s):
+    l, along = s.layouts[0], (len(s.shape) - 1,)
+    if not isinstance(s.op, Call) or l.axes != along or len(s.op.args[1]) > 1: return None
+    for i, m in zip(s.order[1:], s.layouts[1:]):
+        if not m.axes: work.want(i, 0)
+    work.statistics[s.label] = "mean square" if s.name == "rms_norm" else "mean and variance"
+    work.made(s, Flow(narrowed, s.layouts, Layout(s.shape, along), base=0, meets=met, literals=_normed_size), Layout(s.shape, along))
+
+def _normed_size(role, op): return op.changed(1, [role.out.shape[-1]])

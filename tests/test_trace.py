@@ -225,8 +225,21 @@ class States(Tiny):
         x = (x @ s.transpose(1, 2)).relu() @ s
         return self.head((x * (x.transpose(1, 2) @ self.w).transpose(1, 2).type_as(x)).mean(2))
 
+class Offset(nn.Module):
+    "A norm whose scale is one more than what is learned"
+    def __init__(self): super().__init__(); self.weight, self.bias = nn.Parameter(torch.randn(8)), nn.Parameter(torch.randn(8))
+    def forward(self, x): return F.layer_norm(x.double(), x.shape[-1:], 1 + self.weight.double(), self.bias.double())
+
+class Offsets(Tiny):
+    "With a check whose result nobody reads"
+    def __init__(self): super().__init__(a=nn.Conv2d(3, 8, 1), n=Offset(), head=nn.Linear(8, 3))
+    def forward(self, x):
+        x = self.a(x).permute(0, 2, 3, 1)
+        torch._assert(x.dim() == 4, "an image")
+        return self.head(self.n(x).mean((1, 2)))
+
 SMALL = (Chunked, ChannelsLast, Viewed, Masked, Twice, Excited, Shuffled, Scaled, Broadcast, Radix, Stacked, Shifted, Normed, Padded, Standard, Single,
-         Gated, Assigned, Fused, Context, Folded, Written, Regions, Neighbours, Blurred, Patches, OneKey, States)
+         Gated, Assigned, Fused, Context, Folded, Written, Regions, Neighbours, Blurred, Patches, OneKey, States, Offsets)
 
 def imported(make, *example, **how):
     torch.manual_seed(0)
@@ -257,7 +270,7 @@ def test_growing_changes_nothing(make, images):
     except SizeError: assert make in (Chunked,)
     assert any((report.plan.out(v) < 0).any() for v in net), "nothing grew"
     same = torch.allclose(net(images), module(images), atol=1e-10)
-    assert same or report.plan.caveats and make in (Normed, Standard, Single, Fused, Neighbours)
+    assert same or report.plan.caveats and make in (Normed, Standard, Single, Fused, Neighbours, Offsets)
 
 def test_the_weights_are_the_modules_own_unless_asked(images):
     module, net = imported(Excited, images)
