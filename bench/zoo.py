@@ -110,6 +110,7 @@ def right(name, size, keep):
     from naivenas.arrival import Net
     from naivenas.importance import magnitude
     from masked import pruned_and_masked
+    torch.Tensor.float = torch.Tensor.double      # where a model asks for more precision than it has, it may keep what it has
     m, x = stirred(model(name)).double().eval(), torch.randn(2, 3, size, size, dtype=torch.float64)
     net = Net.from_torch(m, x, share=False)
     quiet(m, net)
