@@ -7,7 +7,7 @@ __all__ = ['REGIONS', 'VIEWS', 'FRESH', 'Spot', 'Call', 'expression', 'compiled'
            'captured', 'inlined', 'written_views', 'one', 'folded_constants']
 
 # %% ../nbs/api/23_trace.ipynb #ddfd3999
-import inspect, logging, warnings
+import inspect, logging, os, traceback, warnings
 from functools import reduce
 import torch
 from torch import nn
@@ -107,12 +107,18 @@ def captured(module, args, kwargs,
         try: return _exported(module, *pytree.tree_map(_twice, (args, kwargs)), True)
         except Exception: return _exported(module, args, kwargs, False)
     except Exception as e:
-        said = next((line for line in str(e).strip().splitlines() if line.strip()), type(e).__name__)
+        said = next((line for line in str(e).strip().splitlines() if line.strip()), None) or _where(e)
         raise Untraceable(f"{type(module).__name__} cannot be traced with this example: {said}") from e
     finally:
         for m, mode in modes.items(): m.training = mode
         for k, b in module.named_buffers():
             if k in kept: b.data.copy_(kept[k])
+
+# %% ../nbs/api/23_trace.ipynb #5ca1ed16
+def _where(e):
+    "What an exception without words stumbled over: the last line of code that is not PyTorch's own"
+    lines = [f.line for f in traceback.extract_tb(e.__traceback__) if "torch" not in f.filename.replace("torchvision", "").split(os.sep)]
+    return f"{type(e).__name__} at {lines[-1]}" if lines else type(e).__name__
 
 # %% ../nbs/api/23_trace.ipynb #122ac39b
 def _twice(x): return torch.cat([x, x]) if torch.is_tensor(x) and x.ndim and len(x) == 1 else x

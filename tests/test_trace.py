@@ -502,6 +502,14 @@ def test_what_cannot_be_traced_is_refused_in_one_sentence(images):
         def forward(self, x): return x if x.sum() > 0 else -x
     with pytest.raises(Untraceable, match="Odd cannot be traced"): Net.from_torch(Odd(), images)
 
+def test_a_module_that_refuses_without_words_is_quoted(images):
+    class Picky(Tiny):
+        def __init__(self): super().__init__(a=conv(3, 8))
+        def forward(self, x):
+            torch._assert(x.shape[-1] % 3 == 0, "")
+            return self.a(x)
+    with pytest.raises(Untraceable, match="AssertionError at torch._assert.x.shape.-1. % 3 == 0"): Net.from_torch(Picky().double(), images)
+
 def test_precision_switched_on_within_is_refused(images):
     class Low(Tiny):
         def __init__(self): super().__init__(a=conv(3, 8))
