@@ -20,7 +20,7 @@ from .neurons import Again, agree, comes_from, comes_out, recut, sample, trial, 
 from .operators import OPERATORS, elementwise, experiment
 from . import products   # its rules are in `OPERATORS`, too
 from .sites import Site, _counts, call, joining, leaf, owner, part, site, sited, whole_modules
-from .standins import PARAMETERS, layered, stand_in, with_dropout
+from .standins import PARAMETERS, RECURRENT, layered, stand_in, with_dropout
 
 # %% ../nbs/api/25_arrival.ipynb #40cc2588
 class Importer:
@@ -159,7 +159,7 @@ def place_in_graph(self, s):
     with_dropout(self, s)
     if isinstance(s.op, nn.Module) and self.settled(s, layered): return
     if s.name in PARAMETERS and self.settled(s, OPERATORS.get(s.name, layered)): return
-    if not any(l.axes for l in s.layouts) or s.name == "sym_size": return self.made(s, "scalar", Layout(s.shape))
+    if not any(l.axes for l in s.layouts) and s.name not in RECURRENT or s.name == "sym_size": return self.made(s, "scalar", Layout(s.shape))
     pointwise = torch.Tag.pointwise in getattr(getattr(s.op, "target", None) or s.node.target, "tags", ())
     for rule in filter(None, (OPERATORS.get(s.name), elementwise if pointwise or s.name in ALIKE else None, experiment)):
         if self.settled(s, rule): return

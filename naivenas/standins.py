@@ -53,7 +53,8 @@ def recurrent(work, s):
     "One of the results of a recurrent layer"
     many, i = s.node.args
     m, x = work.leaf(work.owner(many)[0]), work.before(many.args[0], many)
-    given = [h for h in pytree.tree_leaves(many.args[1]) if isinstance(h, torch.fx.Node) and h not in work.constants and work.owner(h)[1] != work.owner(many)[1]]
+    given = [h for h in pytree.tree_leaves(many.args[1]) if isinstance(h, torch.fx.Node) and h not in work.constants and work.owner(h)[1] != work.owner(many)[1]
+             and getattr(h.target, "_opname", "") not in ("zeros", "new_zeros", "zeros_like")]     # it starts with zeros anyway
     if not isinstance(m, nn.RNNBase) or given or i > 1: return None
     l, last = work.where(x), len(work.size(x)) - 1
     if not l.axes: work.want(x, last)
@@ -106,8 +107,9 @@ def stand_in(work, n, name):
     path = owner or label if last == "weight" else tensors[0][1].removesuffix("_weight")
     if key not in work.stands: work.stands[key] = _layer(work, n, name, owner, *(t for t, _ in tensors))
     made = work.stands[key]
-    if made is None: return None
-    if not isinstance(tensors[0][0], nn.Parameter): del made.weight      # a filter that is not learned: a buffer here, too
+    learned = isinstance(tensors[0][0], nn.Parameter)
+    if made is None or not learned and not 1 < getattr(made, "groups", 1) == made.out_channels: return None
+    if not learned: del made.weight      # a filter that is not learned: a buffer here, too
     made.register_buffer("weight", tensors[0][0]) if not hasattr(made, "weight") else setattr(made, "weight", tensors[0][0])
     if len(given) > 1: made.bias = tensors[1][0]
     return made.train(work.module.training), path

@@ -163,12 +163,15 @@ def _inline(part, n, at):
     inside, changes = getattr(part, n.args[at].target).graph, n.args[0 if at == 1 else 2]
     if at > 1 and changes and any(a.meta["val"].device.type == n.args[0] for a in n.all_input_nodes if torch.is_tensor(a.meta.get("val"))):
         raise Untraceable("it switches torch.autocast on within itself: leave that to whoever calls it")
-    known = dict(zip(inside.find_nodes(op="placeholder"), n.args[at + 1:]))
+    known, alone = dict(zip(inside.find_nodes(op="placeholder"), n.args[at + 1:])), at == 1 and not changes
+    detached = lambda m: _node(part.graph, m, torch.ops.aten.detach.default, m) if torch.is_tensor(m.meta.get("val")) else m
+    out = any(getattr(m.target, "_overloadname", "").startswith("out") for m in inside.nodes)     # such operators take nothing that wants a gradient
     with part.graph.inserting_before(n):
+        if alone and out: known = {k: detached(m) for k, m in known.items()}
         for m in inside.nodes:
             if m.op == "call_function": known[m] = part.graph.node_copy(m, known.__getitem__)
         ends = [known.get(m) for m in inside.output_node().args[0]]
-        if at == 1 and not changes: ends = [_node(part.graph, m, torch.ops.aten.detach.default, m) for m in ends]
+        if alone: ends = [m if m is None else detached(m) for m in ends]
     for user in list(n.users):
         user.replace_all_uses_with(ends[user.args[1]])
         part.graph.erase_node(user)
