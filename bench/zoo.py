@@ -13,7 +13,7 @@ A peer is counted as right if it ends in time with fewer parameters, and what it
 summary line and exits 1 when a model is not right, a plan takes 100 ms or more, or the peer is not beaten as the issue asks for: a step
 5 times faster in the median, 50 times on densenet201, everything together in at most half the time.
 """
-import argparse, copy, json, logging, statistics, subprocess, sys, time, warnings
+import argparse, copy, inspect, json, logging, statistics, subprocess, sys, time, warnings
 from collections import Counter
 from pathlib import Path
 
@@ -40,9 +40,17 @@ def prepare():
 def model(name):
     import torch, torchvision
     torch.manual_seed(0)
-    if name in torchvision.models.list_models(): return torchvision.models.get_model(name, weights=None)
+    if name in torchvision.models.list_models():
+        backbone = "weights_backbone" in inspect.signature(torchvision.models.get_model_builder(name)).parameters
+        return torchvision.models.get_model(name, weights=None, **({"weights_backbone": None, "aux_loss": None} if backbone else {}))
     import timm
     return timm.create_model(name, pretrained=False)
+
+def example(name, size, **how):
+    "Two images, or two clips of eight"
+    import torch, torchvision
+    clips = name in torchvision.models.list_models(torchvision.models.video)
+    return torch.randn(2, 3, *[8] * clips, size, size, **how)
 
 def stirred(m):
     "No part of the model may be silent: heads that start as zero and scales that start as next to nothing would hide everything"
@@ -85,7 +93,7 @@ def times(name, size, keep):
     from naivenas.arrival import Net
     from naivenas.importance import magnitude
     Net.from_torch(torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU()), torch.randn(2, 3, 4, 4)).prune_plan(keep, magnitude)   # torch.export and the solvers are loaded
-    m, x = stirred(model(name)).eval(), torch.randn(2, 3, size, size)
+    m, x = stirred(model(name)).eval(), example(name, size)
     net, importing = timed(lambda: Net.from_torch(m, x))
     plan, first = timed(lambda: net.prune_plan(keep, magnitude))
     plan, planning = min((timed(lambda: net.prune_plan(keep, magnitude)) for _ in range(2)), key=lambda t: t[1])
@@ -111,7 +119,7 @@ def right(name, size, keep):
     from naivenas.importance import magnitude
     from masked import pruned_and_masked
     torch.Tensor.float = torch.Tensor.double      # where a model asks for more precision than it has, it may keep what it has
-    m, x = stirred(model(name)).double().eval(), torch.randn(2, 3, size, size, dtype=torch.float64)
+    m, x = stirred(model(name)).double().eval(), example(name, size, dtype=torch.float64)
     net = Net.from_torch(m, x, share=False)
     quiet(m, net)
     with torch.no_grad(): found = dict(same=difference(net.eval()(x), m.eval()(x)), prunable=prunable(net), opaque=dict(Counter(net.opaque.values())), vertices=len(net))
@@ -164,7 +172,7 @@ def changed(net, x):
 
 def torch_pruning(name, size, keep):
     import torch, torch_pruning as tp
-    m, x = stirred(model(name)).eval(), torch.randn(2, 3, size, size)
+    m, x = stirred(model(name)).eval(), example(name, size)
     before, last = sum(p.numel() for p in m.parameters()), [l for l in m.modules() if getattr(l, "out_features", getattr(l, "out_channels", 0)) == 1000]
     make = lambda: tp.pruner.MagnitudePruner(m, x, importance=tp.importance.MagnitudeImportance(p=2), pruning_ratio=1 - keep, global_pruning=True, ignored_layers=last)
     pruner, importing = timed(make)
@@ -175,7 +183,7 @@ def torch_kirigami(name, size, keep):
     import torch
     from torch_kirigami import DependencyGraph
     from torch_kirigami.pruning import ChannelRatio, Greedy, GroupMagnitude, Pruner
-    m, x = stirred(model(name)).eval(), torch.randn(2, 3, size, size)
+    m, x = stirred(model(name)).eval(), example(name, size)
     before = sum(p.numel() for p in m.parameters())
     graph, importing = timed(lambda: DependencyGraph.build(m, args=(x,)))
     def prune():
