@@ -92,8 +92,9 @@ def experiment(work, s):
 
 # %% ../nbs/api/24_operators.ipynb #5ca1ed20
 def nearby(run, values, k, l, shape):
-    "The axis of `run(*values)` along which each neuron reads itself and a few beside it, however many there are; None"
+    "The axis of `run(*values)` along which each neuron reads itself and a few beside it, however many there are, and nothing else is made of them; None"
     x, n = values[k], l.shape[l.along]
+    if tuple(shape) != tuple(x.shape): return None
     def given(x): return run(*values[:k], x, *values[k + 1:])
     full, less = given(x), given(x.narrow(l.along, 0, n - 1))
     for a in [a for a, m in enumerate(shape) if m == n and less.shape == (*shape[:a], n - 1, *shape[a + 1:])]:

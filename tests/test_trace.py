@@ -557,6 +557,14 @@ def test_what_is_not_understood_stays_whole(images):
     plan, reference = pruned_and_masked(net, module, .5, magnitude)
     assert torch.allclose(net.eval()(images), reference.eval()(images), atol=1e-10)
 
+def test_a_signal_is_no_row_of_neurons(images):
+    class Signal(Tiny):
+        def __init__(self): super().__init__(a=nn.Linear(12, 16), c=nn.Conv1d(1, 6, 3, padding=1), d=nn.Conv1d(6, 2, 3, padding=1))
+        def forward(self, x): return self.d(self.c(self.a(x)[:, None]).relu())
+    net = Net.from_torch(Signal(), torch.randn(2, 12))
+    assert net.opaque == {"c": "conv1d"} and not net.statistics
+    with pytest.raises(SizeError): net.resize("a", -1)
+
 def test_what_is_not_understood_stops_there(images):
     "Behind it, neurons are free again"
     class Odd(Tiny):
