@@ -3,6 +3,7 @@ zeroed, grown, and re-wired; each in a process of its own.
 
     python bench/zoo.py resnet18:64 vit_b_16                    # torchvision's and timm's names, with the size of the images, or 224
     python bench/zoo.py all --peer torch-pruning                # the list of the project's issue, beside a peer on the same models
+    python bench/zoo.py families                                 # the smallest model of every other family
     python bench/zoo.py resnet50 --peer torch-kirigami --limit 300
 
 Times are of float32 and a batch of two, in a process that has imported a tiny model before: the import, the plan of one pruning step, and the surgery. Whether the result is right is looked
@@ -22,6 +23,22 @@ mobilenet_v3_large:64 efficientnet_b0:64 mnasnet1_0:64 googlenet:64 inception_v3
 vit_b_16 swin_t maxvit_t res2net50_26w_4s:64 skresnet34:64 resnest50d:64 cspdarknet53:64 mixnet_s:64 dpn68:64 ghostnet_100:64
 hrnet_w18_small:64 nf_resnet50:64 convnextv2_tiny:64 poolformer_s12:64 mixer_b16_224 deit_small_patch16_224 beit_base_patch16_224
 mobilevit_s:64 levit_128 efficientformer_l1 eva02_tiny_patch14_224""".split()
+
+# the smallest of every family of timm's that is not above, and further families of torchvision's and further kinds of blocks
+FAMILIES = """test_vit:64 test_byobnet:64 test_coatnet:160 test_convnext:64 test_nfnet:64 test_resnet:64 test_efficientnet:64 test_mambaout:64 test_vit_relpos:160
+starnet_s050:64 dla46x_c:64 repghostnet_050:64 ese_vovnet19b_slim_dw:64 mobilenetv3_small_050:64 mobilevitv2_050:64 regnetx_002:64 efficientvit_m0:64
+ghostnet_050:64 cspnext_tiny:64 cs3darknet_s:64 iformer_t:64 swiftformer_xs:64 efficientvit_b0:64 efficientformerv2_s0 pvt_v2_b0:64 fasternet_t0:64
+fastvit_t8:64 lcnetv2_small:64 inception_next_atto:64 rexnet_100:64 pit_ti_224 hardcorenas_b:64 repvit_m1:64 coat_tiny convit_tiny
+xcit_nano_12_p16_224:64 edgenext_xx_small:64 gmlp_ti16_224 cpubone_nano:64 efficientvim_m1:64 crossvit_tiny_240:64 shvit_s1:64 levit_128s
+hgnetv2_b0:64 halonet_h1:256 densenetblur121d:64 dpn48b:64 visformer_tiny resnest14d:64 csatv2:64 resnetv2_18:64 legacy_seresnet18:64
+poolformerv2_s12:64 skresnet18:64 cait_xxs24_224 tiny_vit_5m_224:64 gcvit_xxtiny lowformer_b0:64 nest_tiny convmixer_768_32:64 tnt_s_patch16_224
+twins_svt_small:64 vitamin_small_224 legacy_xception:64 xception41:64 res2next50:64 rdnet_tiny:64 mvitv2_tiny:64 hieradet_small:64 hiera_tiny_224
+volo_d1_224 sequencer2d_s:64 davit_tiny:64 focalnet_tiny_srf:64 swin_s3_tiny_224 swinv2_tiny_window8_256:256 swinv2_cr_tiny_224 selecsls42:64
+tresnet_m:64 nextvit_small:64 vit_tiny_r_s16_p8_224 deit_tiny_distilled_patch16_224 vit_tiny_patch16_dinov3_qkvb:64 inception_v4:96
+inception_resnet_v2:96 alexnet:64 squeezenet1_0:64 mnasnet0_5:64 regnet_x_400mf:64 efficientnet_v2_s:64 swin_v2_t:64 fcn_resnet50:64
+deeplabv3_mobilenet_v3_large:64 lraspp_mobilenet_v3_large:64 r3d_18:32 mc3_18:32 r2plus1d_18:32 swin3d_t:64 ecaresnet26t:64 resnetblur18:64
+gcresnext26ts:64 lambda_resnet26t:128 botnet26t_256:256 bat_resnext26ts:256 mobilenetv4_hybrid_medium:64 maxvit_rmlp_pico_rw_256:256
+resnetv2_50d_gn:64 resnetv2_50x1_bit:64 caformer_s18:64 vit_dpwee_patch16_reg1_gap_256:256 test_efficientnet_evos:64""".split()
 
 # ------------------------------------------------------------------------------------------------------------ one model, in a child
 
@@ -234,7 +251,7 @@ def compared(rows):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="+", help="names of torchvision's or timm's models, each with :size or not; or all")
+    parser.add_argument("models", nargs="+", help="names of torchvision's or timm's models, each with :size or not; or all, or families")
     parser.add_argument("--size", type=int, default=224, help="height and width of the images")
     parser.add_argument("--keep", type=float, default=.7, help="share of the neurons to keep")
     parser.add_argument("--peer", choices=PEERS, help="time this peer, too")
@@ -247,7 +264,7 @@ if __name__ == "__main__":
         print(json.dumps(f(args.models[0], args.size, args.keep)), flush=True)
         sys.exit()
     rows, fine, slow = [], 0, 0
-    for name in ALL if args.models == ["all"] else args.models:
+    for name in {"all": ALL, "families": FAMILIES}.get(args.models[0], args.models):
         r, t = child("right", name, args), child("times", name, args)
         peer = child(args.peer, name, args) if args.peer else None
         print(row(name, r, t, peer), flush=True)

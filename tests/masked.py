@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from naivenas.standins import Computed
 
-def masked(module, lists, sizes, inputs, computed, windows, twice):
+def masked(module, lists, sizes, inputs, computed, windows, reduced, twice):
     "A copy of `module` in which the output of every layer named in `{name: kept}` is zero outside of what is kept, and which reads nothing else"
     m = copy.deepcopy(module)
     modules = dict(m.named_modules())
@@ -20,6 +20,7 @@ def masked(module, lists, sizes, inputs, computed, windows, twice):
         if axis is not None and p.shape[axis] == sizes[key]: p.data.index_fill_(axis, removed(lists[key], sizes[key]), 0.)
     for name, layer in m.named_modules():
         own = [p for p in layer.parameters() if p.numel() > 1]
+        if name in reduced and not layer._parameters: layer.register_forward_hook(among(*reduced[name]))
         if list(layer.children()) and not layer._parameters: continue
         if isinstance(layer, (nn.LayerNorm, nn.GroupNorm)) and name in lists or name not in lists and f"{name}.weight" in lists and own and all(p.numel() == len(own[0].squeeze()) for p in own):
             layer.register_forward_hook(fewer(lists.get(name, lists.get(f"{name}.weight"))))
@@ -40,6 +41,14 @@ def silence(cell, gone):
 def narrowed(kept):
     "A window that slides over neurons: over those that are left"
     return lambda layer, args, out: torch.zeros_like(out).index_copy(2, torch.as_tensor(kept), layer.forward(args[0][:, :, kept]))
+
+def among(kept, n):
+    "A module without weights that works something out over all channels that it reads: over those that are left"
+    def zeroed(layer, args, out):
+        if args[0].ndim < 3 or args[0].shape[1] != n: return out
+        few = layer.forward(args[0][:, kept])
+        return few if few.shape == out.shape else torch.zeros_like(out).index_copy(1, torch.as_tensor(kept), few)
+    return zeroed
 
 def fewer(kept):
     "A statistic over neurons: of those that are left"
@@ -92,6 +101,7 @@ def pruned_and_masked(net, module, keep, by):
     inputs = {v.name: (plan.ins(v)[0].tolist(), plan.before[v.inputs[0]]) for v in layers if not isinstance(v.op, Computed) and getattr(v.op, "groups", 1) == 1}
     computed = {v.name: (plan.ins(v)[0].tolist(), (v.op.in_channels, v.op.out_channels, v.op.groups)) for v in layers if isinstance(v.op, Computed)}
     windows = {v.name: plan.out(v).tolist() for v in net if isinstance(v.op, nn.Conv1d) and hasattr(v.role, "follow")}
-    reference = masked(module, lists, {v.name: n for v, n in plan.before.items()}, inputs, computed, windows, twice)
+    reduced = {v.name.rpartition(".")[0]: (plan.out(v.inputs[0]).tolist(), plan.before[v.inputs[0]]) for v in net if v.name in net.statistics and v.role == "scalar"}
+    reference = masked(module, lists, {v.name: n for v, n in plan.before.items()}, inputs, computed, windows, reduced, twice)
     plan.apply()
     return plan, reference

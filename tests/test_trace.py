@@ -238,6 +238,15 @@ class Offsets(Tiny):
         torch._assert(x.dim() == 4, "an image")
         return self.head(self.n(x).mean((1, 2)))
 
+class Where(nn.Module):
+    "Spatial attention: the mean and the maximum of all channels say where to look"
+    def __init__(self): super().__init__(); self.c = conv(2, 1)
+    def forward(self, x): return x * self.c(torch.cat([x.mean(1, keepdim=True), x.amax(1, keepdim=True)], 1)).sigmoid()
+
+class Looking(Tiny):
+    def __init__(self): super().__init__(a=conv(3, 8), w=Where(), b=conv(8, 6), head=nn.Linear(6, 3))
+    def forward(self, x): return self.head(self.b(self.w(self.a(x))).mean((2, 3)))
+
 class Picked(Tiny):
     "Every other channel, channels in another order, and some of them twice"
     def __init__(self): super().__init__(a=conv(3, 8), b=conv(4, 4), c=conv(14, 6), head=nn.Linear(6, 3))
@@ -247,7 +256,7 @@ class Picked(Tiny):
         return self.head(self.c(y).relu().mean((2, 3)))
 
 SMALL = (Chunked, ChannelsLast, Viewed, Masked, Twice, Excited, Shuffled, Scaled, Broadcast, Radix, Stacked, Shifted, Normed, Padded, Standard, Single,
-         Gated, Assigned, Fused, Context, Folded, Written, Regions, Neighbours, Blurred, Patches, OneKey, States, Offsets, Picked)
+         Gated, Assigned, Fused, Context, Folded, Written, Regions, Neighbours, Blurred, Patches, OneKey, States, Offsets, Picked, Looking)
 
 def imported(make, *example, **how):
     torch.manual_seed(0)
@@ -278,7 +287,7 @@ def test_growing_changes_nothing(make, images):
     except SizeError: assert make in (Chunked,)
     assert any((report.plan.out(v) < 0).any() for v in net), "nothing grew"
     same = torch.allclose(net(images), module(images), atol=1e-10)
-    assert same or report.plan.caveats and make in (Normed, Standard, Single, Fused, Neighbours, Offsets)
+    assert same or report.plan.caveats and make in (Normed, Standard, Single, Fused, Neighbours, Offsets, Looking)
 
 def test_the_weights_are_the_modules_own_unless_asked(images):
     module, net = imported(Excited, images)
