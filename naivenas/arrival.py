@@ -16,7 +16,7 @@ from .axes import Layout
 from .importance import magnitude
 from .net import Net
 from .trace import Direct, Untraceable, captured, folded_constants, one
-from .neurons import Again, agree, comes_from, comes_out, recut, sample, trial, upstream, want
+from .neurons import Again, agree, comes_from, comes_out, recut, same_along, sample, trial, upstream, want
 from .operators import OPERATORS, elementwise, experiment
 from . import products   # its rules are in `OPERATORS`, too
 from .sites import Site, _counts, call, joining, leaf, owner, part, site, sited, whole_modules
@@ -36,7 +36,7 @@ class Importer:
         self.units = self.whole_modules()
 
 # %% ../nbs/api/25_arrival.ipynb #2ff2ea2b
-for _f in owner, leaf, whole_modules, site, sited, call, part, stand_in, sample, trial, want, upstream, comes_out, recut, comes_from, agree: setattr(Importer, _f.__name__, _f)
+for _f in owner, leaf, whole_modules, site, sited, call, part, stand_in, same_along, sample, trial, want, upstream, comes_out, recut, comes_from, agree: setattr(Importer, _f.__name__, _f)
 
 # %% ../nbs/api/25_arrival.ipynb #714f8413
 def walk(self):

@@ -144,7 +144,7 @@ def elementwise(work, s):
     p = lead[full[0]] + s.layouts[full[0]].along
     first, spans = s.layouts[full[0]], lambda k, p: not s.layouts[k].axes and p >= lead[k] and s.layouts[k].shape[p - lead[k]] == s.shape[p] > 1
     for k in range(len(s.order)):
-        if not spans(k, p): continue
+        if not spans(k, p) or _thinned(work, s, k, p - lead[k]): continue
         for a in first.axes:     # of several axes, one that the other value does not have
             if not any(spans(j, lead[full[0]] + a) for j in range(len(s.order))): work.recut(s.order[full[0]], a)
         work.want(s.order[k], p - lead[k])
@@ -153,6 +153,16 @@ def elementwise(work, s):
     held = [k for k, l in enumerate(s.layouts) if l.axes and k not in full]
     out = Layout(s.shape, (p,))
     work.made(s, Flow(narrowed, s.layouts, out, base=full[0], held=held, meets=met), out)
+
+# %% ../nbs/api/24_operators.ipynb #5ca1ed25
+def _thinned(work, s, k, axis):
+    "Take a single place of input number `k` where all along `axis` are the same: it meets any number of neurons"
+    if not isinstance(s.order[k], torch.fx.Node) or not work.same_along(s.order[k], axis): return False
+    one = work.extra(s, Call(torch.ops.aten.slice.Tensor, [Spot(0), axis, 0, 1], {}), [s.order[k]], "one")
+    s.layouts[k] = Layout(tuple(1 if a == axis else m for a, m in enumerate(s.layouts[k].shape)))
+    work.made(one, "scalar", s.layouts[k])
+    s.order[k] = one.node
+    return True
 
 # %% ../nbs/api/24_operators.ipynb #5ca1ed21
 @operator("type_as")

@@ -238,6 +238,17 @@ class Offsets(Tiny):
         torch._assert(x.dim() == 4, "an image")
         return self.head(self.n(x).mean((1, 2)))
 
+class Spread(nn.Module):
+    "Divides by how much all channels vary, and says so for each of them"
+    def __init__(self): super().__init__(); self.weight = nn.Parameter(torch.rand(8) + .5)
+    def forward(self, x):
+        by = (x.reshape(x.shape[0], 1, -1).var(2) + 1e-5).sqrt()
+        return x * self.weight[:, None, None] / by[:, :, None, None].expand(x.shape)
+
+class Evened(Tiny):
+    def __init__(self): super().__init__(a=conv(3, 8), s=Spread(), b=conv(8, 6), head=nn.Linear(6, 3))
+    def forward(self, x): return self.head(self.b(self.s(self.a(x))).mean((2, 3)))
+
 class Where(nn.Module):
     "Spatial attention: the mean and the maximum of all channels say where to look"
     def __init__(self): super().__init__(); self.c = conv(2, 1)
@@ -256,7 +267,7 @@ class Picked(Tiny):
         return self.head(self.c(y).relu().mean((2, 3)))
 
 SMALL = (Chunked, ChannelsLast, Viewed, Masked, Twice, Excited, Shuffled, Scaled, Broadcast, Radix, Stacked, Shifted, Normed, Padded, Standard, Single,
-         Gated, Assigned, Fused, Context, Folded, Written, Regions, Neighbours, Blurred, Patches, OneKey, States, Offsets, Picked, Looking)
+         Gated, Assigned, Fused, Context, Folded, Written, Regions, Neighbours, Blurred, Patches, OneKey, States, Offsets, Picked, Looking, Evened)
 
 def imported(make, *example, **how):
     torch.manual_seed(0)
@@ -287,7 +298,7 @@ def test_growing_changes_nothing(make, images):
     except SizeError: assert make in (Chunked,)
     assert any((report.plan.out(v) < 0).any() for v in net), "nothing grew"
     same = torch.allclose(net(images), module(images), atol=1e-10)
-    assert same or report.plan.caveats and make in (Normed, Standard, Single, Fused, Neighbours, Offsets, Looking)
+    assert same or report.plan.caveats and make in (Normed, Standard, Single, Fused, Neighbours, Offsets, Looking, Evened)
 
 def test_the_weights_are_the_modules_own_unless_asked(images):
     module, net = imported(Excited, images)
