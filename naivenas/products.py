@@ -18,7 +18,7 @@ def _letters(s):
     abc = "abcdefghijklmnopqrstuvwxyz"[:max(r - 2, 0)]
     if s.name == "einsum":
         ins, arrow, out = s.arg(0).replace(" ", "").partition("->")
-        return (ins.split(","), out) if arrow and "." not in ins else None
+        return (ins.split(","), out) if arrow and "." not in ins and len(ins.split(",")) == len(some) else None     # a tensor may be there twice
     if s.name == "scaled_dot_product_attention": some, terms = some[:3], (["XZ", "YZ", "YW"], "XW")
     else: terms = ["XZ", "ZY"], "XY"
     if len(some) != len(terms[0]) or any(not 2 <= len(l.shape) <= r for l in some): return None
@@ -38,7 +38,7 @@ def contraction(work, s, held=()):    # held: numbers of the inputs whose neuron
     if any(len(axes) > 1 for axes in inner) or any(l.axes for l in layouts[len(terms):]): return None
     passing, summed = {c for c in seen if c and c in result}, {c for c in seen if c and c not in result}
     alone = {c for c in summed if any(c in t and x not in (c, None) for t, x in zip(terms, seen))}       # the other side has its neurons elsewhere
-    if len(passing) > 1: alone = {min(passing, key=lambda c: s.shape[result.index(c)])}
+    if len(passing) > 1: alone = {min(sorted(passing), key=lambda c: s.shape[result.index(c)])}
     if alone: return contraction(work, s, held | {i for i, c in enumerate(seen) if c in alone})
     for c in passing | summed:
         for j, (t, l) in enumerate(zip(terms, layouts)):

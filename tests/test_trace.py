@@ -577,6 +577,16 @@ def test_what_is_not_understood_stays_whole(images):
     plan, reference = pruned_and_masked(net, module, .5, magnitude)
     assert torch.allclose(net.eval()(images), reference.eval()(images), atol=1e-10)
 
+@pytest.mark.parametrize("products", [lambda x: torch.einsum("bcl,bdl->bcd", x, x), lambda x: x @ x.transpose(1, 2), lambda x: x[:, :, None] * x[:, None]])
+def test_products_of_all_channels_with_all_are_held(images, products):
+    class Gram(Tiny):
+        def __init__(self): super().__init__(a=conv(3, 4), b=conv(4, 4), head=nn.Linear(4, 2))
+        def forward(self, x): return self.head(products(self.b(self.a(x)).flatten(2)).relu().sum(1).reshape(len(x), 4, -1).mean(2))
+    module, net = imported(Gram, images, share=False)
+    with pytest.raises(SizeError): net.resize("b", -1)
+    plan, reference = pruned_and_masked(net, module, .5, magnitude)
+    assert torch.allclose(net.eval()(images), reference.eval()(images), atol=1e-10)
+
 def test_a_signal_is_no_row_of_neurons(images):
     class Signal(Tiny):
         def __init__(self): super().__init__(a=nn.Linear(12, 16), c=nn.Conv1d(1, 6, 3, padding=1), d=nn.Conv1d(6, 2, 3, padding=1))
