@@ -249,6 +249,13 @@ class Evened(Tiny):
     def __init__(self): super().__init__(a=conv(3, 8), s=Spread(), b=conv(8, 6), head=nn.Linear(6, 3))
     def forward(self, x): return self.head(self.b(self.s(self.a(x))).mean((2, 3)))
 
+class Doubled(Tiny):
+    "The same channels twice, and a map of places beside them"
+    def __init__(self): super().__init__(a=conv(3, 6), z=conv(3, 4), b=conv(17, 5), head=nn.Linear(5, 3))
+    def forward(self, x):
+        a, z = self.a(x), self.z(x)
+        return self.head(self.b(torch.cat([a, z, a, torch.linspace(-1, 1, 4, dtype=x.dtype).expand(x.shape[0], 1, 4, 4)], 1)).relu().mean((2, 3)))
+
 class Where(nn.Module):
     "Spatial attention: the mean and the maximum of all channels say where to look"
     def __init__(self): super().__init__(); self.c = conv(2, 1)
@@ -267,7 +274,7 @@ class Picked(Tiny):
         return self.head(self.c(y).relu().mean((2, 3)))
 
 SMALL = (Chunked, ChannelsLast, Viewed, Masked, Twice, Excited, Shuffled, Scaled, Broadcast, Radix, Stacked, Shifted, Normed, Padded, Standard, Single,
-         Gated, Assigned, Fused, Context, Folded, Written, Regions, Neighbours, Blurred, Patches, OneKey, States, Offsets, Picked, Looking, Evened)
+         Gated, Assigned, Fused, Context, Folded, Written, Regions, Neighbours, Blurred, Patches, OneKey, States, Offsets, Picked, Looking, Evened, Doubled)
 
 def imported(make, *example, **how):
     torch.manual_seed(0)
