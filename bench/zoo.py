@@ -3,6 +3,7 @@ zeroed, grown, and re-wired; each in a process of its own.
 
     python bench/zoo.py resnet18:64 vit_b_16                    # torchvision's and timm's names, with the size of the images, or 224
     python bench/zoo.py all --peer torch-pruning                # the list of the project's issue, beside a peer on the same models
+    python bench/zoo.py families                                 # the smallest model of every other family
     python bench/zoo.py resnet50 --peer torch-kirigami --limit 300
 
 Times are of float32 and a batch of two, in a process that has imported a tiny model before: the import, the plan of one pruning step, and the surgery. Whether the result is right is looked
@@ -13,7 +14,7 @@ A peer is counted as right if it ends in time with fewer parameters, and what it
 summary line and exits 1 when a model is not right, a plan takes 100 ms or more, or the peer is not beaten as the issue asks for: a step
 5 times faster in the median, 50 times on densenet201, everything together in at most half the time.
 """
-import argparse, copy, json, logging, statistics, subprocess, sys, time, warnings
+import argparse, copy, inspect, json, logging, statistics, subprocess, sys, time, warnings
 from collections import Counter
 from pathlib import Path
 
@@ -22,6 +23,22 @@ mobilenet_v3_large:64 efficientnet_b0:64 mnasnet1_0:64 googlenet:64 inception_v3
 vit_b_16 swin_t maxvit_t res2net50_26w_4s:64 skresnet34:64 resnest50d:64 cspdarknet53:64 mixnet_s:64 dpn68:64 ghostnet_100:64
 hrnet_w18_small:64 nf_resnet50:64 convnextv2_tiny:64 poolformer_s12:64 mixer_b16_224 deit_small_patch16_224 beit_base_patch16_224
 mobilevit_s:64 levit_128 efficientformer_l1 eva02_tiny_patch14_224""".split()
+
+# the smallest of every family of timm's that is not above, and further families of torchvision's and further kinds of blocks
+FAMILIES = """test_vit:64 test_byobnet:64 test_coatnet:160 test_convnext:64 test_nfnet:64 test_resnet:64 test_efficientnet:64 test_mambaout:64 test_vit_relpos:160
+starnet_s050:64 dla46x_c:64 repghostnet_050:64 ese_vovnet19b_slim_dw:64 mobilenetv3_small_050:64 mobilevitv2_050:64 regnetx_002:64 efficientvit_m0:64
+ghostnet_050:64 cspnext_tiny:64 cs3darknet_s:64 iformer_t:64 swiftformer_xs:64 efficientvit_b0:64 efficientformerv2_s0 pvt_v2_b0:64 fasternet_t0:64
+fastvit_t8:64 lcnetv2_small:64 inception_next_atto:64 rexnet_100:64 pit_ti_224 hardcorenas_b:64 repvit_m1:64 coat_tiny convit_tiny
+xcit_nano_12_p16_224:64 edgenext_xx_small:64 gmlp_ti16_224 cpubone_nano:64 efficientvim_m1:64 crossvit_tiny_240:64 shvit_s1:64 levit_128s
+hgnetv2_b0:64 halonet_h1:256 densenetblur121d:64 dpn48b:64 visformer_tiny resnest14d:64 csatv2:64 resnetv2_18:64 legacy_seresnet18:64
+poolformerv2_s12:64 skresnet18:64 cait_xxs24_224 tiny_vit_5m_224:64 gcvit_xxtiny lowformer_b0:64 nest_tiny convmixer_768_32:64 tnt_s_patch16_224
+twins_svt_small:64 vitamin_small_224 legacy_xception:64 xception41:64 res2next50:64 rdnet_tiny:64 mvitv2_tiny:64 hieradet_small:64 hiera_tiny_224
+volo_d1_224 sequencer2d_s:64 davit_tiny:64 focalnet_tiny_srf:64 swin_s3_tiny_224 swinv2_tiny_window8_256:256 swinv2_cr_tiny_224 selecsls42:64
+tresnet_m:64 nextvit_small:64 vit_tiny_r_s16_p8_224 deit_tiny_distilled_patch16_224 vit_tiny_patch16_dinov3_qkvb:64 inception_v4:96
+inception_resnet_v2:96 alexnet:64 squeezenet1_0:64 mnasnet0_5:64 regnet_x_400mf:64 efficientnet_v2_s:64 swin_v2_t:64 fcn_resnet50:64
+deeplabv3_mobilenet_v3_large:64 lraspp_mobilenet_v3_large:64 r3d_18:32 mc3_18:32 r2plus1d_18:32 swin3d_t:64 ecaresnet26t:64 resnetblur18:64
+gcresnext26ts:64 lambda_resnet26t:128 botnet26t_256:256 bat_resnext26ts:256 mobilenetv4_hybrid_medium:64 maxvit_rmlp_pico_rw_256:256
+resnetv2_50d_gn:64 resnetv2_50x1_bit:64 caformer_s18:64 vit_dpwee_patch16_reg1_gap_256:256 test_efficientnet_evos:64""".split()
 
 # ------------------------------------------------------------------------------------------------------------ one model, in a child
 
@@ -40,15 +57,23 @@ def prepare():
 def model(name):
     import torch, torchvision
     torch.manual_seed(0)
-    if name in torchvision.models.list_models(): return torchvision.models.get_model(name, weights=None)
+    if name in torchvision.models.list_models():
+        backbone = "weights_backbone" in inspect.signature(torchvision.models.get_model_builder(name)).parameters
+        return torchvision.models.get_model(name, weights=None, **({"weights_backbone": None, "aux_loss": None} if backbone else {}))
     import timm
     return timm.create_model(name, pretrained=False)
 
+def example(name, size, **how):
+    "Two images, or two clips of eight"
+    import torch, torchvision
+    clips = name in torchvision.models.list_models(torchvision.models.video)
+    return torch.randn(2, 3, *[8] * clips, size, size, **how)
+
 def stirred(m):
-    "No part of the model may be silent: heads that start as zero would hide everything"
+    "No part of the model may be silent: heads that start as zero and scales that start as next to nothing would hide everything"
     import torch
     for p in m.parameters():
-        if not p.any(): torch.nn.init.normal_(p, std=.02)
+        if p.numel() and p.abs().max() < .01: torch.nn.init.normal_(p, std=.1)
     return m
 
 def quiet(*modules):
@@ -85,7 +110,7 @@ def times(name, size, keep):
     from naivenas.arrival import Net
     from naivenas.importance import magnitude
     Net.from_torch(torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU()), torch.randn(2, 3, 4, 4)).prune_plan(keep, magnitude)   # torch.export and the solvers are loaded
-    m, x = stirred(model(name)).eval(), torch.randn(2, 3, size, size)
+    m, x = stirred(model(name)).eval(), example(name, size)
     net, importing = timed(lambda: Net.from_torch(m, x))
     plan, first = timed(lambda: net.prune_plan(keep, magnitude))
     plan, planning = min((timed(lambda: net.prune_plan(keep, magnitude)) for _ in range(2)), key=lambda t: t[1])
@@ -110,7 +135,8 @@ def right(name, size, keep):
     from naivenas.arrival import Net
     from naivenas.importance import magnitude
     from masked import pruned_and_masked
-    m, x = stirred(model(name)).double().eval(), torch.randn(2, 3, size, size, dtype=torch.float64)
+    torch.Tensor.float = torch.Tensor.double      # where a model asks for more precision than it has, it may keep what it has
+    m, x = stirred(model(name)).double().eval(), example(name, size, dtype=torch.float64)
     net = Net.from_torch(m, x, share=False)
     quiet(m, net)
     with torch.no_grad(): found = dict(same=difference(net.eval()(x), m.eval()(x)), prunable=prunable(net), opaque=dict(Counter(net.opaque.values())), vertices=len(net))
@@ -122,6 +148,11 @@ def right(name, size, keep):
     with torch.no_grad(): found["gaps"] = [difference(net.train(mode)(x), reference.train(mode)(x)) for mode in (False, True)]
     found["backward"] = backward(net, x)
     return found
+
+def grown(net, name):
+    "A layer with eight neurons more, or, where groups do not allow that, with twice as many"
+    try: return net.resize(name, +8)
+    except ValueError: return net.resize(name, net[name].nout)
 
 def changed(net, x):
     "What becomes of the net when a layer is grown, one is inserted as the identity, and one is removed"
@@ -135,12 +166,12 @@ def changed(net, x):
         return list(dict.fromkeys(some[len(some) * k // 7].name for k in (3, 2, 0, 1, 4, 5, 6))) if some else []
     ends, t = set(), ties(net.vertices)
     for v in net.outputs: ends |= {*t.labels[v].tolist()}
-    layers = middle(lambda v: isinstance(v.op, nn.Module) and v.role == "absorb" and any(p.ndim > 1 for p in v.op.parameters()) and getattr(v.op, "groups", 1) == 1
+    layers = middle(lambda v: isinstance(v.op, nn.Module) and v.inputs and v.role == "absorb" and any(p.ndim > 1 for p in v.op.parameters()) and getattr(v.op, "groups", 1) == 1
                     and not ends & {*t.labels[v].tolist()})
-    block = lambda v: conv(v, v.nout, k=1, start="identity") if any(p.ndim == 4 for p in v.op.parameters()) else linear(v, v.nout, start="identity")
+    block = lambda v: conv(v, v.nout, k=1, dim=dim, start="identity") if (dim := max(p.ndim for p in v.op.parameters()) - 2) else linear(v, v.nout, start="identity")
     plain = middle(lambda v: isinstance(v.op, (nn.ReLU, nn.GELU, nn.SiLU, nn.Hardswish, nn.BatchNorm2d, nn.Dropout)) and len(v.inputs) == 1 or
                    not isinstance(v.op, nn.Module) and v.role == "invariant" and getattr(v.op, "__name__", "") in ("relu", "gelu", "silu", "mul"))
-    for verb, places, edit in (("grow", layers, lambda n, v: n.resize(v, +8)), ("insert", layers, lambda n, v: n.insert(block, after=v)), ("remove", plain, lambda n, v: n.remove(v))):
+    for verb, places, edit in (("grow", layers, grown), ("insert", layers, lambda n, v: n.insert(block, after=v)), ("remove", plain, lambda n, v: n.remove(v))):
         found[verb] = "nothing"
         for place in places:
             trial = copy.deepcopy(net)
@@ -158,7 +189,7 @@ def changed(net, x):
 
 def torch_pruning(name, size, keep):
     import torch, torch_pruning as tp
-    m, x = stirred(model(name)).eval(), torch.randn(2, 3, size, size)
+    m, x = stirred(model(name)).eval(), example(name, size)
     before, last = sum(p.numel() for p in m.parameters()), [l for l in m.modules() if getattr(l, "out_features", getattr(l, "out_channels", 0)) == 1000]
     make = lambda: tp.pruner.MagnitudePruner(m, x, importance=tp.importance.MagnitudeImportance(p=2), pruning_ratio=1 - keep, global_pruning=True, ignored_layers=last)
     pruner, importing = timed(make)
@@ -169,7 +200,7 @@ def torch_kirigami(name, size, keep):
     import torch
     from torch_kirigami import DependencyGraph
     from torch_kirigami.pruning import ChannelRatio, Greedy, GroupMagnitude, Pruner
-    m, x = stirred(model(name)).eval(), torch.randn(2, 3, size, size)
+    m, x = stirred(model(name)).eval(), example(name, size)
     before = sum(p.numel() for p in m.parameters())
     graph, importing = timed(lambda: DependencyGraph.build(m, args=(x,)))
     def prune():
@@ -220,7 +251,7 @@ def compared(rows):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="+", help="names of torchvision's or timm's models, each with :size or not; or all")
+    parser.add_argument("models", nargs="+", help="names of torchvision's or timm's models, each with :size or not; or all, or families")
     parser.add_argument("--size", type=int, default=224, help="height and width of the images")
     parser.add_argument("--keep", type=float, default=.7, help="share of the neurons to keep")
     parser.add_argument("--peer", choices=PEERS, help="time this peer, too")
@@ -233,7 +264,7 @@ if __name__ == "__main__":
         print(json.dumps(f(args.models[0], args.size, args.keep)), flush=True)
         sys.exit()
     rows, fine, slow = [], 0, 0
-    for name in ALL if args.models == ["all"] else args.models:
+    for name in {"all": ALL, "families": FAMILIES}.get(args.models[0], args.models):
         r, t = child("right", name, args), child("times", name, args)
         peer = child(args.peer, name, args) if args.peer else None
         print(row(name, r, t, peer), flush=True)

@@ -17,10 +17,11 @@ from .importance import magnitude
 from .net import Net
 from .agreement import agreement
 from .trace import Direct, Untraceable, captured, folded_constants, one
-from .neurons import Again, agree, comes_from, comes_out, recut, sample, trial, upstream, want
+from .neurons import Again, agree, comes_from, comes_out, recut, same_along, sample, trial, upstream, want
 from .operators import OPERATORS, elementwise, experiment
+from . import products   # its rules are in `OPERATORS`, too
 from .sites import Site, _counts, call, joining, leaf, owner, part, site, sited, whole_modules
-from .standins import PARAMETERS, layered, stand_in, with_dropout
+from .standins import PARAMETERS, RECURRENT, layered, stand_in, with_dropout
 
 # %% ../nbs/api/25_arrival.ipynb #40cc2588
 class Importer:
@@ -36,7 +37,7 @@ class Importer:
         self.units = self.whole_modules()
 
 # %% ../nbs/api/25_arrival.ipynb #2ff2ea2b
-for _f in owner, leaf, whole_modules, site, sited, call, part, stand_in, sample, trial, want, upstream, comes_out, recut, comes_from, agree: setattr(Importer, _f.__name__, _f)
+for _f in owner, leaf, whole_modules, site, sited, call, part, stand_in, same_along, sample, trial, want, upstream, comes_out, recut, comes_from, agree: setattr(Importer, _f.__name__, _f)
 
 # %% ../nbs/api/25_arrival.ipynb #714f8413
 def walk(self):
@@ -44,9 +45,8 @@ def walk(self):
     nodes, i = list(self.graph.nodes), 0
     for _ in range(100 * len(nodes)):
         self.now = i
-        try: self.step(nodes[i])
+        try: self.step(nodes[i]); i += 1
         except Again as again: i = self.rewind(again.nodes)
-        else: i += 1
         if i == len(nodes): break
     else: raise Untraceable("the parameters' neurons cannot be found")
     inputs = [self.get(n) for n in nodes if n.op == "placeholder" and n.name not in self.tensors]
@@ -57,8 +57,7 @@ Importer.walk = walk
 def rewind(self, nodes):
     "Forget everything from the first reader of the `nodes` on; its position"
     i = min(min((self.place[u] for u in n.users), default=0) if self.is_source(n) else self.place.get(n, self.now) for n in nodes)
-    for n in nodes:
-        if self.is_source(n): self.forget(n)
+    for n in filter(self.is_source, nodes): self.forget(n)
     while self.log and self.log[-1][0] >= i: self.forget(self.log.pop()[1])
     self.base = {a: b for a, b in self.base.items() if self.place[b] < i}
     return i
@@ -84,7 +83,7 @@ def size(self, n):
 Importer.size = size
 
 # %% ../nbs/api/25_arrival.ipynb #e3bd0055
-def batched(self, n): return [a for a, s in enumerate(n.meta["val"].shape) if isinstance(s, torch.SymInt)]
+def batched(self, n): return [a for a, s in enumerate(n.meta["val"].shape) if isinstance(s, torch.SymInt)] if "val" in n.meta else []
 Importer.batched = batched
 
 # %% ../nbs/api/25_arrival.ipynb #b373e5f8
@@ -147,8 +146,9 @@ def step(self, n):
     if n.op != "call_function" or n in self.constants: return
     name = getattr(n.target, "_opname", None) or getattr(n.target, "__name__", str(n.target))
     if name.endswith("_") and not name.endswith("__"): name = name.rstrip("_")
-    if _counts(n): return
-    if isinstance(n.target, torch._ops.OpOverload) and n.target._schema.is_mutable and name != "batch_norm" and n.args[0].op != "placeholder": self.base[n.args[0]] = n
+    writes = isinstance(n.target, torch._ops.OpOverload) and n.target._schema.is_mutable
+    if _counts(n) or not n.users and not writes: return      # a check of types and sizes, say
+    if writes and name != "batch_norm" and n.args[0].op != "placeholder": self.base[n.args[0]] = n
     if self.units.get(n, n) is None: return
     s = self.site(n, name)
     if s is not None: self.place_in_graph(s)
@@ -160,7 +160,7 @@ def place_in_graph(self, s):
     with_dropout(self, s)
     if isinstance(s.op, nn.Module) and self.settled(s, layered): return
     if s.name in PARAMETERS and self.settled(s, OPERATORS.get(s.name, layered)): return
-    if not any(l.axes for l in s.layouts) or s.name == "sym_size": return self.made(s, "scalar", Layout(s.shape))
+    if not any(l.axes for l in s.layouts) and s.name not in RECURRENT or s.name == "sym_size": return self.made(s, "scalar", Layout(s.shape))
     pointwise = torch.Tag.pointwise in getattr(getattr(s.op, "target", None) or s.node.target, "tags", ())
     for rule in filter(None, (OPERATORS.get(s.name), elementwise if pointwise or s.name in ALIKE else None, experiment)):
         if self.settled(s, rule): return
@@ -171,7 +171,7 @@ def place_in_graph(self, s):
 Importer.place_in_graph = place_in_graph
 
 # %% ../nbs/api/25_arrival.ipynb #3a3a56d6
-ALIKE = set("contiguous clone to type_as _to_copy alias detach dropout bernoulli rand_like randn_like where lift_fresh_copy masked_fill".split())
+ALIKE = set("contiguous clone to type_as expand_as _to_copy alias detach dropout bernoulli rand_like randn_like where lift_fresh_copy masked_fill".split())
 
 # %% ../nbs/api/25_arrival.ipynb #53a6011a
 def settled(self, s, rule):

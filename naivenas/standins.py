@@ -53,7 +53,8 @@ def recurrent(work, s):
     "One of the results of a recurrent layer"
     many, i = s.node.args
     m, x = work.leaf(work.owner(many)[0]), work.before(many.args[0], many)
-    given = [h for h in pytree.tree_leaves(many.args[1]) if isinstance(h, torch.fx.Node) and h not in work.constants and work.owner(h)[1] != work.owner(many)[1]]
+    given = [h for h in pytree.tree_leaves(many.args[1]) if isinstance(h, torch.fx.Node) and h not in work.constants and work.owner(h)[1] != work.owner(many)[1]
+             and getattr(h.target, "_opname", "") not in ("zeros", "new_zeros", "zeros_like")]     # it starts with zeros anyway
     if not isinstance(m, nn.RNNBase) or given or i > 1: return None
     l, last = work.where(x), len(work.size(x)) - 1
     if not l.axes: work.want(x, last)
@@ -103,11 +104,13 @@ def stand_in(work, n, name):
     if not given or any(work.tensors.get(a.name) is None or a.op != "placeholder" for a in given): return None
     tensors, key = [work.tensor(a) for a in given], (name, *given, *map(str, n.args[where + 2:]))
     owner, _, last = tensors[0][1].rpartition(".")
-    path = owner if last == "weight" else tensors[0][1].removesuffix("_weight")
+    path = owner or label if last == "weight" else tensors[0][1].removesuffix("_weight")
     if key not in work.stands: work.stands[key] = _layer(work, n, name, owner, *(t for t, _ in tensors))
     made = work.stands[key]
-    if made is None or not isinstance(tensors[0][0], nn.Parameter): return None
-    made.weight = tensors[0][0]
+    learned = isinstance(tensors[0][0], nn.Parameter)
+    if made is None or not learned and not 1 < getattr(made, "groups", 1) == made.out_channels: return None
+    if not learned: del made.weight      # a filter that is not learned: a buffer here, too
+    made.register_buffer("weight", tensors[0][0]) if not hasattr(made, "weight") else setattr(made, "weight", tensors[0][0])
     if len(given) > 1: made.bias = tensors[1][0]
     return made.train(work.module.training), path
 
@@ -121,7 +124,7 @@ def _layer(work, n, name, owner, weight, bias=None):
     if name == "prelu": return nn.PReLU(len(weight))
     if name == "layer_norm": return nn.LayerNorm(tuple(n.args[1]), arg(4, 1e-5), bias=bias is not None)
     if name == "rms_norm": return nn.RMSNorm(tuple(n.args[1]), arg(3, None))
-    if name == "group_norm": return nn.GroupNorm(n.args[1], len(weight), arg(4, 1e-5)) if bias is not None else None
+    if name == "group_norm": return nn.GroupNorm(n.args[1], len(weight), arg(4, 1e-5), bias=bias is not None)
     if name == "batch_norm": return _batchnorm(work, n, owner, weight)
     d, over = name[-2], name.startswith("conv_")
     steps = [plain(arg(3, [1])), plain(arg(4, [0])), *([plain(arg(5, [0])), arg(6, 1), plain(arg(7, [1]))] if over else [plain(arg(5, [1])), arg(6, 1)])]

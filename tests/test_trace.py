@@ -143,8 +143,138 @@ class Assigned(Tiny):
         mask[:2, 1:3] = 1
         return self.head((self.a(x) * mask).sum((2, 3)))
 
+class Fused(Single):
+    "The same in one operator, which scales by the number of features that it finds unless told otherwise"
+    def forward(self, x):
+        q, k, v = (m(x).flatten(2).transpose(1, 2)[:, None] for m in (self.q, self.k, self.v))
+        return self.head(F.scaled_dot_product_attention(q, k, v).mean((1, 2)))
+
+class Context(Tiny):
+    "One map says for all channels where to look"
+    def __init__(self): super().__init__(a=conv(3, 8), m=conv(8, 1), c=conv(8, 8, 1), head=nn.Linear(8, 3))
+    def forward(self, x):
+        x = self.a(x)
+        seen = x.flatten(2)[:, None] @ self.m(x).flatten(2).softmax(-1)[..., None]
+        return self.head((x + self.c(seen.reshape(x.shape[0], -1, 1, 1))).mean((2, 3)))
+
+class Folded(Tiny):
+    "Heads are folded into the batch, and one is taken out of it again"
+    def __init__(self): super().__init__(qkv=conv(3, 24, 1), head=nn.Linear(8, 3)); self.place = nn.Parameter(torch.randn(4, 16))
+    def forward(self, x):
+        B = x.shape[0]
+        q, k, v = (y.reshape(B * 2, 4, 16) for y in self.qkv(x).split(8, 1))
+        a = q.transpose(1, 2) @ k + F.pad((q.transpose(1, 2) @ self.place).reshape(-1, 16), (0, 1))[:, :16].reshape(-1, 16, 16)
+        return self.head((a.softmax(-1) @ v.transpose(1, 2)).transpose(1, 2).reshape(B, 8, 4, 4).mean((2, 3)))
+
+class Written(Tiny):
+    "Parts of tensors are written into, across channels and among them"
+    def __init__(self): super().__init__(a=conv(3, 8), b=conv(8, 6), head=nn.Linear(6, 3)); self.shift = nn.Parameter(torch.randn(6))
+    def forward(self, x):
+        x = self.a(x)
+        x[:, :, 1:, 0] = x[:, :, 1:, 1] * 2
+        shift = self.shift.clone()
+        shift[2:4].zero_()
+        return self.head((self.b(x) + shift[:, None, None]).mean((2, 3)))
+
+class Regions(Tiny):
+    "Precision and gradients are switched off for a part"
+    def __init__(self): super().__init__(a=conv(3, 8), b=conv(8, 8), head=nn.Linear(8, 3))
+    def forward(self, x):
+        with torch.autocast("cpu", enabled=False): x = self.a(x)
+        with torch.no_grad(): gate = self.b(x).sigmoid()
+        return self.head((x * gate).mean((2, 3)))
+
+class Neighbours(Tiny):
+    "A convolution over the channels, as in efficient channel attention"
+    def __init__(self): super().__init__(a=conv(3, 16), c=nn.Conv1d(1, 1, 3, padding=1, bias=False), head=nn.Linear(16, 3))
+    def forward(self, x):
+        x = self.a(x)
+        y = self.c(x.mean((2, 3)).view(x.shape[0], 1, -1)).sigmoid().view(x.shape[0], -1, 1, 1)
+        return self.head((x * y.expand_as(x)).mean((2, 3)))
+
+class Blurred(Tiny):
+    "A filter that is not learned, the same for every channel; a norm with a weight only"
+    def __init__(self):
+        super().__init__(a=conv(3, 8), b=conv(8, 8), head=nn.Linear(8, 3))
+        self.register_buffer("filter", torch.rand(1, 1, 3, 3).repeat(8, 1, 1, 1))
+        self.weight = nn.Parameter(torch.rand(8) + .5)
+    def forward(self, x):
+        x = F.conv2d(self.a(x), self.filter, padding=1, groups=8)
+        return self.head(F.group_norm(self.b(x), 8, self.weight).relu().mean((2, 3)))
+
+class Patches(Tiny):
+    "Every channel becomes the nine places around, weighted by what they are like, and a channel again"
+    def __init__(self): super().__init__(a=conv(3, 8), w=conv(3, 9), head=nn.Linear(8, 3))
+    def forward(self, x):
+        around = F.unfold(self.a(x), 3, padding=1).reshape(x.shape[0], 8, 9, 16) * self.w(x).softmax(1).flatten(2)[:, None]
+        return self.head(F.fold(around.reshape(x.shape[0], 72, 16), 4, 3, padding=1).mean((2, 3)))
+
+class OneKey(Tiny):
+    "All heads look at the same keys, and find the same values there"
+    def __init__(self): super().__init__(q=conv(3, 12, 1), k=conv(3, 4, 1), v=conv(3, 4, 1), head=nn.Linear(12, 3))
+    def forward(self, x):
+        q = self.q(x).reshape(x.shape[0], 3, 4, 16).transpose(2, 3)
+        k, v = (m(x).flatten(2).transpose(1, 2)[:, None] for m in (self.k, self.v))
+        return self.head(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2).mean(1))
+
+class States(Tiny):
+    "Channels and states both pass through a product, and meet again in the next; a matrix of parameters without a layer"
+    def __init__(self): super().__init__(a=conv(3, 8), s=conv(3, 5), head=nn.Linear(8, 3)); self.w = nn.Parameter(torch.randn(8, 1))
+    def forward(self, x):
+        x, s = self.a(x).flatten(2), self.s(x).flatten(2)
+        x = (x @ s.transpose(1, 2)).relu() @ s
+        return self.head((x * (x.transpose(1, 2) @ self.w).transpose(1, 2).type_as(x)).mean(2))
+
+class Offset(nn.Module):
+    "A norm whose scale is one more than what is learned"
+    def __init__(self): super().__init__(); self.weight, self.bias = nn.Parameter(torch.randn(8)), nn.Parameter(torch.randn(8))
+    def forward(self, x): return F.layer_norm(x.double(), x.shape[-1:], 1 + self.weight.double(), self.bias.double())
+
+class Offsets(Tiny):
+    "With a check whose result nobody reads"
+    def __init__(self): super().__init__(a=nn.Conv2d(3, 8, 1), n=Offset(), head=nn.Linear(8, 3))
+    def forward(self, x):
+        x = self.a(x).permute(0, 2, 3, 1)
+        torch._assert(x.dim() == 4, "an image")
+        return self.head(self.n(x).mean((1, 2)))
+
+class Spread(nn.Module):
+    "Divides by how much all channels vary, and says so for each of them"
+    def __init__(self): super().__init__(); self.weight = nn.Parameter(torch.rand(8) + .5)
+    def forward(self, x):
+        by = (x.reshape(x.shape[0], 1, -1).var(2) + 1e-5).sqrt()
+        return x * self.weight[:, None, None] / by[:, :, None, None].expand(x.shape)
+
+class Evened(Tiny):
+    def __init__(self): super().__init__(a=conv(3, 8), s=Spread(), b=conv(8, 6), head=nn.Linear(6, 3))
+    def forward(self, x): return self.head(self.b(self.s(self.a(x))).mean((2, 3)))
+
+class Doubled(Tiny):
+    "The same channels twice, and a map of places beside them"
+    def __init__(self): super().__init__(a=conv(3, 6), z=conv(3, 4), b=conv(17, 5), head=nn.Linear(5, 3))
+    def forward(self, x):
+        a, z = self.a(x), self.z(x)
+        return self.head(self.b(torch.cat([a, z, a, torch.linspace(-1, 1, 4, dtype=x.dtype).expand(x.shape[0], 1, 4, 4)], 1)).relu().mean((2, 3)))
+
+class Where(nn.Module):
+    "Spatial attention: the mean and the maximum of all channels say where to look"
+    def __init__(self): super().__init__(); self.c = conv(2, 1)
+    def forward(self, x): return x * self.c(torch.cat([x.mean(1, keepdim=True), x.amax(1, keepdim=True)], 1)).sigmoid()
+
+class Looking(Tiny):
+    def __init__(self): super().__init__(a=conv(3, 8), w=Where(), b=conv(8, 6), head=nn.Linear(6, 3))
+    def forward(self, x): return self.head(self.b(self.w(self.a(x))).mean((2, 3)))
+
+class Picked(Tiny):
+    "Every other channel, channels in another order, and some of them twice"
+    def __init__(self): super().__init__(a=conv(3, 8), b=conv(4, 4), c=conv(14, 6), head=nn.Linear(6, 3))
+    def forward(self, x):
+        x = self.a(x)
+        y = torch.cat([x[:, ::2].flip(1), self.b(x[:, 1::2]), x[:, [5, 0, 0]].roll(1, 1), x[:, :3]], 1)
+        return self.head(self.c(y).relu().mean((2, 3)))
+
 SMALL = (Chunked, ChannelsLast, Viewed, Masked, Twice, Excited, Shuffled, Scaled, Broadcast, Radix, Stacked, Shifted, Normed, Padded, Standard, Single,
-         Gated, Assigned)
+         Gated, Assigned, Fused, Context, Folded, Written, Regions, Neighbours, Blurred, Patches, OneKey, States, Offsets, Picked, Looking, Evened, Doubled)
 
 def imported(make, *example, **how):
     torch.manual_seed(0)
@@ -175,7 +305,7 @@ def test_growing_changes_nothing(make, images):
     except SizeError: assert make in (Chunked,)
     assert any((report.plan.out(v) < 0).any() for v in net), "nothing grew"
     same = torch.allclose(net(images), module(images), atol=1e-10)
-    assert same or report.plan.caveats and make in (Normed, Standard, Single)
+    assert same or report.plan.caveats and make in (Normed, Standard, Single, Fused, Neighbours, Offsets, Looking, Evened)
 
 def test_the_weights_are_the_modules_own_unless_asked(images):
     module, net = imported(Excited, images)
@@ -186,6 +316,11 @@ def test_the_weights_are_the_modules_own_unless_asked(images):
 def test_one_channel_over_many_is_held(images):
     _, net = imported(Masked, images)
     with pytest.raises(SizeError): net.resize("m", +1)
+
+def test_no_gradient_comes_back_from_where_there_was_none(images):
+    module, net = imported(Regions, images, share=False)
+    for m in module, net: m(images).sum().backward()
+    assert net["b"].op.weight.grad is None and torch.allclose(net["a"].op.weight.grad, module.a.weight.grad)
 
 # ------------------------------------------------------------------------------------------------------------- heads
 
@@ -331,6 +466,25 @@ def test_recurrent_layers(cell, both):
     net.resize("r", -5)
     assert [t.shape for t in net(x)] == [t.shape for t in before]
 
+def test_states_of_zeros_are_those_that_a_recurrent_layer_starts_with_anyway():
+    class Started(Tiny):
+        def __init__(self, first): super().__init__(e=nn.Linear(4, 6), r=nn.LSTM(6, 5, batch_first=True), head=nn.Linear(5, 2)); self.first = first
+        def forward(self, x):
+            h = self.first(1, x.shape[0], 5, dtype=x.dtype)
+            return self.head(self.r(self.e(x), (h, h))[0])
+    x = torch.randn(2, 7, 4, dtype=torch.float64)
+    net = Net.from_torch(Started(torch.zeros).double(), x)
+    net.resize({"e": -2, "r": -1})
+    net = Net.from_torch(Started(torch.ones).double(), x)
+    assert list(net.opaque.values()) == ["lstm"]
+    with pytest.raises(SizeError): net.resize("e", -2)
+
+def test_power_iterations_run_without_gradients(images):
+    module = nn.Sequential(conv(3, 8), nn.utils.parametrizations.spectral_norm(conv(8, 6)), nn.Flatten(), nn.Linear(96, 2)).double()
+    net = Net.from_torch(module, images)
+    net(images).sum().backward()
+    assert torch.allclose(net.eval()(images), module.eval()(images)) and net["0"].op.weight.grad.any()
+
 # ----------------------------------------------------------------------------------------------- what goes in, what comes out
 
 class Many(Tiny):
@@ -434,6 +588,21 @@ def test_what_cannot_be_traced_is_refused_in_one_sentence(images):
         def forward(self, x): return x if x.sum() > 0 else -x
     with pytest.raises(Untraceable, match="Odd cannot be traced"): Net.from_torch(Odd(), images)
 
+def test_a_module_that_refuses_without_words_is_quoted(images):
+    class Picky(Tiny):
+        def __init__(self): super().__init__(a=conv(3, 8))
+        def forward(self, x):
+            torch._assert(x.shape[-1] % 3 == 0, "")
+            return self.a(x)
+    with pytest.raises(Untraceable, match="AssertionError at torch._assert.x.shape.-1. % 3 == 0"): Net.from_torch(Picky().double(), images)
+
+def test_precision_switched_on_within_is_refused(images):
+    class Low(Tiny):
+        def __init__(self): super().__init__(a=conv(3, 8))
+        def forward(self, x):
+            with torch.autocast("cpu", torch.bfloat16): return self.a(x)
+    with pytest.raises(Untraceable, match="switches torch.autocast on"): Net.from_torch(Low(), images.float())
+
 def test_a_wrong_example_is_refused(images):
     with pytest.raises(Untraceable, match="cannot be traced with this example"): Net.from_torch(Chunked(), images[:, :2])
 
@@ -447,13 +616,31 @@ def test_what_is_not_understood_stays_whole(images):
     plan, reference = pruned_and_masked(net, module, .5, magnitude)
     assert torch.allclose(net.eval()(images), reference.eval()(images), atol=1e-10)
 
+@pytest.mark.parametrize("products", [lambda x: torch.einsum("bcl,bdl->bcd", x, x), lambda x: x @ x.transpose(1, 2), lambda x: x[:, :, None] * x[:, None]])
+def test_products_of_all_channels_with_all_are_held(images, products):
+    class Gram(Tiny):
+        def __init__(self): super().__init__(a=conv(3, 4), b=conv(4, 4), head=nn.Linear(4, 2))
+        def forward(self, x): return self.head(products(self.b(self.a(x)).flatten(2)).relu().sum(1).reshape(len(x), 4, -1).mean(2))
+    module, net = imported(Gram, images, share=False)
+    with pytest.raises(SizeError): net.resize("b", -1)
+    plan, reference = pruned_and_masked(net, module, .5, magnitude)
+    assert torch.allclose(net.eval()(images), reference.eval()(images), atol=1e-10)
+
+def test_a_signal_is_no_row_of_neurons(images):
+    class Signal(Tiny):
+        def __init__(self): super().__init__(a=nn.Linear(12, 16), c=nn.Conv1d(1, 6, 3, padding=1), d=nn.Conv1d(6, 2, 3, padding=1))
+        def forward(self, x): return self.d(self.c(self.a(x)[:, None]).relu())
+    net = Net.from_torch(Signal(), torch.randn(2, 12))
+    assert net.opaque == {"c": "conv1d"} and not net.statistics
+    with pytest.raises(SizeError): net.resize("a", -1)
+
 def test_what_is_not_understood_stops_there(images):
     "Behind it, neurons are free again"
     class Odd(Tiny):
         def __init__(self): super().__init__(a=conv(3, 8), b=conv(8, 6), c=conv(6, 6), head=nn.Linear(6, 2))
         def forward(self, x): return self.head(self.c(self.b(self.a(x).flip(1).cumsum(1))).mean((2, 3)))
     module, net = imported(Odd, images, share=False)
-    assert set(net.opaque.values()) == {"flip"}
+    assert set(net.opaque.values()) == {"cumsum"}
     net.resize({"b": -2, "c": -1})
     with pytest.raises(SizeError): net.resize("a", -1)
 
