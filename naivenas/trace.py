@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['REGIONS', 'VIEWS', 'FRESH', 'Spot', 'Call', 'expression', 'compiled', 'source', 'item', 'Direct', 'Untraceable',
-           'captured', 'inlined', 'written_views', 'one', 'folded_constants']
+           'captured', 'inlined', 'refuse_memory', 'written_views', 'one', 'folded_constants']
 
 # %% ../nbs/api/23_trace.ipynb #ddfd3999
 import inspect, logging, os, traceback, warnings
@@ -146,15 +146,18 @@ def inlined(program):
         for n in list(part.graph.nodes):
             at = REGIONS.get(getattr(n.target, "__name__", ""))
             if n.op == "call_function" and at is not None: _inline(part, n, at)
+    if odd := [n for n in program.graph.nodes if isinstance(n.target, torch._ops.HigherOrderOperator)]:
+        raise Untraceable(f"it contains {odd[0].target.__name__}, and only what is one and the same sequence of operators for any numbers can become a net")
+    refuse_memory(program)
     written_views(program.graph)
     return program
 
 # %% ../nbs/api/23_trace.ipynb #5ca1ed12
-def _node(graph, like, target, *args):
-    "A further operator, at the place where `graph` is inserting; it belongs to the module that made the node `like`"
+def _node(graph, by, target, *args):
+    "A further operator, at the place where `graph` is inserting; it belongs to the module that the node `by` belongs to"
     n = graph.call_function(target, args)
     vals = torch.fx.node.map_arg(args, lambda m: m.meta["val"])
-    with like.meta["val"].fake_mode: n.meta = {**like.meta, "val": target(*vals)}
+    with n.all_input_nodes[0].meta["val"].fake_mode: n.meta = {**by.meta, "val": target(*vals)}
     return n
 
 # %% ../nbs/api/23_trace.ipynb #5ca1ed11
@@ -164,7 +167,7 @@ def _inline(part, n, at):
     if at > 1 and changes and any(a.meta["val"].device.type == n.args[0] for a in n.all_input_nodes if torch.is_tensor(a.meta.get("val"))):
         raise Untraceable("it switches torch.autocast on within itself: leave that to whoever calls it")
     known, alone = dict(zip(inside.find_nodes(op="placeholder"), n.args[at + 1:])), at == 1 and not changes
-    detached = lambda m: _node(part.graph, m, torch.ops.aten.detach.default, m) if torch.is_tensor(m.meta.get("val")) else m
+    detached = lambda m: _node(part.graph, n, torch.ops.aten.detach.default, m) if torch.is_tensor(m.meta.get("val")) else m
     out = any(getattr(m.target, "_overloadname", "").startswith("out") for m in inside.nodes)     # such operators take nothing that wants a gradient
     with part.graph.inserting_before(n):
         if alone and out: known = {k: detached(m) for k, m in known.items()}
@@ -176,6 +179,17 @@ def _inline(part, n, at):
         user.replace_all_uses_with(ends[user.args[1]])
         part.graph.erase_node(user)
     part.graph.erase_node(n)
+
+# %% ../nbs/api/23_trace.ipynb #9a1f98ca
+def refuse_memory(program):
+    "Untraceable if an operator writes into a buffer of floating-point numbers"
+    buffers = program.graph_signature.inputs_to_buffers
+    for n in program.graph.nodes:
+        if not isinstance(n.target, torch._ops.OpOverload) or not n.target._schema.is_mutable: continue
+        given = dict(zip((a.name for a in n.target._schema.arguments), n.args)) | n.kwargs
+        for m in (given[a.name] for a in n.target._schema.arguments if a.alias_info and a.alias_info.is_write and isinstance(given.get(a.name), torch.fx.Node)):
+            while m.target in (*VIEWS, torch.ops.aten.detach.default): m = m.args[0]
+            if m.name in buffers and m.meta["val"].is_floating_point(): raise Untraceable(f"it changes its buffer {buffers[m.name]!r} while it computes")
 
 # %% ../nbs/api/23_trace.ipynb #5ca1ed13
 VIEWS = torch.ops.aten.slice.Tensor, torch.ops.aten.select.int
@@ -192,7 +206,7 @@ def written_views(graph):
             n.replace_all_uses_with(new)
         while view.target in VIEWS and (len(view.args) < 5 or view.args[4] == 1):
             base = view.args[0]
-            with graph.inserting_before(following): new = _whole(graph, view, base, new)
+            with graph.inserting_before(following): new = _whole(graph, n, view, base, new)
             base.replace_all_uses_with(new, delete_user_cb=lambda u: place.get(u, -1) > place[n])
             view = base
         if n.target is torch.ops.aten.copy_.default: graph.erase_node(n)
@@ -202,14 +216,14 @@ def _copied(graph, n):
     "What a tensor is after something was copied into it"
     into, value = n.args[:2]
     with graph.inserting_before(n):
-        if value.meta["val"].dtype != into.meta["val"].dtype: value = _node(graph, into, torch.ops.aten.to.dtype, value, into.meta["val"].dtype)
-        return value if value.meta["val"].ndim == into.meta["val"].ndim and value.meta["val"].shape == into.meta["val"].shape else _node(graph, into, torch.ops.aten.expand_as.default, value, into)
+        if value.meta["val"].dtype != into.meta["val"].dtype: value = _node(graph, n, torch.ops.aten.to.dtype, value, into.meta["val"].dtype)
+        return value if value.meta["val"].ndim == into.meta["val"].ndim and value.meta["val"].shape == into.meta["val"].shape else _node(graph, n, torch.ops.aten.expand_as.default, value, into)
 
 # %% ../nbs/api/23_trace.ipynb #5ca1ed14
-def _whole(graph, view, base, part):
+def _whole(graph, n, view, base, part):
     "`base` with `part` in the place of its `view`"
     aten, (a, i, j) = torch.ops.aten, (*view.args[1:4], *(0, None, None)[len(view.args) - 1:])
-    size, end, make = base.meta["val"].shape[a], 2**63 - 1, lambda target, *args: _node(graph, base, target, *args)
+    size, end, make = base.meta["val"].shape[a], 2**63 - 1, lambda target, *args: _node(graph, n, target, *args)
     if view.target is VIEWS[1]: i, j, part = i % size, i % size + 1, make(aten.unsqueeze.default, part, a)
     i, j = i or 0, end if j is None or j == size else j
     parts = [make(VIEWS[0], base, a, 0, i)] * (i != 0) + [part] + [make(VIEWS[0], base, a, j, end)] * (j != end)

@@ -479,11 +479,58 @@ def test_states_of_zeros_are_those_that_a_recurrent_layer_starts_with_anyway():
     assert list(net.opaque.values()) == ["lstm"]
     with pytest.raises(SizeError): net.resize("e", -2)
 
-def test_power_iterations_run_without_gradients(images):
-    module = nn.Sequential(conv(3, 8), nn.utils.parametrizations.spectral_norm(conv(8, 6)), nn.Flatten(), nn.Linear(96, 2)).double()
+def test_results_written_without_gradients(images):
+    class Written(Tiny):
+        def __init__(self): super().__init__(a=conv(3, 8), b=conv(8, 6), head=nn.Linear(6, 2))
+        def forward(self, x):
+            h = self.a(x)
+            with torch.no_grad(): torch.exp(h, out=(gate := torch.zeros_like(h)))
+            return self.head(self.b(h * gate).mean((2, 3)))
+    module = Written().double()
     net = Net.from_torch(module, images)
     net(images).sum().backward()
-    assert torch.allclose(net.eval()(images), module.eval()(images)) and net["0"].op.weight.grad.any()
+    assert torch.equal(net(images), module(images)) and net["a"].op.weight.grad.any() and not net.opaque
+
+def test_what_is_added_behind_a_layer_is_not_that_layer(images):
+    class Halved(Tiny):
+        def __init__(self): super().__init__(a=conv(3, 8), b=conv(8, 8), c=conv(8, 8), head=nn.Linear(8, 2))
+        def forward(self, x):
+            h = self.a(x)
+            with torch.no_grad(): gate = self.b(h)
+            y = self.c(h)
+            y[:, 2:5] = 0
+            return self.head((y * gate).mean((2, 3)))
+    module = Halved().double()
+    net = Net.from_torch(module, images)
+    assert torch.equal(net(images), module(images)) and not net.opaque and sum(v.op is module.b or v.op is module.c for v in net) == 2
+    net.resize("a", -3)
+    net(images).sum().backward()
+    assert net["a"].op.weight.grad.any() and net["b"].op.weight.grad is None
+
+class Averaged(Tiny):
+    "Keeps a running average of its own, without gradients, while it is trained"
+    def __init__(self): super().__init__(a=nn.Linear(4, 6), b=nn.Linear(6, 2)); self.register_buffer("mean", torch.rand(6))
+    def forward(self, x):
+        h = self.a(x)
+        if self.training:
+            with torch.no_grad(): self.mean.mul_(.9).add_(h.mean(0), alpha=.1)
+        return self.b(h - self.mean)
+
+@pytest.mark.parametrize("make", [Averaged, lambda: nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Linear(4, 6)), nn.Linear(6, 2))])
+def test_memory_of_its_own_is_not_imported_and_evaluation_leaves_it_alone(make, caplog):
+    torch.manual_seed(0)
+    module, x = make().double(), torch.randn(5, 4, dtype=torch.float64)
+    with caplog.at_level("WARNING", "naivenas"): net = Net.from_torch(module, x)
+    assert "what it computes in evaluation mode was taken" in caplog.text
+    before = {k: b.clone() for k, b in module.named_buffers()}
+    for mode in True, False: assert torch.allclose(net.train(mode)(x), module.eval()(x), rtol=1e-12)
+    assert all(torch.equal(b, before[k]) for k, b in module.named_buffers())
+
+def test_a_branch_that_depends_on_numbers_is_refused():
+    class Branching(Tiny):
+        def __init__(self): super().__init__(a=nn.Linear(4, 6))
+        def forward(self, x): return torch.cond(x.sum() > 0, torch.sin, torch.cos, (self.a(x),))
+    with pytest.raises(ValueError, match="contains cond"): Net.from_torch(Branching(), torch.randn(5, 4))
 
 # ----------------------------------------------------------------------------------------------- what goes in, what comes out
 
