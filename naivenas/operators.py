@@ -69,7 +69,7 @@ def _alike(a, b):
     return torch.allclose(a, b, 1e-4, 1e-5, equal_nan=True) if a.is_floating_point() else torch.equal(a, b)
 
 # %% ../nbs/api/24_operators.ipynb #a85e479c
-REDUCTIONS = set("sum mean amax amin norm linalg_vector_norm var std logsumexp prod any all".split())
+REDUCTIONS = set("sum mean amax amin max min median norm linalg_vector_norm var std var_mean std_mean logsumexp prod any all".split())
 
 def experiment(work, s):
     "The rule for everything else"
@@ -78,7 +78,7 @@ def experiment(work, s):
     l = s.layouts[some[0]]
     if len(some) == 1 and len(l.axes) > 1: return several(work, s, some[0], run, values)
     axis = passes(run, values, s.layouts, s.shape)
-    if axis is None and s.name in REDUCTIONS and len(some) == 1: return reduction(work, s)
+    if axis is None and s.name in REDUCTIONS and len(some) == 1 and s.node.meta["val"].dtype != torch.long: return reduction(work, s)     # a position is no value
     if axis is None and len(some) == 1 and all(i in work.constants for i in s.order if i is not s.order[some[0]]):
         index = picked(run, values, some[0], l, s.shape)
         if index is not None: s.op, s.order = Gather(index, l.along), [s.order[some[0]]]

@@ -273,8 +273,15 @@ class Picked(Tiny):
         y = torch.cat([x[:, ::2].flip(1), self.b(x[:, 1::2]), x[:, [5, 0, 0]].roll(1, 1), x[:, :3]], 1)
         return self.head(self.c(y).relu().mean((2, 3)))
 
+class Spotted(Tiny):
+    "Places are weighed by their strongest channel, and by the sum of all"
+    def __init__(self): super().__init__(a=conv(3, 8), s=conv(2, 1), head=nn.Linear(8, 3))
+    def forward(self, x):
+        x = self.a(x).relu()
+        return self.head((x * self.s(torch.cat([x.max(1, keepdim=True)[0], x.sum(1, keepdim=True)], 1)).sigmoid()).mean((2, 3)))
+
 SMALL = (Chunked, ChannelsLast, Viewed, Masked, Twice, Excited, Shuffled, Scaled, Broadcast, Radix, Stacked, Shifted, Normed, Padded, Standard, Single,
-         Gated, Assigned, Fused, Context, Folded, Written, Regions, Neighbours, Blurred, Patches, OneKey, States, Offsets, Picked, Looking, Evened, Doubled)
+         Gated, Assigned, Fused, Context, Folded, Written, Regions, Neighbours, Blurred, Patches, OneKey, States, Offsets, Picked, Looking, Evened, Doubled, Spotted)
 
 def imported(make, *example, **how):
     torch.manual_seed(0)
