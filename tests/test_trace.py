@@ -312,7 +312,7 @@ def test_growing_changes_nothing(make, images):
     except SizeError: assert make in (Chunked,)
     assert any((report.plan.out(v) < 0).any() for v in net), "nothing grew"
     same = torch.allclose(net(images), module(images), atol=1e-10)
-    assert same or report.plan.caveats and make in (Normed, Standard, Single, Fused, Neighbours, Offsets, Looking, Evened)
+    assert same or report.plan.caveats and make in (Normed, Standard, Single, Fused, Neighbours, Offsets, Looking, Evened, Spotted)
 
 def test_the_weights_are_the_modules_own_unless_asked(images):
     module, net = imported(Excited, images)
