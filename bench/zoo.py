@@ -10,7 +10,7 @@ Times are of float32 and a batch of two, in a process that has imported a tiny m
 take less than 100 ms), and the surgery. Whether the result is right is looked at in float64: it gives what the original with the removed neurons zeroed gives (a statistic over neurons is masked, too), in evaluation
 and in training mode (dropout and stochastic depth switched off for the comparison), forward and backward; at least half of the neurons
 that no output pins could be pruned; and a layer grown or inserted as the identity changes nothing, unless the net says that it may.
-One step is a plan and its surgery, when ties, and the peer's dependency graph, are known; everything together has the first plan in it.
+Bare is what a step cannot do without: a norm of each weight, and selecting what stays. One step is a plan and its surgery, when ties, and the peer's dependency graph, are known; everything together has the first plan in it.
 A peer is counted as right if it ends in time with fewer parameters, and what it leaves runs forward and backward. Ends with one
 summary line and exits 1 when a model is not right, a plan takes 100 ms or more, or the peer is not beaten as the issue asks for: a step
 5 times faster in the median, 50 times on densenet201, everything together in at most half the time.
@@ -117,6 +117,17 @@ def times(name, size, keep):
     plan, planning = min((timed(lambda: net.prune_plan(keep, magnitude)) for _ in range(2)), key=lambda t: t[1])
     _, surgery = timed(plan.apply)
     return dict(importing=importing, first=first, planning=planning, surgery=surgery)
+
+def bare(name, size, keep):
+    "What nothing but reading a norm of each weight and selecting the entries that stay takes, in a process that has done neither before"
+    import torch
+    from naivenas.arrival import Net
+    from naivenas.importance import magnitude
+    from surgery import select, selections
+    net = Net.from_torch(stirred(model(name)).eval(), example(name, size))
+    work = selections(net.prune_plan(keep, magnitude))
+    _, norms = min((timed(lambda: [p.detach().flatten(1).norm(dim=1) for p in net.parameters() if p.ndim > 1]) for _ in range(2)), key=lambda t: t[1])
+    return dict(norms=norms, selecting=timed(lambda: select(work))[1])
 
 def prunable(net):
     "The share of the neurons of layers that could be pruned, of those that no output pins"
@@ -236,8 +247,11 @@ def row(name, r, t, peer):
     text = (f"{name:28} import {t['importing']:5.2f} s, plan {1000 * t['planning']:4.0f} ms (the first {1000 * t['first']:4.0f}), surgery {1000 * t['surgery']:4.0f} ms | {r['prunable']:4.0%} prunable, parameters x{r['parameters']:.2f}, "
             f"off by {r['same']:.0e} imported, {r['gaps'][0]:.0e} pruned, {r['gaps'][1]:.0e} in training | "
             + ", ".join(f"{verb} {r[verb]}" for verb in ("grow", "insert", "remove")) + (f" | not understood: {r['opaque']}" if r["opaque"] else ""))
-    if peer: text += f" | peer: {peer['error']}" if "error" in peer else f" | peer: import {peer['importing']:.2f} s, step {peer['step']:.2f} s ({peer['step'] / (t['planning'] + t['surgery']):.0f}x){'' if peer['right'] else ', WRONG'}"
+    if peer: text += f" | peer: {peer['error']}" if "error" in peer else (f" | peer: import {peer['importing']:.2f} s, step {1000 * peer['step']:.0f} ms ({peer['step'] / (t['planning'] + t['surgery']):.1f}x, "
+                                                                          f"bare {1000 * least(peer):.0f} ms){'' if peer['right'] else ', WRONG'}")
     return text + ("" if good(r) else "   MISSED")
+
+def least(peer): return peer["bare"].get("norms", 0) + peer["bare"].get("selecting", 0)
 
 def compared(rows):
     "What the peer says to it: a line, and whether it is beaten as it should be"
@@ -247,7 +261,8 @@ def compared(rows):
     whole = sum(t["importing"] + t["first"] + t["surgery"] for t, _ in both.values()) / sum(p["importing"] + p["step"] for _, p in both.values())
     dense = next((s for n, s in speed.items() if n.startswith("densenet201")), None)
     middle = statistics.median(speed.values())
-    text = f"; the peer is right on {len(both)} of {len(rows)}: our step {middle:.1f} times faster in the median{'' if dense is None else f', {dense:.0f} times on densenet201'}, all together in {whole:.2f} of its time"
+    bound = sum(5 * least(p) > p["step"] for _, p in both.values())
+    text = f"; the peer is right on {len(both)} of {len(rows)}: our step {middle:.1f} times faster in the median{'' if dense is None else f', {dense:.0f} times on densenet201'}, all together in {whole:.2f} of its time; on {bound} of them norms and selections alone take more than a fifth of its step"
     return text, middle >= 5 and (dense is None or dense >= 50) and whole <= .5
 
 if __name__ == "__main__":
@@ -262,13 +277,13 @@ if __name__ == "__main__":
     args = parser.parse_args()
     if args.child:
         library = prepare(args.threads)
-        f = {"times": times, "right": right, **PEERS}[args.child]
+        f = {"times": times, "right": right, "bare": bare, **PEERS}[args.child]
         print(json.dumps(f(args.models[0], args.size, args.keep)), flush=True)
         sys.exit()
     rows, fine, slow = [], 0, 0
     for name in {"all": ALL, "families": FAMILIES}.get(args.models[0], args.models):
         r, t = child("right", name, args), child("times", name, args)
-        peer = child(args.peer, name, args) if args.peer else None
+        peer = child(args.peer, name, args) | {"bare": child("bare", name, args)} if args.peer else None
         print(row(name, r, t, peer), flush=True)
         rows.append((name, t, peer))
         fine, slow = fine + good(r), slow + (t.get("first", 0) >= .1)
