@@ -29,7 +29,7 @@ from naivenas.mutate import mutations
 from naivenas.settings import cross_settings, mutate_settings
 from naivenas.crossover import Crossover
 from naivenas.population import Store, crossed, founder, mutated, seeded
-from naivenas.search import ONE, default_step, first_settings, fit, map_of, network, refined, split
+from naivenas.search import ONE, default_step, first_settings, fit, map_of, network, refined, restarted, split
 
 now = time.monotonic
 
@@ -90,12 +90,7 @@ def story(args):
     change, cross, curves, other = mutated(mutations(map_of(encoder)), mutate_settings), crossed(Crossover(map_of(encoder)), cross_settings), {}, 0.
     def born(rng):
         with seeded(rng): return founder(network(encoder, rng), first_settings(encoder), rng)
-    def scratch(c):
-        with seeded(generator(int(c.id, 16))):
-            for m in c.net.modules(): getattr(m, "reset_parameters", lambda: None)()
-        c.optimizer, c.seen = None, 0
-        c.net.optimizers.clear()
-        return fitness(c)
+    def scratch(c): return fitness(restarted(c, generator(int(c.id, 16))))
     for name, measure in ("inherited", fitness), ("scratch", scratch):
         begin, spent, curve = now(), 0., []
         with tempfile.TemporaryDirectory() as folder:

@@ -9,15 +9,12 @@ __all__ = ['evaluated', 'alike', 'own_backwards', 'gradients', 'agreement']
 import torch
 from torch import nn
 from torch.utils import _pytree as pytree
+from .trace import in_mode
 
 # %% ../nbs/api/24_agreement.ipynb #c0de0a04
 def evaluated(module, example, named):
-    "All that the module gives in evaluation mode, in a list; every part has its own mode again afterwards"
-    modes = {m: m.training for m in module.modules()}
-    try: return pytree.tree_leaves(module.eval()(*example, **named))
-    finally:
-        module.train(module.training)
-        for m, mode in modes.items(): m.training = mode
+    "All that the module gives in evaluation mode, in a list"
+    with in_mode(module, False): return pytree.tree_leaves(module(*example, **named))
 
 # %% ../nbs/api/24_agreement.ipynb #c0de0a05
 def alike(want, got):

@@ -240,7 +240,8 @@ def from_torch(cls,
     if not training: said("%s computes something else in training mode: what it computes in evaluation mode was taken", type(module).__name__)
     if lost: said("%s has a backward pass of its own (%s); the net has that of the operators, and other gradients", type(module).__name__, ", ".join(lost))
     for k, why in net.opaque.items(): said("%s (%s) is not understood: it stays as it is, and so do its neighbours", k, why)
-    return net.train(module.training)
+    for m in {*net.modules()} - {*module.modules()}: m.training = module.training
+    return net
 Net.from_torch = from_torch
 
 # %% ../nbs/api/25_arrival.ipynb #3f7b865a

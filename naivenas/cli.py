@@ -74,10 +74,11 @@ def _fit(args):
     from naivenas.search import fit
     if args.target not in args.data: raise ValueError(f"there is no column {args.target!r}; there are {', '.join(map(str, args.data))}")
     out = args.out or _folder("naivenas-fit")
-    warnings.showwarning = lambda message, *_: print(f"naivenas: {message}", file=sys.stderr)
     time = None if args.generations else args.time
-    model, population = fit(args.data.drop(columns=args.target), args.data[args.target], time, args.generations, task=args.task, device=args.device,
-                            seed=args.seed, progress=sys.stderr.isatty())
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_: print(f"naivenas: {message}", file=sys.stderr)
+        model, population = fit(args.data.drop(columns=args.target), args.data[args.target], time, args.generations, task=args.task, device=args.device,
+                                seed=args.seed, progress=sys.stderr.isatty())
     model.save(out)
     population.table().to_csv(out / "population.csv", index=False)
     _report(out, args, model, population)

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['REGIONS', 'VIEWS', 'FRESH', 'Spot', 'Call', 'expression', 'compiled', 'source', 'item', 'Direct', 'Untraceable',
-           'captured', 'inlined', 'refuse_memory', 'written_views', 'one', 'folded_constants']
+           'in_mode', 'captured', 'inlined', 'refuse_memory', 'written_views', 'one', 'folded_constants']
 
 # %% ../nbs/api/23_trace.ipynb #ddfd3999
-import inspect, logging, os, traceback, warnings
+import contextlib, inspect, logging, os, traceback, warnings
 from functools import reduce
 import torch
 from torch import nn
@@ -97,20 +97,30 @@ class Direct(nn.Module):
 # %% ../nbs/api/23_trace.ipynb #2ed7ecda
 class Untraceable(ValueError): "Why a module cannot become a net"
 
+# %% ../nbs/api/23_trace.ipynb #ebbe4745
+@contextlib.contextmanager
+def in_mode(module, training):
+    "The module with all of its parts in this mode; afterwards each has its own again, and what was remembered in between is forgotten"
+    modes = {m: m.training for m in module.modules()}
+    try: yield module.train(training)
+    finally:
+        module.train().train(modes[module])
+        for m, mode in modes.items(): m.training = mode
+
 # %% ../nbs/api/23_trace.ipynb #e4fe4939
 def captured(module, args, kwargs,
              training=True):   # the mode in which it is looked at
     "The exported program of `module`, for any batch size where that is possible; Untraceable if there is none"
-    modes, kept = {m: m.training for m in module.modules()}, {k: b.clone() for k, b in module.named_buffers()}
+    kept = {k: b.clone() for k, b in module.named_buffers()}
     try:
-        module.train(training)
-        try: return _exported(module, *pytree.tree_map(_twice, (args, kwargs)), True)
-        except Exception: return _exported(module, args, kwargs, False)
+        with in_mode(module, training):
+            try: return _exported(module, *pytree.tree_map(_twice, (args, kwargs)), True)
+            except Untraceable: raise
+            except Exception: return _exported(module, args, kwargs, False)
     except Exception as e:
         said = next((line for line in str(e).strip().splitlines() if line.strip()), None) or _where(e)
         raise Untraceable(f"{type(module).__name__} cannot be traced with this example: {said}") from e
     finally:
-        for m, mode in modes.items(): m.training = mode
         for k, b in module.named_buffers():
             if k in kept: b.data.copy_(kept[k])
 

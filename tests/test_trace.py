@@ -533,6 +533,23 @@ def test_memory_of_its_own_is_not_imported_and_evaluation_leaves_it_alone(make, 
     for mode in True, False: assert torch.allclose(net.train(mode)(x), module.eval()(x), rtol=1e-12)
     assert all(torch.equal(b, before[k]) for k, b in module.named_buffers())
 
+class Remembering(Tiny):
+    "Works out its scale once in evaluation mode, until it is trained again"
+    def __init__(self): super().__init__(a=nn.Linear(4, 6), b=nn.Linear(6, 2)); self.memory = []
+    def train(self, mode=True):
+        if mode: self.memory.clear()
+        return super().train(mode)
+    def forward(self, x):
+        if not self.training and not self.memory: self.memory.append(self.a.weight.norm())
+        return self.b(self.a(x) * (self.a.weight.norm() if self.training else self.memory[0]))
+
+@pytest.mark.parametrize("training", [True, False])
+def test_what_a_module_remembers_is_not_what_the_import_saw(training):
+    module, x = Remembering().train(training), torch.randn(5, 4)
+    module.b.train(not training)
+    Net.from_torch(module, x)
+    assert not module.memory and [m.training for m in module.modules()] == [training, training, not training]
+
 def test_a_branch_that_depends_on_numbers_is_refused():
     class Branching(Tiny):
         def __init__(self): super().__init__(a=nn.Linear(4, 6))
