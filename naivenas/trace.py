@@ -7,7 +7,7 @@ __all__ = ['REGIONS', 'VIEWS', 'FRESH', 'Spot', 'Call', 'expression', 'compiled'
            'in_mode', 'captured', 'inlined', 'refuse_memory', 'written_views', 'one', 'folded_constants']
 
 # %% ../nbs/api/23_trace.ipynb #ddfd3999
-import contextlib, inspect, logging, os, traceback, warnings
+import contextlib, inspect, io, logging, os, traceback, warnings
 from functools import reduce
 import torch
 from torch import nn
@@ -142,7 +142,7 @@ def _exported(module, args, kwargs, dynamic):
     level = logging.getLogger("torch").level
     logging.getLogger("torch").setLevel(logging.CRITICAL)   # what goes wrong is told once, below
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             return inlined(torch.export.export(module, args, kwargs, dynamic_shapes=shapes, strict=False))
     finally: logging.getLogger("torch").setLevel(level)

@@ -550,7 +550,12 @@ def test_what_a_module_remembers_is_not_what_the_import_saw(training):
     Net.from_torch(module, x)
     assert not module.memory and [m.training for m in module.modules()] == [training, training, not training]
 
-def test_a_branch_that_depends_on_numbers_is_refused():
+def test_a_branch_that_depends_on_numbers_is_refused(capfd):
+    class Deciding(Tiny):
+        def __init__(self): super().__init__(a=nn.Linear(4, 6))
+        def forward(self, x): return self.a(x) if x.sum() > 0 else x
+    with pytest.raises(Untraceable, match="^Deciding cannot be traced"): Net.from_torch(Deciding(), torch.randn(5, 4))
+    assert capfd.readouterr().err == "", "one sentence, and that is the error"
     class Branching(Tiny):
         def __init__(self): super().__init__(a=nn.Linear(4, 6))
         def forward(self, x): return torch.cond(x.sum() > 0, torch.sin, torch.cos, (self.a(x),))
