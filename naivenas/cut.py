@@ -20,9 +20,10 @@ class Cut:
 
 # %% ../nbs/api/00_cut.ipynb #4a37a499
 @singledispatch
-def pick(array, index, axis):
-    "The entries of `array` at the positions `index` along `axis`, as a new array"
-    return array.take(index, axis)
+def pick(array, lists):
+    "The entries of `array` at some positions, `{axis: positions}`, as a new array"
+    for axis, index in lists.items(): array = array.take(index, axis)
+    return array
 
 @singledispatch
 def alike(array, values):
@@ -38,11 +39,10 @@ def cut(array,           # numpy array, or any kind that `pick` and `alike` know
     "`array` after the surgery that `how` describes"
     if callable(how): return how(array, rng, fill)
     lists = {axis: np.asarray(index, int) for axis, index in how.axes.items()}
-    new = {axis: (index < 0).nonzero()[0] for axis, index in lists.items()}
-    for axis, index in lists.items(): array = pick(array, np.maximum(index, 0) if len(new[axis]) else index, axis)
-    for axis, at in new.items():
-        if len(at): array[(slice(None),) * axis + (at,)] = how.fill if fill is None else fill
-    if rng is not None and len(new.get(how.noise, ())): _add_noise(array, lists, how.noise, rng)
+    new = {axis: at for axis, index in lists.items() if len(at := (index < 0).nonzero()[0])}
+    array = pick(array, lists | {axis: np.maximum(lists[axis], 0) for axis in new})
+    for axis, at in new.items(): array[(slice(None),) * axis + (at,)] = how.fill if fill is None else fill
+    if rng is not None and how.noise in new: _add_noise(array, lists, how.noise, rng)
     return array
 
 # %% ../nbs/api/00_cut.ipynb #3ead3e3d
@@ -81,6 +81,7 @@ class GroupCut:
         columns = np.asarray(self.columns).reshape(groups, -1)
         columns = np.where(columns < 0, -1, columns % self.width)[np.repeat(np.arange(groups), len(rows) // groups)]
         new, fresh = array[np.maximum(rows, 0)[:, None], np.maximum(columns, 0)], np.stack(np.broadcast_arrays(rows[:, None] < 0, columns < 0))
+        if not fresh.any(): return new
         new[fresh.any(0)] = 0.
         noisy = fresh[self.noise] & ~fresh[1 - self.noise]
         size = (int(noisy.sum()), *array.shape[2:])

@@ -22,18 +22,17 @@ def _by_neuron(op, p, axes, n):
     p = p.detach()
     if axes is groups_in_first: p = p.unflatten(0, (op.groups, -1)).transpose(1, 2).flatten(0, 1)
     if callable(axes): return p.reshape(n, -1)
+    if axes_of(axes)[0] == (1, "o", 1): return p.reshape(n, -1)
     at = next((i for i, (_, letter, _) in enumerate(axes_of(axes)) if letter == "o"), None)
     if at is None: return p.reshape(n, -1) if p.numel() % n == 0 and axes_of(axes)[0][1] == "i" else None
     blocks, _, times = axes_of(axes)[at]
-    if at == 0 and blocks == times == 1: return p.reshape(n, -1)
     return p.movedim(at, 0).unflatten(0, (blocks, n, times)).movedim(1, 0).reshape(n, -1)
 
 # %% ../nbs/api/22_importance.ipynb #3f2c41a1
 def matrices(v):
     "`{attribute: matrix with a row for each neuron}` of the parameters of `v`"
     r = rule(v.op) if isinstance(v.op, nn.Module) and v.role not in ("scalar", "immutable") and not hasattr(v.role, "follow") else None
-    held = {k: getattr(v.op, k, None) for k in (r.arrays if r else ())}
-    made = {k: _by_neuron(v.op, p, r.arrays[k], v.nout) for k, p in held.items() if isinstance(p, nn.Parameter)}
+    made = {k: _by_neuron(v.op, p, axes, v.nout) for k, axes in (r.arrays if r else {}).items() if (p := v.op._parameters.get(k)) is not None}
     return {k: m for k, m in made.items() if m is not None}
 
 # %% ../nbs/api/22_importance.ipynb #b8c5604d
@@ -42,7 +41,7 @@ def _numbers(t): return t.double().cpu().numpy()
 # %% ../nbs/api/22_importance.ipynb #6dc1fbfb
 def magnitude(v, p=2):
     "Lp norm of each neuron's weights plus that of its bias; None for a vertex without parameters"
-    norms = [m.norm(p, dim=1) if m.shape[1] > 1 else m[:, 0].abs() for m in matrices(v).values()]
+    norms = [torch.linalg.vector_norm(m, p, dim=1) for m in matrices(v).values()]
     return _numbers(sum(norms[1:], norms[0])) if norms else None
 
 # %% ../nbs/api/22_importance.ipynb #bb3d2ee4

@@ -8,6 +8,7 @@ __all__ = ['Net', 'track', 'mirrored', 'caveats', 'set_attributes']
 # %% ../nbs/api/21_net.ipynb #a6dc29f5
 import copy
 from dataclasses import replace
+from functools import cache
 import numpy as np, torch
 from torch import nn
 from .cut import Cut, cut, kind
@@ -59,23 +60,28 @@ Net.track = track
 # %% ../nbs/api/21_net.ipynb #a448d226
 def _cut_net(self, op, changes, rng):
     "`[(owner, key, new value), ...]` for what `resized` said of the module `op`"
+    fields = getattr(op, "__dict__", {})
+    homes = [fields.get("_parameters", ()), fields.get("_buffers", ()), fields]    # a module looks there, too, but takes longer
     for key, how in changes.items():
-        old = getattr(op, key)
+        owner = next((d for d in homes if key in d), op)
+        old = getattr(op, key) if owner is op else owner[key]
         if isinstance(old, nn.Parameter): yield from _cut_parameter(self, old, how, rng)
-        else: yield op, key, cut(old, how, rng) if isinstance(how, Cut) or callable(how) else how
+        else: yield owner, key, cut(old, how, rng) if isinstance(how, Cut) or callable(how) else how
 Net.cut = _cut_net
 
 # %% ../nbs/api/21_net.ipynb #d5ebcdbc
 def _cut_parameter(self, p, how, rng):
     gradient = None if p.grad is None else cut(p.grad, how, fill=0.)
-    other = torch.float64 if p.dtype != torch.float64 else torch.float32
     if gradient is not None: yield p, "grad", None   # it must always have its parameter's shape
-    yield p, "data", torch.empty(0, dtype=other, device=p.device)
+    yield p, "data", _nothing(torch.float32 if p.dtype == torch.float64 else torch.float64, p.device)
     yield p, "data", cut(p.data, how, rng)
     if gradient is not None: yield p, "grad", gradient
     for memory in (o.state[p] for o in self.optimizers if p in o.state):
         for key, value in memory.items():
             if torch.is_tensor(value) and value.ndim == p.ndim > 0: yield memory, key, cut(value, _broadcast(how, value, p), fill=0.)
+
+@cache
+def _nothing(dtype, device): return torch.empty(0, dtype=dtype, device=device)
 
 # %% ../nbs/api/21_net.ipynb #3e5402cc
 def _broadcast(how, value, p):

@@ -11,7 +11,7 @@ from .cut import Dense
 from .vertex import absorb, cat, inputvertex
 from .graph import Graph
 from .ties import Edit
-from .sizes import pinned_vertices, wished, worth_of
+from .sizes import pinned_vertices, wished, worths_of
 import naivenas.resize
 
 # %% ../nbs/api/15_pruning.ipynb #2f9b6a76
@@ -20,7 +20,7 @@ def scores(graph, t,         # the `Ties` of the graph
            normalise=True):  # divide each vertex's utilities by their mean
     "`(average utility per neuron, how many neurons)` of every wire"
     if isinstance(by, dict): by = {graph[k]: u for k, u in by.items()}.get
-    worths = {v: worth_of(v, u) for v in t.labels if (u := by(v)) is not None}
+    worths = worths_of({v: u for v in t.labels if (u := by(v)) is not None})
     sizes, all_worths = [len(u) for u in worths.values()], np.concatenate([np.zeros(0), *worths.values()])
     if normalise and sizes:
         means = np.add.reduceat(np.abs(all_worths), np.cumsum(sizes) - sizes) / sizes

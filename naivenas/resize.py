@@ -217,12 +217,12 @@ def _changes(self, rng):
             yield v, "role", role
             yield from self.graph.cut(v.op, role.resized(v.op, ins, out), rng)
             continue
-        if hasattr(v.op, "follow"): yield from ((v.op, key, value) for key, value in v.op.follow(self.begins(v)).items())
-        lists = [i.tolist() for i in (*ins, out)] if users[id(v.op)] > 1 else []
-        if lists and seen.setdefault(id(v.op), lists) is not lists:
-            if seen[id(v.op)] != lists and resized(v.op, ins, out): raise SizeError(f"{label(v)} shares its weights with another vertex, and the two would be cut differently")
-            continue
-        try: yield from self.graph.cut(v.op, resized(v.op, ins, out), rng)
+        if hasattr(type(v.op), "follow"): yield from ((v.op, key, value) for key, value in v.op.follow(self.begins(v)).items())
+        try:
+            found = resized(v.op, ins, out)
+            lists = [i.tolist() for i in (*ins, out)] if found and users[id(v.op)] > 1 else []
+            if not lists or seen.setdefault(id(v.op), lists) is lists: yield from self.graph.cut(v.op, found, rng)
+            elif seen[id(v.op)] != lists: raise SizeError(f"{label(v)} shares its weights with another vertex, and the two would be cut differently")
         except Exception as e:
             if hasattr(e, "add_note"): e.add_note(f"... while resizing {v!r}")
             raise

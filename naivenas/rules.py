@@ -6,7 +6,7 @@
 __all__ = ['RULES', 'Rule', 'rule', 'register', 'unknown', 'spread', 'axes_of', 'how_to_cut']
 
 # %% ../nbs/api/19_rules.ipynb #fab1c543
-import re
+import re, threading
 from functools import cache
 from dataclasses import dataclass, field
 import numpy as np, torch
@@ -15,13 +15,31 @@ from .cut import Cut, GroupCut, alike, cut, pick, resized, sizes
 
 # %% ../nbs/api/19_rules.ipynb #96ab1106
 @pick.register
-def _(array: torch.Tensor, index, axis):
-    new = array.index_select(axis, torch.as_tensor(index, device=array.device))
+def _(array: torch.Tensor, lists):
+    lists = {axis: torch.from_numpy(np.ascontiguousarray(index)).to(array.device) for axis, index in lists.items()}
+    if [*lists] == [0, 1] and array.numel() > _BLOCK and array.device.type == "cpu" and array.is_contiguous() and not array.requires_grad: return _by_blocks(array, *lists.values())
+    new = array
+    for axis, index in lists.items(): new = new.index_select(axis, index)
     last = {4: torch.channels_last, 5: torch.channels_last_3d}.get(array.ndim)
     return new.contiguous(memory_format=last) if last and not array.is_contiguous() and array.is_contiguous(memory_format=last) else new
 
 @alike.register
 def _(array: torch.Tensor, values): return torch.as_tensor(values).to(array)
+
+# %% ../nbs/api/19_rules.ipynb #5d0f7a21
+_BLOCK, _memory = 1 << 20, threading.local()   # entries of the scratch memory, and a thread's own of it
+
+def _by_blocks(array, rows, columns):
+    "The large tensor's entries at `rows` and `columns`, some rows at a time"
+    new, width = array.new_empty(len(rows), len(columns), *array.shape[2:]), array[0].numel()
+    many = max(_BLOCK // width, 1)
+    scratch = getattr(_memory, "scratch", None)
+    if scratch is None or scratch.dtype != array.dtype or scratch.numel() < many * width: scratch = _memory.scratch = array.new_empty(max(_BLOCK, width))
+    part = scratch[:many * width].view(many, *array.shape[1:])
+    for i in range(0, len(rows), many):
+        some = rows[i:i + many]
+        torch.index_select(torch.index_select(array, 0, some, out=part[:len(some)]), 1, columns, out=new[i:i + many])
+    return new
 
 # %% ../nbs/api/19_rules.ipynb #bbd68d88
 @dataclass(frozen=True)
@@ -87,18 +105,18 @@ def axes_of(axes):   # such as "oi" or ("4o", "i")
     if None in parts: raise ValueError(f"{axes!r} is no list of axes: each is one of o, i, j, k and ., with numbers like 4o or o64 in a tuple")
     return [(int(p[1] or 1), p[2], int(p[3] or 1)) for p in parts]
 
-def how_to_cut(op, key, axes, ins, out, r):
+def how_to_cut(op, array, axes, ins, out, role, fill=None):
     "The `Cut` of one tensor; new rows of anything that is more than a vector start as noise, unless the rule says as what"
     if callable(axes): return axes(op, ins, out)
-    lists, array, made = dict(zip("oijk", (out, *ins))), getattr(op, key), {}
+    lists, made = dict(zip("oijk", (out, *ins))), {}
     for axis, (blocks, letter, times) in enumerate(axes_of(axes)):
         if letter == ".": continue
         plain, before = blocks == times == 1, array.shape[axis] // (blocks * times)
         if len(lists[letter]) == before and np.array_equal(lists[letter], np.arange(before)): continue   # nothing changes here
         made[axis] = lists[letter] if plain else spread(lists[letter], before, blocks, times)
-    if array.ndim == 1 or key in r.fill: return Cut(made, fill=r.fill.get(key, 0.))
+    if array.ndim == 1 or fill is not None: return Cut(made, fill=fill or 0.)
     letters = [letter for _, letter, _ in axes_of(axes)]
-    own = "o" if "o" in letters or r.role == "absorb" else "i"
+    own = "o" if "o" in letters or role == "absorb" else "i"
     return Cut(made, letters.index(own) if own in letters else None)
 
 # %% ../nbs/api/19_rules.ipynb #5dbdb635
@@ -107,7 +125,7 @@ def _(op: nn.Module, ins, out):
     r = rule(op)
     if r is None: return op.resize(ins, out) if hasattr(op, "resize") else {}
     if r.nout is None: return {}
-    cuts = {key: how_to_cut(op, key, axes, ins, out, r) for key, axes in r.arrays.items() if getattr(op, key, None) is not None}
+    cuts = {key: how_to_cut(op, array, axes, ins, out, r.role, r.fill.get(key)) for key, axes in r.arrays.items() if (array := getattr(op, key, None)) is not None}
     names = [*zip((r.nin or "").split(), ins), *((a, ins[0]) for a in r.also), (r.nout, out)]
     return cuts | {a: _like(getattr(op, a), len(index)) for a, index in names} | {a: f(op, ins, out) for a, f in r.then.items()}
 

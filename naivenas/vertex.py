@@ -103,7 +103,7 @@ class Slice:
 class Gather:
     "The neurons at the positions `index` along `axis`"
     def __init__(self, index, axis=-1): self.index, self.axis = np.asarray(index), axis
-    def __call__(self, x): return pick(x, self.index, self.axis)
+    def __call__(self, x): return pick(x, {self.axis: self.index})
     def moves(self, i): return i[self.index]
     def follow(self, begins):
         many = np.diff(begins)[self.index]

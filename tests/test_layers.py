@@ -1,6 +1,7 @@
 "Every layer of torch.nn that has neurons: dropping equals masking, growing changes nothing, survivors stay where they were"
 import numpy as np, pytest, torch
 from torch import nn
+from naivenas.cut import pick
 from naivenas.layers import (Attend, attention, bilinear, cat, conv, convtranspose, embedding, flatten, groupnorm, instancenorm, last, layer, layernorm,
                              linear, lstm, pixelshuffle, pixelunshuffle, relu, rmsnorm, upsample)
 from naivenas.export import Net
@@ -246,3 +247,14 @@ def test_a_layers_page_cat_along_the_last_axis():
     x = inputvertex("x", 4)
     y = cat(linear(x, 2), linear(x, 3), axis=-1)
     assert Net(x, y)(torch.rand(2, 7, 4)).shape == (2, 7, 5)
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("shape", [(3000, 700), (700, 600, 3, 3), (2, 1_200_000)])
+def test_large_tensors_are_picked_some_rows_at_a_time(shape, dtype):
+    "... and what was picked before is not written over by the next one"
+    rng, made = np.random.default_rng(0), []
+    for _ in range(2):
+        array = torch.randn(shape, dtype=dtype)
+        rows, columns = (np.sort(rng.choice(n, n // 2 + 1, replace=False)) for n in shape[:2])
+        made.append((pick(array, {0: rows, 1: columns}), array[rows][:, columns], array.clone(), array))
+    for got, wanted, before, array in made: assert torch.equal(got, wanted) and got.is_contiguous() and torch.equal(array, before)
