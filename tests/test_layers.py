@@ -4,6 +4,7 @@ from torch import nn
 from naivenas.layers import (Attend, attention, bilinear, cat, conv, convtranspose, embedding, flatten, groupnorm, instancenorm, last, layer, layernorm,
                              linear, lstm, pixelshuffle, pixelunshuffle, relu, rmsnorm, upsample)
 from naivenas.export import Net
+from naivenas.counts import macs, positions
 from naivenas.vertex import SizeError, inputvertex
 
 IMAGE, SEQUENCE, ROWS = (2, 4, 6, 6), (2, 5, 4), (3, 4)
@@ -246,3 +247,8 @@ def test_a_layers_page_cat_along_the_last_axis():
     x = inputvertex("x", 4)
     y = cat(linear(x, 2), linear(x, 3), axis=-1)
     assert Net(x, y)(torch.rand(2, 7, 4)).shape == (2, 7, 5)
+
+def test_a_recurrent_layers_multiplications_are_counted_for_every_step():
+    x = inputvertex("x", 5)
+    net = Net(x, lstm(linear(x, 6), 8))
+    assert macs(net, positions(net, torch.randn(2, 7, 5))) == 7 * (5 * 6 + 4 * 8 * (6 + 8))
