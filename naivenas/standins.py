@@ -16,6 +16,7 @@ from .rules import RULES, Rule
 from .layers import groups_out_first, meets, output, rule
 from .trace import Call, Spot
 from .operators import elementwise, operator
+from .slices import packed
 
 # %% ../nbs/api/24_standins.ipynb #2c756371
 LAST = nn.Linear, nn.LayerNorm, nn.RMSNorm, nn.Embedding, nn.EmbeddingBag
@@ -148,6 +149,7 @@ def _batchnorm(work, n, owner, weight):
 def computed(work, s):
     "A layer with a computed weight or bias"
     if not isinstance(s.op, Call): return None
+    if packed(work, s): return True
     x, weight, *bias = (work.before(a, s.node) for a in s.node.args[:3] if a is not None)
     whole = _computed_weight(work, s, x, weight, bias) if not work.is_source(weight) else None
     if whole is not None:

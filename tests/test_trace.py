@@ -7,7 +7,7 @@ from naivenas.importance import magnitude
 from naivenas.net import Net
 from naivenas.sizes import relaxed
 from naivenas.ties import ties
-import naivenas.arrival
+import naivenas.arrival, naivenas.export, naivenas.save
 from naivenas.trace import Untraceable
 from naivenas.vertex import SizeError
 from masked import pruned_and_masked
@@ -443,6 +443,118 @@ def test_heads_in_other_hands(make):
     net.resize({"qkv": -12}, by={"qkv": worth})
     with torch.no_grad(): module.proj.weight[:, 4:8] = 0
     assert torch.allclose(net(tokens), module(tokens), atol=1e-10)
+
+class Cross(nn.Module):
+    "Attention to something else, that may have other widths"
+    def __init__(self, kdim=None, vdim=None, **how):
+        super().__init__()
+        self.mha = nn.MultiheadAttention(12, 3, kdim=kdim, vdim=vdim, **{"batch_first": True, **how})
+        self.q, self.k, self.head = nn.Linear(5, 12), nn.Linear(7, kdim or 12), nn.Linear(12, 4)
+        self.v = nn.Linear(7, vdim or 12) if kdim or vdim else self.k
+        for p in self.parameters(): nn.init.normal_(p, std=.3)
+    def attended(self, q, k, v): return self.mha(q, k, v, need_weights=False)[0]
+    def forward(self, x, memory):
+        q, k = self.q(x), self.k(memory)
+        return self.head(q + self.attended(q, k, k if self.v is self.k else self.v(memory)))
+
+class Weighted(Cross):
+    "With the weights of all places, and steps first"
+    def __init__(self): super().__init__(batch_first=False)
+    def attended(self, q, k, v):
+        y, weights = self.mha(*(t.transpose(0, 1) for t in (q, k, v)))
+        return y.transpose(0, 1) + weights.sum(2, keepdim=True)
+
+class Places(Cross):
+    "Queries and keys know their places, values do not"
+    def __init__(self): super().__init__(); self.place = nn.Parameter(torch.randn(6, 12))
+    def forward(self, x, memory):
+        x = self.q(x)
+        return self.head(x + self.attended(x + self.place, x + self.place, x))
+
+class Sliced(Cross):
+    "The same, written by hand"
+    def attended(self, q, k, v):
+        w, b = self.mha.in_proj_weight, self.mha.in_proj_bias
+        q, k, v = (F.linear(x, w[i:i + 12], b[i:i + 12]).unflatten(-1, (3, 4)).transpose(1, 2) for i, x in zip((0, 12, 24), (q, k, v)))
+        return self.mha.out_proj(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+
+class Decoding(Cross):
+    def __init__(self, first):
+        super().__init__()
+        self.mha = nn.TransformerDecoder(nn.TransformerDecoderLayer(12, 3, 24, 0., batch_first=True, norm_first=first), 2)
+    def forward(self, x, memory): return self.head(self.mha(self.q(x), self.k(memory)))
+
+class Translating(Cross):
+    def __init__(self):
+        super().__init__()
+        self.mha = nn.Transformer(12, 2, 1, 2, 24, 0., batch_first=True)
+    def forward(self, x, memory):
+        return self.head(self.mha(self.k(memory), self.q(x), tgt_mask=nn.Transformer.generate_square_subsequent_mask(6, dtype=x.dtype), tgt_is_causal=True))
+
+CROSS = dict(cross=Cross, unbiased=lambda: Cross(bias=False), kdim=lambda: Cross(8), vdim=lambda: Cross(vdim=9), both=lambda: Cross(8, 9), weighted=Weighted, places=Places, sliced=Sliced,
+             decoder=lambda: Decoding(True), decoder_post=lambda: Decoding(False), transformer=Translating)
+
+@pytest.fixture
+def pair(): return [torch.randn(2, *n, dtype=torch.float64, generator=torch.Generator().manual_seed(2)) for n in ((6, 5), (4, 7))]
+
+@pytest.mark.parametrize("keep", [.3, .6])
+@pytest.mark.parametrize("name", CROSS)
+def test_pruned_attention_to_something_else_is_masked(name, keep, pair):
+    module, net = imported(CROSS[name], *pair, share=False)
+    assert not net.opaque
+    plan, reference = pruned_and_masked(net, module, keep, magnitude)
+    heads = [v for v in net if v.name.endswith("out_proj")]
+    assert all(len(plan.ins(v)[0]) < 12 for v in heads) or keep == .6, "heads went"
+    assert all(v.nout < 12 for v in (net["q"], *(net[k] for k in ("k", "v") if k in net.names)))
+    for mode in False, True: assert torch.allclose(net.train(mode)(*pair), reference.train(mode)(*pair), atol=1e-10)
+    net(*pair).sum().backward()
+
+@pytest.mark.parametrize("name", ["cross", "unbiased", "weighted", "places", "sliced"])
+def test_heads_and_widths_of_attention_to_something_else_grow(name, pair):
+    module, net = imported(CROSS[name], *pair, share=False)
+    net.resize("mha.in_proj", +12)
+    assert net["mha.in_proj"].op.rows in ([16, 32], [16, 16, 16], [32, 16]) and torch.allclose(net(*pair), module(*pair), atol=1e-10)
+    net.resize("q", +2)
+    assert net["mha.in_proj"].op.weight.shape == (48, 14) and torch.allclose(net(*pair), module(*pair), atol=1e-10)
+    if name == "places": return
+    assert net["k"].nout == 14, "the rows of one matrix are equally long"
+    with pytest.raises(SizeError): net.resize("k", +1, frozen=["q"])
+
+class Alone(Cross):
+    def forward(self, x, memory):
+        x = self.q(x)
+        return self.head(x + self.attended(x, x, x))
+
+def test_heads_of_attention_to_itself_grow(pair):
+    module, net = imported(Alone, *pair, share=False)
+    net.resize("mha.in_proj", +12)
+    assert net["mha.out_proj"].op.weight.shape == (12, 16) and torch.allclose(net(*pair), module(*pair), atol=1e-10)
+    for name in "weight", "bias":     # each third has its new rows behind its old ones
+        new, old = getattr(net["mha.in_proj"].op, name), getattr(module.mha, f"in_proj_{name}")
+        assert torch.equal(new.unflatten(0, (3, 16))[:, :12], old.unflatten(0, (3, 12)))
+
+def test_what_belongs_to_packed_weights_goes_with_them(pair, tmp_path):
+    module, net = imported(Cross, *pair, share=False)
+    optimizer = torch.optim.SGD(net.parameters(), .01, momentum=.9)
+    net.track(optimizer)
+    net(*pair).square().sum().backward()
+    optimizer.step()
+    packed = net["mha.in_proj"].op
+    held = lambda: [t.detach().clone() for t in (packed.weight, packed.weight.grad, optimizer.state[packed.weight]["momentum_buffer"])]
+    before, worth = held(), {"mha.in_proj": np.tile(np.repeat([1., -1, 1], 4), 3), "q": 1. + np.arange(12), "k": 12. - np.arange(12)}
+    net.resize({"mha.in_proj": -12, "q": -3}, by=worth)
+    rows = [i for i in range(36) if i % 12 // 4 != 1]       # the second head went, and other columns of the queries' rows than of the others'
+    for old, new in zip(before, held()): assert torch.equal(new, torch.cat([old[rows[:8], 3:], old[rows[8:], :9]]))
+    space = {}
+    exec(net.to_python(), space)
+    written = space["Model"]().double()
+    written.load_state_dict(net.state_dict())
+    net.save(tmp_path / "net")
+    plain, loaded = net.to_torch(), Net.load(tmp_path / "net")
+    assert not any(type(m).__module__.startswith("naivenas") for m in plain.modules())
+    for other in written, plain, loaded: assert torch.equal(other(*pair), net(*pair))
+    loaded.resize({"mha.in_proj": +12, "q": +1})
+    assert torch.allclose(loaded(*pair), net(*pair), atol=1e-12)
 
 def test_attention_drops_out_in_training_only():
     class Dropping(Attention):
