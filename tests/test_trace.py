@@ -556,6 +556,48 @@ def test_what_belongs_to_packed_weights_goes_with_them(pair, tmp_path):
     loaded.resize({"mha.in_proj": +12, "q": +1})
     assert torch.allclose(loaded(*pair), net(*pair), atol=1e-12)
 
+class Paired(Tiny):
+    "All features of one with all of another, at every step"
+    def __init__(self, bias=True): super().__init__(a=nn.Linear(5, 9), b=nn.Linear(7, 10), m=nn.Bilinear(9, 10, 8, bias), head=nn.Linear(8, 3))
+    def paired(self, a, b): return self.m(a, b)
+    def forward(self, x, y): return self.head(self.paired(self.a(x[:, :4]), self.b(y)).relu())
+
+class Squares(Paired):
+    "All features with all"
+    def __init__(self): super().__init__(); self.m = nn.Bilinear(9, 9, 8)
+    def paired(self, a, b): return self.m(a, a)
+
+class Bare(Paired):
+    "With parameters that no layer owns"
+    def __init__(self):
+        super().__init__()
+        del self.m
+        self.m_weight, self.m_bias = nn.Parameter(torch.randn(8, 9, 10)), nn.Parameter(torch.randn(8))
+    def paired(self, a, b): return F.bilinear(a, b, self.m_weight, self.m_bias)
+
+PAIRED = dict(paired=Paired, unbiased=lambda: Paired(False), squares=Squares, bare=Bare)
+
+@pytest.mark.parametrize("name", PAIRED)
+def test_pruned_bilinear_layers_are_masked(name, pair):
+    module, net = imported(PAIRED[name], *pair, share=False)
+    assert not net.opaque and isinstance(net["m"].op, nn.Bilinear)
+    plan, reference = pruned_and_masked(net, module, .6, magnitude)
+    assert net["a"].nout < 9 and net["m"].nout < 8 and tuple(net["m"].op.weight.shape) == (net["m"].nout, *(u.nout for u in net["m"].inputs))
+    for mode in False, True: assert torch.allclose(net.train(mode)(*pair), reference.train(mode)(*pair), atol=1e-10)
+    net(*pair).sum().backward()
+
+@pytest.mark.parametrize("name", PAIRED)
+def test_bilinear_layers_grow_along_all_axes(name, pair):
+    module, net = imported(PAIRED[name], *pair, share=False)
+    net.resize({"a": +2, "m": +4} | ({} if name == "squares" else {"b": +3}))
+    assert net["m"].op.weight.shape == ((12, 11, 11) if name == "squares" else (12, 11, 13))
+    assert torch.allclose(net(*pair), module(*pair), atol=1e-10) and (net["m"].op.weight[8:] != 0).any()
+
+def test_a_bilinear_layer_that_reads_what_comes_in():
+    module, data = nn.Bilinear(5, 7, 4).double(), [torch.randn(3, n, dtype=torch.float64) for n in (5, 7)]
+    net = Net.from_torch(module, *data)
+    assert not net.opaque and torch.equal(net(*data), module(*data)) and [v.nout for v in net.inputs] == [5, 7]
+
 def test_attention_drops_out_in_training_only():
     class Dropping(Attention):
         def forward(self, x):
