@@ -85,7 +85,7 @@ def hook(kept, n):
     kept = torch.as_tensor([i for i in kept if i >= 0])
     def zeroed(layer, args, out):
         if not torch.is_tensor(out): return out
-        axes = [a for a in ({out.ndim - 1} if isinstance(layer, (nn.Linear, nn.Bilinear)) else {1} if layer._parameters else {1, out.ndim - 1}) if 0 < a < out.ndim and out.shape[a] == n]
+        axes = [a for a in ({out.ndim - 1} if isinstance(layer, (nn.Linear, nn.Bilinear, nn.Embedding)) else {1} if layer._parameters else {1, out.ndim - 1}) if 0 < a < out.ndim and out.shape[a] == n]
         if len(axes) != 1: return out
         (axis,), mask = axes, torch.zeros(n, dtype=out.dtype)
         mask[kept] = 1

@@ -754,18 +754,79 @@ def test_an_example_of_one_is_no_batch_of_one(images):
     net = Net.from_torch(Excited().double(), images[:1])
     assert net(images).shape == (2, 3)
 
-def test_parameters_that_two_modules_share_are_held():
-    class Tied(Tiny):
+class Tied(Tiny):
+    "Predicts words with the matrix that embeds them"
+    def __init__(self, width=6):
+        super().__init__(e=nn.Embedding(9, width), h=nn.Linear(width, width), d=nn.Linear(width, 9, bias=False), k=nn.Linear(9, 3))
+        self.d.weight = self.e.weight
+    def says(self, x): return self.d(x)
+    def forward(self, x):
+        x = self.e(x)
+        return self.k(self.says(x + self.h(x).relu()).relu())
+
+class Borrowed(Tied):
+    def says(self, x): return F.linear(x, self.e.weight)
+
+class Turned(Tied):
+    def says(self, x): return x @ self.e.weight.t()
+
+class Tuned(Tied):
+    "Two layers with one weight, and two norms with one scale"
+    def __init__(self):
+        super().__init__()
+        self.n, self.m, self.g = nn.LayerNorm(6), nn.LayerNorm(6), nn.Linear(6, 6)
+        self.g.weight, self.m.weight, self.d.weight = self.h.weight, self.n.weight, nn.Parameter(torch.randn(9, 6))
+        for norm in self.n, self.m: nn.init.normal_(norm.weight), nn.init.normal_(norm.bias)
+    def says(self, x): return self.d(self.m(self.g(self.n(x)).relu()))
+
+@pytest.fixture
+def words(): return torch.randint(0, 9, (2, 3), generator=torch.Generator().manual_seed(3))
+
+@pytest.mark.parametrize("make", [Tied, Borrowed, Turned, Tuned])
+def test_what_modules_share_is_cut_alike(make, words):
+    module, net = imported(make, words, share=False)
+    assert not net.opaque
+    plan, reference = pruned_and_masked(net, module, .6, magnitude)
+    assert 0 < net["e"].nout < 6 and net["e"].op.weight.shape == (9, net["e"].nout)
+    for mode in False, True: assert torch.allclose(net.train(mode)(words), reference.train(mode)(words), atol=1e-10)
+    if make is Tied: assert net["d"].op.weight is net["e"].op.weight and net["d"].op.in_features == net["e"].nout
+    if make is Tuned: assert net["g"].op.weight is net["h"].op.weight and net["n"].op.weight is net["m"].op.weight
+    with pytest.raises(SizeError): net.resize(net.find("d$|linear|matmul")[0] if make is not Tuned else "e", -1, frozen=["h"])
+
+@pytest.mark.parametrize("make", [Tied, Borrowed, Turned])
+def test_what_modules_share_grows_and_learns_on(make, words, tmp_path):
+    module, net = imported(make, words)
+    optimizer = torch.optim.Adam(net.parameters(), .01)
+    net.track(optimizer)
+    net(words).square().sum().backward()
+    optimizer.step()
+    before, moment = net(words), optimizer.state[net["e"].op.weight]["exp_avg"].clone()
+    net.resize("e", +2)
+    assert torch.allclose(net(words), before, atol=1e-10) and torch.equal(module(words), net(words)), "the module has the same parameters"
+    assert torch.equal(optimizer.state[net["e"].op.weight]["exp_avg"], F.pad(moment, (0, 2)))
+    net(words).square().sum().backward()
+    optimizer.step()
+    after = net(words)
+    net.save(tmp_path / "net")
+    for other in net.to_torch(), copy.deepcopy(net), Net.load(tmp_path / "net"): assert torch.equal(other(words), after)
+
+def test_what_modules_share_in_other_ways_is_held(words):
+    class Backwards(Tied):
+        "What reads the neurons comes first, and what gives them, last"
+        def __init__(self): super().__init__(); self.a = nn.Embedding(9, 6)
+        def forward(self, x): return self.k(self.d(self.h(self.a(x))).relu()), self.e(x)
+    class Cells(Tied):
         def __init__(self):
-            super().__init__(e=nn.Embedding(7, 4), h=nn.Linear(4, 4), d=nn.Linear(4, 7, bias=False), k=nn.Linear(7, 3))
-            self.d.weight = self.e.weight
-        def forward(self, x): return self.k(self.d(self.h(self.e(x))))
-    module, words = Tied(), torch.randint(0, 7, (2, 3))
-    net = Net.from_torch(module, words)
-    assert net.opaque == {"d": "shares its weights with e"} and net["d"].op.weight is net["e"].op.weight
-    for name in "e", "h", "d":
-        with pytest.raises(SizeError, match="frozen"): net.resize(name, -1)
-    assert torch.equal(net(words), module(words))
+            super().__init__()
+            self.one, self.two, self.d.weight = nn.LSTM(6, 6, batch_first=True), nn.LSTM(6, 6, batch_first=True), nn.Parameter(torch.randn(9, 6))
+            self.two.weight_hh_l0 = self.one.weight_hh_l0
+        def says(self, x): return self.d(self.two(self.one(x)[0])[0])
+    for make, first, later in (Backwards, "d", "e"), (Cells, "one", "two"):
+        torch.manual_seed(0)
+        net = Net.from_torch(make(), words)
+        assert net.opaque == {later: f"shares its weights with {first}"}
+        for name in first, later:
+            with pytest.raises(SizeError, match="frozen"): net.resize(name, -1)
 
 class Straight(torch.autograd.Function):
     "Rounds, and says that it did not"
