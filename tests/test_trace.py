@@ -520,6 +520,16 @@ def test_heads_and_widths_of_attention_to_something_else_grow(name, pair):
     assert net["k"].nout == 14, "the rows of one matrix are equally long"
     with pytest.raises(SizeError): net.resize("k", +1, frozen=["q"])
 
+@pytest.mark.parametrize("name", ["kdim", "vdim", "both"])
+def test_heads_of_projections_with_widths_of_their_own_grow(name, pair):
+    module, net = imported(CROSS[name], *pair, share=False)
+    net.resize("mha.v_proj", +4)
+    assert net["mha.q_proj"].nout == net["mha.k_proj"].nout == 16 and net["mha.in_proj_bias"].nout == 48
+    assert torch.allclose(net(*pair), module(*pair), atol=1e-10)
+    assert torch.equal(net["mha.in_proj_bias"].op.value, F.pad(module.mha.in_proj_bias.view(3, 12), (0, 4)).flatten())
+    net.resize({"k": +2, "q": -1})
+    assert net["k"].nout == module.k.out_features + 2
+
 class Alone(Cross):
     def forward(self, x, memory):
         x = self.q(x)
