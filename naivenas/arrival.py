@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['ALIKE', 'Importer', 'walk', 'rewind', 'forget', 'is_source', 'size', 'batched', 'where', 'get', 'tensor', 'named',
            'at', 'before', 'step', 'place_in_graph', 'settled', 'made', 'labels', 'Extra', 'extra', 'from_torch',
-           'hold_shared', 'forward', 'keep_keys', 'prune', 'Net']
+           'forward', 'keep_keys', 'prune', 'Net']
 
 # %% ../nbs/api/25_arrival.ipynb #a288df1c
 import copy, logging, numpy as np, torch
@@ -20,6 +20,7 @@ from .trace import Direct, Untraceable, captured, folded_constants, one
 from .neurons import Again, agree, comes_from, comes_out, recut, same_along, sample, trial, upstream, want
 from .operators import OPERATORS, elementwise, experiment
 from . import products   # its rules are in `OPERATORS`, too
+from .sharing import tie_shared
 from .sites import Site, _counts, call, joining, leaf, owner, part, site, sited, whole_modules
 from .standins import PARAMETERS, RECURRENT, layered, stand_in, with_dropout
 
@@ -254,21 +255,9 @@ def _arrived(cls, module, example, named, training):
     net = cls(inputs, outputs[0] if single else outputs)
     net.opaque, net.statistics = ({k: why for k, why in known.items() if k in net.names} for known in (work.opaque, work.statistics))
     if not single: net.form = spec, [None if isinstance(o, torch.fx.Node) else [o] for o in ends]
-    hold_shared(net)
+    tie_shared(net)
     keep_keys(net, module)
     return net
-
-# %% ../nbs/api/25_arrival.ipynb #6caa78df
-def hold_shared(net):
-    "Modules that share a parameter keep the neurons they have: each would be cut in its own way"
-    owners = {}
-    for v in net:
-        for p in v.op.parameters() if isinstance(v.op, nn.Module) else (): owners.setdefault(id(p), {})[id(v.op)] = v
-    for those in owners.values():
-        if len(those) < 2: continue
-        first, *rest = those.values()
-        net.opaque |= {v.name: f"shares its weights with {first.name}" for v in rest}
-        net.frozen |= {u for v in those.values() for u in (v, *v.inputs)}
 
 # %% ../nbs/api/25_arrival.ipynb #57dde9a3
 def forward(self, *values, **named):

@@ -48,7 +48,13 @@ def positions(graph, *example):   # one value per input, with a batch axis
         if quiet: quiet.__exit__(None, None, None)
         if training: graph.train()
     read = lambda v: v.inputs[0] if type(v.op).__name__.startswith("ConvTranspose") else v
-    return {v: math.prod(values[v].shape[1:-1] if hasattr(v.op, "in_features") else values[read(v)].shape[2:]) for v in graph if v.role != "input"}
+    return {v: _places(v.op, values[read(v)]) for v in graph if v.role != "input"}
+
+def _places(op, value):
+    "How often each weight is used for one example that gives `value`; of several results the mean over all features"
+    if isinstance(value, tuple): value = value[0]      # a recurrent layer, with its state
+    if isinstance(value, list): return sum(_places(op, part) * part.shape[-1] for part in value) / sum(part.shape[-1] for part in value)
+    return math.prod(value.shape[1:-1] if hasattr(op, "in_features") or hasattr(op, "hidden_size") else value.shape[2:])
 
 # %% ../nbs/api/19_counts.ipynb #325f74a3
 def macs(graph, where, plan=None):   # `where`: from `positions`

@@ -58,7 +58,7 @@ def to_torch(self,
     value = {v: proxy(graph.placeholder(names[v])) for v in self.inputs}
     for v in self.vertices[len(self.inputs):]:
         value[v] = _recorded(graph, proxy, v, [value[u] for u in v.inputs], at.get(id(v.op)))
-        if value[v].node.op != "placeholder": value[v].node._rename(names[v])
+        if not isinstance(value[v], list) and value[v].node.op != "placeholder": value[v].node._rename(names[v])
     out = [value[v].node for v in self.outputs]
     graph.output(out[0] if self.single else tuple(out))
     made = torch.fx.GraphModule(root, graph, "Model")
@@ -105,7 +105,7 @@ def _recorded(graph, proxy, v, values, name):
     except TypeError: text = None
     try: made = eval(text, _SPACE | _packages(text) | {"me": me}, dict(zip(args, values))) if text else v.op(*values)
     except Exception: made = None   # it looks at values: call it when there are some
-    if isinstance(made, torch.fx.Proxy): return made
+    if isinstance(made, (torch.fx.Proxy, list)): return made
     nodes = tuple(p.node for p in values)
     return proxy(graph.call_function(v.op, nodes) if name is None else graph.call_module(name, nodes))
 

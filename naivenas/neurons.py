@@ -72,7 +72,8 @@ def comes_out(work, source, a, nodes, n, axis):
     "Whether the entries of `source` along its axis `a` come out one by one along `axis` of the node `n`"
     seen = []
     if work.is_source(n): return n is source and a == axis
-    for k in 0, work.size(source)[a] - 1:
+    many, step = work.size(source)[a], min(work.size(source)[a], work.size(n)[axis])
+    for k in (*range(0, many, step), *range(step - 1, many, step)):
         value = work.sample(source).clone()
         value.select(a, k).fill_(torch.nan)
         known = {source: value}
@@ -84,9 +85,9 @@ def comes_out(work, source, a, nodes, n, axis):
             try: known[m] = m.target(*args, **kwargs)
             except Exception: return False
         hit = known[n].isnan().movedim(axis, 0).flatten(1).any(1) if known[n].ndim > 1 else known[n].isnan()
-        if hit.sum() != 1: return False
-        seen.append(int(hit.nonzero()))
-    return seen[0] != seen[1]
+        if hit.sum() > 1: return False
+        seen += hit.nonzero()[:, 0].tolist()
+    return len(seen) == 2 and seen[0] != seen[1]
 
 # %% ../nbs/api/24_neurons.ipynb #5ca1ed30
 @torch.no_grad()

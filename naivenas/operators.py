@@ -120,13 +120,13 @@ def several(work, s, k, run, values):
     kept = [a for a in l.axes if to[a] is not None]
     if l.along not in kept: return kept and work.recut(s.order[k], kept[0])
     out = Layout(s.shape, tuple(sorted(to[a] for a in kept)), to[l.along] if len(kept) > 1 else None)
-    return work.made(s, Flow(_kept, s.layouts, out, base=k, kept=sorted(kept, key=to.get)), out)
+    return work.made(s, Flow(_kept, s.layouts, out, base=k, kept=sorted(kept, key=to.get), at={s.axis(1): s.arg(2, "index")} if s.name == "select" else {}), out)
 
 # %% ../nbs/api/24_operators.ipynb #e7c7379c
 def _kept(role, *arrays):
     array, kept = arrays[role.how["base"]], role.how["kept"]
     rest = [a for a in range(array.ndim) if a not in kept]
-    return array.transpose(*kept, *rest)[(..., *[0] * len(rest))].reshape(role.out.small)
+    return array.transpose(*kept, *rest)[(..., *(role.how["at"].get(a, 0) % array.shape[a] for a in rest))].reshape(role.out.small)
 
 # %% ../nbs/api/24_operators.ipynb #90661035
 def reduction(work, s):

@@ -82,7 +82,7 @@ def site(work, n, name):
     else: own = path
     held = {id(t) for t in (*leaf.parameters(), *leaf.buffers())} if leaf is not None else ()
     data = [i for i in ins if not (i.op == "placeholder" and i.name in work.tensors and id(work.tensor(i)[0]) in held)]
-    if leaf is not None and len(data) == 1 and name != "unflatten": return work.sited(n, name, own, leaf, data)
+    if leaf is not None and (len(data) == 1 or isinstance(leaf, nn.Bilinear)) and name != "unflatten": return work.sited(n, name, own, leaf, data)
     return work.sited(n, name, label, *work.call(n))
 
 # %% ../nbs/api/24_sites.ipynb #7fcfce83

@@ -16,24 +16,24 @@ from .rules import RULES, Rule
 from .layers import groups_out_first, meets, output, rule
 from .trace import Call, Spot
 from .operators import elementwise, operator
+from .slices import packed
 
 # %% ../nbs/api/24_standins.ipynb #2c756371
-LAST = nn.Linear, nn.LayerNorm, nn.RMSNorm, nn.Embedding, nn.EmbeddingBag
+LAST = nn.Linear, nn.Bilinear, nn.LayerNorm, nn.RMSNorm, nn.Embedding, nn.EmbeddingBag
 
 # %% ../nbs/api/24_standins.ipynb #20da72f0
 def layered(work, s):
     "A layer whose rule says where its neurons are"
     r = rule(s.op)
     if isinstance(s.op, (nn.Embedding, nn.EmbeddingBag)): return work.made(s, "absorb", Layout(s.shape, (len(s.shape) - 1,)))
-    if r is None or r.nout is None or len(s.order) != 1: return None
-    l, last = s.layouts[0], isinstance(s.op, LAST)
-    axis, many = len(l.shape) - 1 if last else 1, getattr(s.op, r.nin)
-    if isinstance(many, (tuple, list)) and len(many) > 1: return None
-    if not l.axes:
-        if l.shape[axis] > 1: return work.want(s.order[0], axis)
-        l = Layout(l.shape, (axis,))
-    if l.axes != (axis,): return None
-    out = Layout(s.shape, (len(s.shape) - 1 if last else axis,))
+    if r is None or r.nout is None or len(s.order) != len(r.nin.split()): return None
+    last, many = isinstance(s.op, LAST), [getattr(s.op, key) for key in r.nin.split()]
+    if any(isinstance(n, (tuple, list)) and len(n) > 1 for n in many): return None
+    for x, l in zip(s.order, s.layouts):
+        axis = len(l.shape) - 1 if last else 1
+        if not l.axes and l.shape[axis] > 1: return work.want(x, axis)
+        if l.axes not in ((), (axis,)): return None
+    out = Layout(s.shape, (len(s.shape) - 1 if last else 1,))
     if isinstance(s.op, nn.GroupNorm) and r.role == "absorb": return grouped(work, s, out)
     return work.made(s, r.role, out)
 
@@ -92,7 +92,7 @@ def with_dropout(work, s):
     s.op = Attention(drops, **how).train(work.module.training)
 
 # %% ../nbs/api/24_standins.ipynb #7b2f79da
-PARAMETERS = dict.fromkeys(RECURRENT) | dict(linear=1, layer_norm=2, batch_norm=1, group_norm=2, rms_norm=2, embedding=0, prelu=1) | {f"conv{t}{d}d": 1 for t in ("", "_transpose") for d in "123"}
+PARAMETERS = dict.fromkeys(RECURRENT) | dict(linear=1, layer_norm=2, batch_norm=1, group_norm=2, rms_norm=2, embedding=0, prelu=1, bilinear=2) | {f"conv{t}{d}d": 1 for t in ("", "_transpose") for d in "123"}
 
 def stand_in(work, n, name):
     "`(layer, its name)` for an operator that uses parameters directly, with the same parameters; or None"
@@ -120,6 +120,7 @@ def _layer(work, n, name, owner, weight, bias=None):
     arg = lambda i, default: n.args[i] if len(n.args) > i else default
     skip, plain = nn.utils.skip_init, lambda x: x if isinstance(x, str) else tuple(x)
     if name == "linear": return skip(nn.Linear, *weight.shape[::-1], bias=bias is not None)
+    if name == "bilinear": return skip(nn.Bilinear, *weight.shape[1:], len(weight), bias=bias is not None)
     if name == "embedding": return skip(nn.Embedding, *weight.shape, padding_idx=arg(2, -1) if arg(2, -1) >= 0 else None)
     if name == "prelu": return nn.PReLU(len(weight))
     if name == "layer_norm": return nn.LayerNorm(tuple(n.args[1]), arg(4, 1e-5), bias=bias is not None)
@@ -148,6 +149,7 @@ def _batchnorm(work, n, owner, weight):
 def computed(work, s):
     "A layer with a computed weight or bias"
     if not isinstance(s.op, Call): return None
+    if packed(work, s): return True
     x, weight, *bias = (work.before(a, s.node) for a in s.node.args[:3] if a is not None)
     whole = _computed_weight(work, s, x, weight, bias) if not work.is_source(weight) else None
     if whole is not None:

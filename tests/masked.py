@@ -85,7 +85,7 @@ def hook(kept, n):
     kept = torch.as_tensor([i for i in kept if i >= 0])
     def zeroed(layer, args, out):
         if not torch.is_tensor(out): return out
-        axes = [a for a in ({out.ndim - 1} if isinstance(layer, nn.Linear) else {1} if layer._parameters else {1, out.ndim - 1}) if 0 < a < out.ndim and out.shape[a] == n]
+        axes = [a for a in ({out.ndim - 1} if isinstance(layer, (nn.Linear, nn.Bilinear, nn.Embedding)) else {1} if layer._parameters else {1, out.ndim - 1}) if 0 < a < out.ndim and out.shape[a] == n]
         if len(axes) != 1: return out
         (axis,), mask = axes, torch.zeros(n, dtype=out.dtype)
         mask[kept] = 1
@@ -97,7 +97,7 @@ def pruned_and_masked(net, module, keep, by):
     plan = net.prune_plan(keep, by)
     lists = {v.name: plan.out(v).tolist() for v in net if v.nout > 1 and not hasattr(v.role, "follow")}
     twice = {n.rsplit("_", 1)[0] for n in net.names if n.rsplit("_", 1)[-1].isdigit()}
-    layers = [v for v in net if v.inputs and v.name in lists and v.role == "absorb"]
+    layers = [v for v in net if len(v.inputs) == 1 and v.name in lists and v.role == "absorb"]
     inputs = {v.name: (plan.ins(v)[0].tolist(), plan.before[v.inputs[0]]) for v in layers if not isinstance(v.op, Computed) and getattr(v.op, "groups", 1) == 1}
     computed = {v.name: (plan.ins(v)[0].tolist(), (v.op.in_channels, v.op.out_channels, v.op.groups)) for v in layers if isinstance(v.op, Computed)}
     windows = {v.name: plan.out(v).tolist() for v in net if isinstance(v.op, nn.Conv1d) and hasattr(v.role, "follow")}

@@ -5,6 +5,7 @@ from naivenas.cut import pick
 from naivenas.layers import (Attend, attention, bilinear, cat, conv, convtranspose, embedding, flatten, groupnorm, instancenorm, last, layer, layernorm,
                              linear, lstm, pixelshuffle, pixelunshuffle, relu, rmsnorm, upsample)
 from naivenas.export import Net
+from naivenas.counts import macs, positions
 from naivenas.vertex import SizeError, inputvertex
 
 IMAGE, SEQUENCE, ROWS = (2, 4, 6, 6), (2, 5, 4), (3, 4)
@@ -258,3 +259,7 @@ def test_large_tensors_are_picked_some_rows_at_a_time(shape, dtype):
         rows, columns = (np.sort(rng.choice(n, n // 2 + 1, replace=False)) for n in shape[:2])
         made.append((pick(array, {0: rows, 1: columns}), array[rows][:, columns], array.clone(), array))
     for got, wanted, before, array in made: assert torch.equal(got, wanted) and got.is_contiguous() and torch.equal(array, before)
+def test_a_recurrent_layers_multiplications_are_counted_for_every_step():
+    x = inputvertex("x", 5)
+    net = Net(x, lstm(linear(x, 6), 8))
+    assert macs(net, positions(net, torch.randn(2, 7, 5))) == 7 * (5 * 6 + 4 * 8 * (6 + 8))

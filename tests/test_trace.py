@@ -7,7 +7,7 @@ from naivenas.importance import magnitude
 from naivenas.net import Net
 from naivenas.sizes import relaxed
 from naivenas.ties import ties
-import naivenas.arrival
+import naivenas.arrival, naivenas.export, naivenas.save
 from naivenas.trace import Untraceable
 from naivenas.vertex import SizeError
 from masked import pruned_and_masked
@@ -444,6 +444,170 @@ def test_heads_in_other_hands(make):
     with torch.no_grad(): module.proj.weight[:, 4:8] = 0
     assert torch.allclose(net(tokens), module(tokens), atol=1e-10)
 
+class Cross(nn.Module):
+    "Attention to something else, that may have other widths"
+    def __init__(self, kdim=None, vdim=None, **how):
+        super().__init__()
+        self.mha = nn.MultiheadAttention(12, 3, kdim=kdim, vdim=vdim, **{"batch_first": True, **how})
+        self.q, self.k, self.head = nn.Linear(5, 12), nn.Linear(7, kdim or 12), nn.Linear(12, 4)
+        self.v = nn.Linear(7, vdim or 12) if kdim or vdim else self.k
+        for p in self.parameters(): nn.init.normal_(p, std=.3)
+    def attended(self, q, k, v): return self.mha(q, k, v, need_weights=False)[0]
+    def forward(self, x, memory):
+        q, k = self.q(x), self.k(memory)
+        return self.head(q + self.attended(q, k, k if self.v is self.k else self.v(memory)))
+
+class Weighted(Cross):
+    "With the weights of all places, and steps first"
+    def __init__(self): super().__init__(batch_first=False)
+    def attended(self, q, k, v):
+        y, weights = self.mha(*(t.transpose(0, 1) for t in (q, k, v)))
+        return y.transpose(0, 1) + weights.sum(2, keepdim=True)
+
+class Places(Cross):
+    "Queries and keys know their places, values do not"
+    def __init__(self): super().__init__(); self.place = nn.Parameter(torch.randn(6, 12))
+    def forward(self, x, memory):
+        x = self.q(x)
+        return self.head(x + self.attended(x + self.place, x + self.place, x))
+
+class Sliced(Cross):
+    "The same, written by hand"
+    def attended(self, q, k, v):
+        w, b = self.mha.in_proj_weight, self.mha.in_proj_bias
+        q, k, v = (F.linear(x, w[i:i + 12], b[i:i + 12]).unflatten(-1, (3, 4)).transpose(1, 2) for i, x in zip((0, 12, 24), (q, k, v)))
+        return self.mha.out_proj(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+
+class Decoding(Cross):
+    def __init__(self, first):
+        super().__init__()
+        self.mha = nn.TransformerDecoder(nn.TransformerDecoderLayer(12, 3, 24, 0., batch_first=True, norm_first=first), 2)
+    def forward(self, x, memory): return self.head(self.mha(self.q(x), self.k(memory)))
+
+class Translating(Cross):
+    def __init__(self):
+        super().__init__()
+        self.mha = nn.Transformer(12, 2, 1, 2, 24, 0., batch_first=True)
+    def forward(self, x, memory):
+        return self.head(self.mha(self.k(memory), self.q(x), tgt_mask=nn.Transformer.generate_square_subsequent_mask(6, dtype=x.dtype), tgt_is_causal=True))
+
+CROSS = dict(cross=Cross, unbiased=lambda: Cross(bias=False), kdim=lambda: Cross(8), vdim=lambda: Cross(vdim=9), both=lambda: Cross(8, 9), weighted=Weighted, places=Places, sliced=Sliced,
+             decoder=lambda: Decoding(True), decoder_post=lambda: Decoding(False), transformer=Translating)
+
+@pytest.fixture
+def pair(): return [torch.randn(2, *n, dtype=torch.float64, generator=torch.Generator().manual_seed(2)) for n in ((6, 5), (4, 7))]
+
+@pytest.mark.parametrize("keep", [.3, .6])
+@pytest.mark.parametrize("name", CROSS)
+def test_pruned_attention_to_something_else_is_masked(name, keep, pair):
+    module, net = imported(CROSS[name], *pair, share=False)
+    assert not net.opaque
+    plan, reference = pruned_and_masked(net, module, keep, magnitude)
+    heads = [v for v in net if v.name.endswith("out_proj")]
+    assert all(len(plan.ins(v)[0]) < 12 for v in heads) or keep == .6, "heads went"
+    assert all(v.nout < 12 for v in (net["q"], *(net[k] for k in ("k", "v") if k in net.names)))
+    for mode in False, True: assert torch.allclose(net.train(mode)(*pair), reference.train(mode)(*pair), atol=1e-10)
+    net(*pair).sum().backward()
+
+@pytest.mark.parametrize("name", ["cross", "unbiased", "weighted", "places", "sliced"])
+def test_heads_and_widths_of_attention_to_something_else_grow(name, pair):
+    module, net = imported(CROSS[name], *pair, share=False)
+    net.resize("mha.in_proj", +12)
+    assert net["mha.in_proj"].op.rows in ([16, 32], [16, 16, 16], [32, 16]) and torch.allclose(net(*pair), module(*pair), atol=1e-10)
+    net.resize("q", +2)
+    assert net["mha.in_proj"].op.weight.shape == (48, 14) and torch.allclose(net(*pair), module(*pair), atol=1e-10)
+    if name == "places": return
+    assert net["k"].nout == 14, "the rows of one matrix are equally long"
+    with pytest.raises(SizeError): net.resize("k", +1, frozen=["q"])
+
+@pytest.mark.parametrize("name", ["kdim", "vdim", "both"])
+def test_heads_of_projections_with_widths_of_their_own_grow(name, pair):
+    module, net = imported(CROSS[name], *pair, share=False)
+    net.resize("mha.v_proj", +4)
+    assert net["mha.q_proj"].nout == net["mha.k_proj"].nout == 16 and net["mha.in_proj_bias"].nout == 48
+    assert torch.allclose(net(*pair), module(*pair), atol=1e-10)
+    assert torch.equal(net["mha.in_proj_bias"].op.value, F.pad(module.mha.in_proj_bias.view(3, 12), (0, 4)).flatten())
+    net.resize({"k": +2, "q": -1})
+    assert net["k"].nout == module.k.out_features + 2
+
+class Alone(Cross):
+    def forward(self, x, memory):
+        x = self.q(x)
+        return self.head(x + self.attended(x, x, x))
+
+def test_heads_of_attention_to_itself_grow(pair):
+    module, net = imported(Alone, *pair, share=False)
+    net.resize("mha.in_proj", +12)
+    assert net["mha.out_proj"].op.weight.shape == (12, 16) and torch.allclose(net(*pair), module(*pair), atol=1e-10)
+    for name in "weight", "bias":     # each third has its new rows behind its old ones
+        new, old = getattr(net["mha.in_proj"].op, name), getattr(module.mha, f"in_proj_{name}")
+        assert torch.equal(new.unflatten(0, (3, 16))[:, :12], old.unflatten(0, (3, 12)))
+
+def test_what_belongs_to_packed_weights_goes_with_them(pair, tmp_path):
+    module, net = imported(Cross, *pair, share=False)
+    optimizer = torch.optim.SGD(net.parameters(), .01, momentum=.9)
+    net.track(optimizer)
+    net(*pair).square().sum().backward()
+    optimizer.step()
+    packed = net["mha.in_proj"].op
+    held = lambda: [t.detach().clone() for t in (packed.weight, packed.weight.grad, optimizer.state[packed.weight]["momentum_buffer"])]
+    before, worth = held(), {"mha.in_proj": np.tile(np.repeat([1., -1, 1], 4), 3), "q": 1. + np.arange(12), "k": 12. - np.arange(12)}
+    net.resize({"mha.in_proj": -12, "q": -3}, by=worth)
+    rows = [i for i in range(36) if i % 12 // 4 != 1]       # the second head went, and other columns of the queries' rows than of the others'
+    for old, new in zip(before, held()): assert torch.equal(new, torch.cat([old[rows[:8], 3:], old[rows[8:], :9]]))
+    space = {}
+    exec(net.to_python(), space)
+    written = space["Model"]().double()
+    written.load_state_dict(net.state_dict())
+    net.save(tmp_path / "net")
+    plain, loaded = net.to_torch(), Net.load(tmp_path / "net")
+    assert not any(type(m).__module__.startswith("naivenas") for m in plain.modules())
+    for other in written, plain, loaded: assert torch.equal(other(*pair), net(*pair))
+    loaded.resize({"mha.in_proj": +12, "q": +1})
+    assert torch.allclose(loaded(*pair), net(*pair), atol=1e-12)
+
+class Paired(Tiny):
+    "All features of one with all of another, at every step"
+    def __init__(self, bias=True): super().__init__(a=nn.Linear(5, 9), b=nn.Linear(7, 10), m=nn.Bilinear(9, 10, 8, bias), head=nn.Linear(8, 3))
+    def paired(self, a, b): return self.m(a, b)
+    def forward(self, x, y): return self.head(self.paired(self.a(x[:, :4]), self.b(y)).relu())
+
+class Squares(Paired):
+    "All features with all"
+    def __init__(self): super().__init__(); self.m = nn.Bilinear(9, 9, 8)
+    def paired(self, a, b): return self.m(a, a)
+
+class Bare(Paired):
+    "With parameters that no layer owns"
+    def __init__(self):
+        super().__init__()
+        del self.m
+        self.m_weight, self.m_bias = nn.Parameter(torch.randn(8, 9, 10)), nn.Parameter(torch.randn(8))
+    def paired(self, a, b): return F.bilinear(a, b, self.m_weight, self.m_bias)
+
+PAIRED = dict(paired=Paired, unbiased=lambda: Paired(False), squares=Squares, bare=Bare)
+
+@pytest.mark.parametrize("name", PAIRED)
+def test_pruned_bilinear_layers_are_masked(name, pair):
+    module, net = imported(PAIRED[name], *pair, share=False)
+    assert not net.opaque and isinstance(net["m"].op, nn.Bilinear)
+    plan, reference = pruned_and_masked(net, module, .6, magnitude)
+    assert net["a"].nout < 9 and net["m"].nout < 8 and tuple(net["m"].op.weight.shape) == (net["m"].nout, *(u.nout for u in net["m"].inputs))
+    for mode in False, True: assert torch.allclose(net.train(mode)(*pair), reference.train(mode)(*pair), atol=1e-10)
+    net(*pair).sum().backward()
+
+@pytest.mark.parametrize("name", PAIRED)
+def test_bilinear_layers_grow_along_all_axes(name, pair):
+    module, net = imported(PAIRED[name], *pair, share=False)
+    net.resize({"a": +2, "m": +4} | ({} if name == "squares" else {"b": +3}))
+    assert net["m"].op.weight.shape == ((12, 11, 11) if name == "squares" else (12, 11, 13))
+    assert torch.allclose(net(*pair), module(*pair), atol=1e-10) and (net["m"].op.weight[8:] != 0).any()
+
+def test_a_bilinear_layer_that_reads_what_comes_in():
+    module, data = nn.Bilinear(5, 7, 4).double(), [torch.randn(3, n, dtype=torch.float64) for n in (5, 7)]
+    net = Net.from_torch(module, *data)
+    assert not net.opaque and torch.equal(net(*data), module(*data)) and [v.nout for v in net.inputs] == [5, 7]
+
 def test_attention_drops_out_in_training_only():
     class Dropping(Attention):
         def forward(self, x):
@@ -600,18 +764,79 @@ def test_an_example_of_one_is_no_batch_of_one(images):
     net = Net.from_torch(Excited().double(), images[:1])
     assert net(images).shape == (2, 3)
 
-def test_parameters_that_two_modules_share_are_held():
-    class Tied(Tiny):
+class Tied(Tiny):
+    "Predicts words with the matrix that embeds them"
+    def __init__(self, width=6):
+        super().__init__(e=nn.Embedding(9, width), h=nn.Linear(width, width), d=nn.Linear(width, 9, bias=False), k=nn.Linear(9, 3))
+        self.d.weight = self.e.weight
+    def says(self, x): return self.d(x)
+    def forward(self, x):
+        x = self.e(x)
+        return self.k(self.says(x + self.h(x).relu()).relu())
+
+class Borrowed(Tied):
+    def says(self, x): return F.linear(x, self.e.weight)
+
+class Turned(Tied):
+    def says(self, x): return x @ self.e.weight.t()
+
+class Tuned(Tied):
+    "Two layers with one weight, and two norms with one scale"
+    def __init__(self):
+        super().__init__()
+        self.n, self.m, self.g = nn.LayerNorm(6), nn.LayerNorm(6), nn.Linear(6, 6)
+        self.g.weight, self.m.weight, self.d.weight = self.h.weight, self.n.weight, nn.Parameter(torch.randn(9, 6))
+        for norm in self.n, self.m: nn.init.normal_(norm.weight), nn.init.normal_(norm.bias)
+    def says(self, x): return self.d(self.m(self.g(self.n(x)).relu()))
+
+@pytest.fixture
+def words(): return torch.randint(0, 9, (2, 3), generator=torch.Generator().manual_seed(3))
+
+@pytest.mark.parametrize("make", [Tied, Borrowed, Turned, Tuned])
+def test_what_modules_share_is_cut_alike(make, words):
+    module, net = imported(make, words, share=False)
+    assert not net.opaque
+    plan, reference = pruned_and_masked(net, module, .6, magnitude)
+    assert 0 < net["e"].nout < 6 and net["e"].op.weight.shape == (9, net["e"].nout)
+    for mode in False, True: assert torch.allclose(net.train(mode)(words), reference.train(mode)(words), atol=1e-10)
+    if make is Tied: assert net["d"].op.weight is net["e"].op.weight and net["d"].op.in_features == net["e"].nout
+    if make is Tuned: assert net["g"].op.weight is net["h"].op.weight and net["n"].op.weight is net["m"].op.weight
+    with pytest.raises(SizeError): net.resize(net.find("d$|linear|matmul")[0] if make is not Tuned else "e", -1, frozen=["h"])
+
+@pytest.mark.parametrize("make", [Tied, Borrowed, Turned])
+def test_what_modules_share_grows_and_learns_on(make, words, tmp_path):
+    module, net = imported(make, words)
+    optimizer = torch.optim.Adam(net.parameters(), .01)
+    net.track(optimizer)
+    net(words).square().sum().backward()
+    optimizer.step()
+    before, moment = net(words), optimizer.state[net["e"].op.weight]["exp_avg"].clone()
+    net.resize("e", +2)
+    assert torch.allclose(net(words), before, atol=1e-10) and torch.equal(module(words), net(words)), "the module has the same parameters"
+    assert torch.equal(optimizer.state[net["e"].op.weight]["exp_avg"], F.pad(moment, (0, 2)))
+    net(words).square().sum().backward()
+    optimizer.step()
+    after = net(words)
+    net.save(tmp_path / "net")
+    for other in net.to_torch(), copy.deepcopy(net), Net.load(tmp_path / "net"): assert torch.equal(other(words), after)
+
+def test_what_modules_share_in_other_ways_is_held(words):
+    class Backwards(Tied):
+        "What reads the neurons comes first, and what gives them, last"
+        def __init__(self): super().__init__(); self.a = nn.Embedding(9, 6)
+        def forward(self, x): return self.k(self.d(self.h(self.a(x))).relu()), self.e(x)
+    class Cells(Tied):
         def __init__(self):
-            super().__init__(e=nn.Embedding(7, 4), h=nn.Linear(4, 4), d=nn.Linear(4, 7, bias=False), k=nn.Linear(7, 3))
-            self.d.weight = self.e.weight
-        def forward(self, x): return self.k(self.d(self.h(self.e(x))))
-    module, words = Tied(), torch.randint(0, 7, (2, 3))
-    net = Net.from_torch(module, words)
-    assert net.opaque == {"d": "shares its weights with e"} and net["d"].op.weight is net["e"].op.weight
-    for name in "e", "h", "d":
-        with pytest.raises(SizeError, match="frozen"): net.resize(name, -1)
-    assert torch.equal(net(words), module(words))
+            super().__init__()
+            self.one, self.two, self.d.weight = nn.LSTM(6, 6, batch_first=True), nn.LSTM(6, 6, batch_first=True), nn.Parameter(torch.randn(9, 6))
+            self.two.weight_hh_l0 = self.one.weight_hh_l0
+        def says(self, x): return self.d(self.two(self.one(x)[0])[0])
+    for make, first, later in (Backwards, "d", "e"), (Cells, "one", "two"):
+        torch.manual_seed(0)
+        net = Net.from_torch(make(), words)
+        assert net.opaque == {later: f"shares its weights with {first}"}
+        for name in first, later:
+            with pytest.raises(SizeError, match="frozen"): net.resize(name, -1)
 
 class Straight(torch.autograd.Function):
     "Rounds, and says that it did not"
