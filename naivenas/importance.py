@@ -113,6 +113,17 @@ def remove(self):
     if self.follow in self.net.watchers: self.net.watchers.remove(self.follow)
 Taylor.remove = remove
 
+# %% ../nbs/api/22_importance.ipynb #8d3f5b17
+_CHANNELS = "out_channels", "num_features", "num_channels", "num_parameters"   # what rules call sizes along the second axis
+
+def _axis(v, value):
+    "The axis of `value`, given by the module of `v`, along which its neurons lie; None if that is not clear"
+    may = [a for a in {1, value.ndim - 1} if 0 < a < value.ndim and value.shape[a] == v.nout]
+    if len(may) < 2: return may[0] if may else None
+    while isinstance(v.op, nn.Module) and v.inputs and not any(True for _ in v.op.parameters()): v = v.inputs[0]
+    r = rule(v.op) if isinstance(v.op, nn.Module) else None
+    return None if r is None else 1 if r.nout in _CHANNELS else value.ndim - 1
+
 # %% ../nbs/api/22_importance.ipynb #7659bb44
 class _Hook:
     "Listens to a module's output and, through it, to the gradient; deaf in copies"
@@ -120,21 +131,29 @@ class _Hook:
     def __reduce__(self): return _Hook, ()
 
     def __call__(self, module, args, out):
-        taylor = self.taylor and self.taylor()
-        if taylor is None or not module.training or not torch.is_grad_enabled() or not out.requires_grad: return
-        taylor.calls[self.vertex] = calls = taylor.calls.get(self.vertex, -1) + 1
-        if calls % taylor.every == 0:
-            value = out.detach()
-            out.register_hook(lambda gradient: taylor.measure(self.vertex, value, gradient))
+        taylor, v = self.taylor and self.taylor(), self.vertex
+        parts = out if isinstance(out, list) else [out[0] if isinstance(out, tuple) else out]
+        if taylor is None or not module.training or not torch.is_grad_enabled() or not all(p.requires_grad for p in parts): return
+        axes = [_axis(v, parts[0])] if len(parts) == 1 else [p.ndim - 1 for p in parts]
+        if None in axes: return
+        taylor.calls[v] = calls = taylor.calls.get(v, -1) + 1
+        if calls % taylor.every: return
+        values = [p.detach() for p in parts]
+        if len(parts) == 1: parts[0].register_hook(lambda gradient: taylor.measure(v, values, [gradient], axes))
+        else: torch.autograd.graph.register_multi_grad_hook(parts, lambda gradients: taylor.measure(v, values, gradients, axes))
 
 # %% ../nbs/api/22_importance.ipynb #8176821d
-def measure(self, v, value, gradient):
-    "Take one batch into the running average"
-    product = (value * gradient).flatten(2).mean(2) if value.ndim > 2 else value * gradient
-    now = product.abs().mean(0).double().cpu().numpy()
+def measure(self, v, values, gradients, axes):
+    "Take one batch into the running average; one value, gradient and axis of neurons for each part of what `v` gives"
+    now = np.concatenate([_effect(*part) for part in zip(values, gradients, axes)])
     past = self.values.get(v)
     self.values[v] = now if past is None or len(past) != len(now) else self.decay * past + (1 - self.decay) * now
 Taylor.measure = measure
+
+def _effect(value, gradient, axis):
+    if gradient is None: return np.zeros(value.shape[axis])    # nobody reads this part
+    product = (value * gradient).movedim(axis, 1)
+    return _numbers((product.flatten(2).mean(2) if product.ndim > 2 else product).abs().mean(0))
 
 # %% ../nbs/api/22_importance.ipynb #c4a5f6bf
 def follow(self, report):

@@ -7,7 +7,7 @@ from torch import nn
 
 from naivenas.importance import Random, Taylor, batchnorm_scale, geometric_median, keeping, l1, magnitude
 from naivenas.layers import attention, batchnorm, conv, globalpool, layer, linear, relu
-from naivenas.net import Net
+from naivenas.arrival import Net
 from naivenas.vertex import inputvertex
 
 
@@ -153,3 +153,40 @@ def test_every_layer_keeps_its_share_and_ignored_ones_everything():
     assert net.sizes["a"] == 16 and all(net.sizes[k] % 4 == 0 for k in "cd") and net(torch.rand(2, 3, 5, 5)).shape == (2, 4), report
     for wrong in 0, 1.5, {"c": -1}:
         with pytest.raises(ValueError, match="share"): keeping(net, wrong)
+
+class Remembers(nn.Module):
+    "A recurrent layer whose whole sequence is read"
+    def __init__(self):
+        super().__init__()
+        self.memory, self.head = nn.LSTM(6, 8, batch_first=True), nn.Linear(8, 6)
+    def forward(self, x): return self.head(self.memory(x)[0])
+
+SEQUENCES = {"layers": (nn.Sequential(nn.Linear(6, 12), nn.GELU(), nn.Linear(12, 5), nn.Tanh(), nn.Linear(5, 6)), [(3, 5, 6)]),      # five steps, and five neurons
+             "encoder": (nn.TransformerEncoderLayer(16, 4, 32, dropout=0, batch_first=True), [(3, 5, 16)]),
+             "decoder": (nn.TransformerDecoderLayer(16, 4, 32, dropout=0, batch_first=True), [(3, 5, 16), (3, 7, 16)]), "recurrent": (Remembers(), [(3, 5, 6)])}
+
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_taylor_measures_sequences(name):
+    "Features lie along the last axis there, and what autograd says of a hand-made copy is what is measured"
+    torch.manual_seed(0)
+    module, shapes = SEQUENCES[name]
+    inputs = [torch.randn(shape) for shape in shapes]
+    net, seen = Net.from_torch(module, tuple(inputs)).train(), {}
+    def kept(v):
+        def hook(op, args, out):
+            out.retain_grad()
+            seen[v] = out
+        return v.op.register_forward_hook(hook)
+    hooks = [kept(v) for v in net if isinstance(v.op, nn.Linear)]
+    with Taylor(net) as taylor:
+        net(*inputs).pow(3).mean().backward()
+        for hook in hooks: hook.remove()
+        for v, out in seen.items():
+            product = (out * out.grad).detach()
+            assert np.allclose(taylor(v), (product.mean(1) if product.ndim > 2 else product).abs().mean(0), rtol=1e-4)
+        layers = [v for v in net if isinstance(v.op, nn.Module) and v.role == "absorb"]
+        assert seen and all(len(taylor(v)) == v.nout and taylor(v).any() for v in layers)
+        net.prune(.6, by=taylor)
+        assert all(len(taylor(v)) == v.nout for v in layers)
+        net(*inputs).pow(3).mean().backward()
+        assert all(len(taylor(v)) == v.nout for v in layers)
