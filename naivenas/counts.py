@@ -48,13 +48,15 @@ def positions(graph, *example):   # one value per input, with a batch axis
         if quiet: quiet.__exit__(None, None, None)
         if training: graph.train()
     read = lambda v: v.inputs[0] if type(v.op).__name__.startswith("ConvTranspose") else v
-    return {v: _places(v.op, values[read(v)]) for v in graph if v.role != "input"}
+    return {v: _places(v.op, values[read(v)], len(example[0])) for v in graph if v.role != "input"}
 
-def _places(op, value):
-    "How often each weight is used for one example that gives `value`; of several results the mean over all features"
+def _places(op, value, many):
+    "How often each weight is used for one of `many` examples that give `value`, wherever they lie in it; of several results the mean over all features"
     if isinstance(value, tuple): value = value[0]      # a recurrent layer, with its state
-    if isinstance(value, list): return sum(_places(op, part) * part.shape[-1] for part in value) / sum(part.shape[-1] for part in value)
-    return math.prod(value.shape[1:-1] if hasattr(op, "in_features") or hasattr(op, "hidden_size") else value.shape[2:])
+    if isinstance(value, list): return sum(_places(op, part, many) * part.shape[-1] for part in value) / sum(part.shape[-1] for part in value)
+    if len(value.shape) < 2: return 1
+    features = value.shape[-1 if hasattr(op, "in_features") or hasattr(op, "hidden_size") else 1]
+    return max(math.prod(value.shape) // (features * many), 1)
 
 # %% ../nbs/api/19_counts.ipynb #325f74a3
 def macs(graph, where, plan=None):   # `where`: from `positions`

@@ -4,7 +4,7 @@ from torch import nn
 from naivenas.cut import pick
 from naivenas.layers import (Attend, attention, bilinear, cat, conv, convtranspose, embedding, flatten, groupnorm, instancenorm, last, layer, layernorm,
                              linear, lstm, pixelshuffle, pixelunshuffle, relu, rmsnorm, upsample)
-from naivenas.export import Net
+from naivenas import Net
 from naivenas.counts import macs, positions
 from naivenas.vertex import SizeError, inputvertex
 
@@ -259,7 +259,22 @@ def test_large_tensors_are_picked_some_rows_at_a_time(shape, dtype):
         rows, columns = (np.sort(rng.choice(n, n // 2 + 1, replace=False)) for n in shape[:2])
         made.append((pick(array, {0: rows, 1: columns}), array[rows][:, columns], array.clone(), array))
     for got, wanted, before, array in made: assert torch.equal(got, wanted) and got.is_contiguous() and torch.equal(array, before)
+
 def test_a_recurrent_layers_multiplications_are_counted_for_every_step():
     x = inputvertex("x", 5)
     net = Net(x, lstm(linear(x, 6), 8))
     assert macs(net, positions(net, torch.randn(2, 7, 5))) == 7 * (5 * 6 + 4 * 8 * (6 + 8))
+
+def test_multiplications_of_attention_are_counted_for_every_step_of_one_example():
+    "It works with the steps first, and with all steps of all examples in a row"
+    class Looks(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one, self.looks = nn.Linear(5, 12), nn.MultiheadAttention(12, 3, batch_first=True)
+        def forward(self, x):
+            x = self.one(x)
+            return self.looks(x, x, x)[0]
+    for many in 1, 2:
+        x = torch.randn(many, 7, 5)
+        net = Net.from_torch(Looks(), x)
+        assert macs(net, positions(net, x)) == 7 * (5 * 12 + 12 * 36 + 12 * 12)
