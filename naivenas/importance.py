@@ -117,12 +117,12 @@ Taylor.remove = remove
 _CHANNELS = "out_channels", "num_features", "num_channels", "num_parameters"   # what rules call sizes along the second axis
 
 def _axis(v, value):
-    "The axis of `value`, given by the module of `v`, along which its neurons lie; None if that is not clear"
+    "The axis of `value`, given by the module of `v`, along which its neurons lie; None if there is none of their number"
     may = [a for a in {1, value.ndim - 1} if 0 < a < value.ndim and value.shape[a] == v.nout]
     if len(may) < 2: return may[0] if may else None
-    while isinstance(v.op, nn.Module) and v.inputs and not any(True for _ in v.op.parameters()): v = v.inputs[0]
+    while v.inputs and not (isinstance(v.op, nn.Module) and any(True for _ in v.op.parameters())): v = v.inputs[0]
     r = rule(v.op) if isinstance(v.op, nn.Module) else None
-    return None if r is None else 1 if r.nout in _CHANNELS else value.ndim - 1
+    return value.ndim - 1 if r is not None and r.nout not in _CHANNELS else 1
 
 # %% ../nbs/api/22_importance.ipynb #7659bb44
 class _Hook:
