@@ -64,7 +64,7 @@ def macs(graph, where, plan=None):   # `where`: from `positions`
     vertices, where = list(plan.ties.labels) if plan else graph.vertices, dict(where)
     for v in vertices:
         if v not in where and v.inputs: where[v] = where.get(v.inputs[0], 1)
-    return sum(math.prod(shape) * where.get(v, 1) for v in vertices for shape in arrays(v, plan).values() if len(shape) > 1)
+    return round(sum(math.prod(shape) * where.get(v, 1) for v in vertices for shape in arrays(v, plan).values() if len(shape) > 1))
 
 # %% ../nbs/api/19_counts.ipynb #5ebaefaf
 def planned(plan, *example):   # as for `positions`

@@ -217,7 +217,7 @@ def _changes(self, rng):
             yield v, "role", role
             yield from self.graph.cut(v.op, role.resized(v.op, ins, out), rng)
             continue
-        if hasattr(type(v.op), "follow"): yield from ((v.op, key, value) for key, value in v.op.follow(self.begins(v)).items())
+        if callable(v.role) and hasattr(v.op, "follow"): yield from ((v.op, key, value) for key, value in v.op.follow(self.begins(v)).items())
         try:
             found = resized(v.op, ins, out)
             lists = [i.tolist() for i in (*ins, out)] if found and users[id(v.op)] > 1 else []

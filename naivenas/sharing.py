@@ -24,8 +24,8 @@ def letters(op, key):
 # %% ../nbs/api/24_sharing.ipynb #79d6a2c4
 def tie(net, w, b, a):
     "Tie `b`, which the vertex `w` reads or which it is, to the earlier `a`; if nobody reads `w`, both are held"
-    readers = [w] if b is not w else [v for v in net if w in v.inputs]
     if a is b: return
+    readers = [w] if b is not w else [v for v in net if w in v.inputs]
     if not readers: net.frozen |= {a, b}; return
     name = f"{w.name}.tied"
     while any(v.name == name for v in net): name += "_"

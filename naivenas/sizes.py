@@ -204,7 +204,7 @@ def demands_of(s, wishes, pins, why, also=None, reads=lambda v: v.inputs, groups
     size = lambda v: Sum(s.row(v), 0, label(v))
     hard = [Demand(s.row(w.vertex), w.was + w.delta, w.was + w.delta, str(w)) for w in wishes if w.exact]
     more = list(also(size)) if also else []
-    for v in s.vertices: more += v.op.conditions([size(u) for u in reads(v)], size(v)) if hasattr(type(v.op), "conditions") else []
+    for v in s.vertices: more += v.op.conditions([size(u) for u in reads(v)], size(v)) if hasattr(v.op, "conditions") else []
     if odd := [m for m in more if not isinstance(m, (Demand, Sum))]: raise TypeError(f"a condition is a comparison of sizes, or a sum of sizes to make small, not {odd[0]!r}")
     hard += [m for m in more if isinstance(m, Demand)]
     hard += [Demand(row, 0, 0, reason or why) for row, reason in s.joints]

@@ -30,14 +30,17 @@ class Packed(nn.Module):
         biases = [None] * len(inputs) if self.bias is None else self.bias.split(self.rows)
         return [F.linear(*part) for part in zip(inputs, self.weight.split(self.rows), biases)]
 
-    def source(self, args, me):
-        ends = np.cumsum([0, *self.rows])
-        keys = [k for k in ("weight", "bias") if getattr(self, k) is not None]
-        calls = [", ".join([x, *(f"{me}.{k}[{a}:{b}]" for k in keys)]) for x, a, b in zip(args, ends, ends[1:])]
-        return f"[{', '.join(f'F.linear({c})' for c in calls)}]"
-
-    def conditions(self, ins, out): return [a == b for a, b in zip(ins, ins[1:]) if (a - b).row.count_nonzero()]
     def extra_repr(self): return f"{self.in_features}, {self.rows}"
+
+# %% ../nbs/api/24_slices.ipynb #77d20c5e
+def _conditions(self, ins, out): return [a == b for a, b in zip(ins, ins[1:]) if (a - b).row.count_nonzero()]
+
+def _source(self, args, me):
+    ends, keys = np.cumsum([0, *self.rows]), [k for k in ("weight", "bias") if getattr(self, k) is not None]
+    calls = [", ".join([x, *(f"{me}.{k}[{a}:{b}]" for k in keys)]) for x, a, b in zip(args, ends, ends[1:])]
+    return f"[{', '.join(f'F.linear({c})' for c in calls)}]"
+
+Packed.conditions, Packed.source = _conditions, _source
 
 # %% ../nbs/api/24_slices.ipynb #3ff6be8a
 def _begins(rows, out):
@@ -46,6 +49,7 @@ def _begins(rows, out):
     ends = np.append(kept, len(out))[np.searchsorted(np.asarray(out)[kept], np.cumsum([0, *rows]))]
     return [0, *ends[1:].tolist()]
 
+# %% ../nbs/api/24_slices.ipynb #a0f47d38
 @dataclass(frozen=True)
 class PackedCut(Cut):
     "How the weight of several layers is cut: the rows of each with the columns of its own input"
@@ -74,11 +78,12 @@ def _rows(work, n):
     if len(s.order) > 1 or of.name not in work.tensors or not isinstance(work.tensor(of)[0], nn.Parameter): return None
     return of, *slice(s.arg(2, "start"), s.arg(3, "end")).indices(work.size(of)[0])[:2]
 
+# %% ../nbs/api/24_slices.ipynb #d94e27a1
 def _parts(work, s):
     "`{linear operator: its rows, as for _rows}`, in order, of all that use the parameter of which `s` has some rows; None"
     mine, found = _rows(work, s.node.args[1]), []
     slices = [a for u in mine[0].users for a in (u.users if getattr(u.target, "_opname", "") in SPLITS else [u])] if mine else []
-    for a, n in [(a, n) for a in slices if (rows := _rows(work, a)) for n in a.users if work.owner(n) == work.owner(s.node)]:
+    for a, n in [(a, n) for a in slices if _rows(work, a) for n in a.users if work.owner(n) == work.owner(s.node)]:
         if getattr(n.target, "_opname", "") != "linear" or n.args[1] is not a or n.args[0] is a: return None
         found.append((_rows(work, a), n))
     found.sort(key=lambda part: part[0][1:])

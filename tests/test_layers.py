@@ -278,3 +278,15 @@ def test_multiplications_of_attention_are_counted_for_every_step_of_one_example(
         x = torch.randn(many, 7, 5)
         net = Net.from_torch(Looks(), x)
         assert macs(net, positions(net, x)) == 7 * (5 * 12 + 12 * 36 + 12 * 12)
+
+def test_multiplications_of_attention_to_something_else():
+    "Queries come from 7 steps, keys and values from 3"
+    class Looks(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.looks = nn.MultiheadAttention(12, 3, batch_first=True)
+        def forward(self, x, y): return self.looks(x, y, y)[0]
+    x, y = torch.randn(2, 7, 12), torch.randn(2, 3, 12)
+    net = Net.from_torch(Looks(), (x, y))
+    n = macs(net, positions(net, x, y))
+    assert n == (7 + 3 + 3 + 7) * 12 * 12 and isinstance(n, int)
