@@ -8,7 +8,7 @@ __all__ = ['Layout', 'regroup', 'reshaped', 'varying', 'Flow', 'unchanged', 'ref
 # %% ../nbs/api/02_axes.ipynb #baa41db5
 from functools import cached_property
 from math import prod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 import numpy as np
 from .vertex import SizeError
 
@@ -46,7 +46,7 @@ class Layout:
         if self.along is None: raise SizeError("neurons on several axes cannot be cut")
         rest = self.size // self.shape[self.along]
         if count % rest: raise SizeError("neurons on several axes must stay a block")
-        return replace(self, shape=tuple(count // rest if a == self.along else n for a, n in enumerate(self.shape)))
+        return Layout((*self.shape[:self.along], count // rest, *self.shape[self.along + 1:]), self.axes, self.cut)
 
 # %% ../nbs/api/02_axes.ipynb #9aa0bbc6
 def regroup(a, b):

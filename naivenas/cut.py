@@ -40,6 +40,7 @@ def cut(array,           # numpy array, or any kind that `pick` and `alike` know
     if callable(how): return how(array, rng, fill)
     lists = {axis: np.asarray(index, int) for axis, index in how.axes.items()}
     new = {axis: at for axis, index in lists.items() if len(at := (index < 0).nonzero()[0])}
+    if not new: return pick(array, lists)
     array = pick(array, lists | {axis: np.maximum(lists[axis], 0) for axis in new})
     for axis, at in new.items(): array[(slice(None),) * axis + (at,)] = how.fill if fill is None else fill
     if rng is not None and how.noise in new: _add_noise(array, lists, how.noise, rng)
@@ -80,7 +81,9 @@ class GroupCut:
         rows, groups = np.asarray(self.rows), regrouped(self.groups, (self.rows, len(array)), (self.columns, self.groups * self.width))
         columns = np.asarray(self.columns).reshape(groups, -1)
         columns = np.where(columns < 0, -1, columns % self.width)[np.repeat(np.arange(groups), len(rows) // groups)]
-        new, fresh = array[np.maximum(rows, 0)[:, None], np.maximum(columns, 0)], np.stack(np.broadcast_arrays(rows[:, None] < 0, columns < 0))
+        places = np.maximum(rows, 0)[:, None] * self.width + np.maximum(columns, 0)
+        new = pick(array.reshape(-1, *array.shape[2:]), {0: places.ravel()}).reshape(*places.shape, *array.shape[2:])
+        fresh = np.stack(np.broadcast_arrays(rows[:, None] < 0, columns < 0))
         if not fresh.any(): return new
         new[fresh.any(0)] = 0.
         noisy = fresh[self.noise] & ~fresh[1 - self.noise]

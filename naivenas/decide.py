@@ -20,7 +20,7 @@ from .closed import MANY, ROUNDING, alone, bounds_of, joined, times
 # %% ../nbs/api/13_decide.ipynb #9b1cac3f
 def _coupled(s, rows, grown, pinned, undecided):
     "Which bundles the solver must look at"
-    coupled = np.bincount(sparse.vstack([sparse.coo_array((1, len(s.width))), *rows]).tocoo().col, minlength=len(s.width)) > 0
+    coupled = np.bincount(np.concatenate([np.zeros(0, int), *(row.indices for row in rows)]), minlength=len(s.width)) > 0
     undecided = undecided & ~pinned
     present = s.rows.sign()
     near = lambda some: present.T @ (present @ some.astype(int) > 0).astype(int) > 0

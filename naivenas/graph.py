@@ -50,6 +50,7 @@ def give_names(vertices):
 # %% ../nbs/api/03_graph.ipynb #e9f1c7e8
 class Graph:
     "The computation from `inputs` to `outputs`, as a function and as a thing to operate on"
+    version = None   # another object after each change
     def __init__(self,
                  inputs,      # an input vertex or a list of them
                  outputs,     # a vertex or a list of them; a list makes a call give a tuple

@@ -42,8 +42,10 @@ class Net(Graph, nn.Module):
         self._modules.clear()
         self._modules.update({v.name: v.op for v in order if give.get(id(v.op)) is v})
         for twin in self.twins: twin._settle()
-        torch.clear_autocast_cache()   # it may hold copies of weights as they were
+        self._resized()
         return order
+
+    def _resized(self): torch.clear_autocast_cache()   # it may hold copies of weights as they were
 
 # %% ../nbs/api/21_net.ipynb #3c8b55cd
 def track(self, *followers):   # optimizers, and copies of this net, in an `AveragedModel` or not
@@ -61,12 +63,13 @@ Net.track = track
 def _cut_net(self, op, changes, rng):
     "`[(owner, key, new value), ...]` for what `resized` said of the module `op`"
     fields = getattr(op, "__dict__", {})
-    homes = [fields.get("_parameters", ()), fields.get("_buffers", ()), fields]    # a module looks there, too, but takes longer
+    weights, buffers = fields.get("_parameters", ()), fields.get("_buffers", ())    # a module looks there, too, but takes longer
     for key, how in changes.items():
-        owner = next((d for d in homes if key in d), op)
+        owner = weights if key in weights else buffers if key in buffers else fields if key in fields else op
+        if not isinstance(how, Cut) and not callable(how): yield owner, key, how; continue
         old = getattr(op, key) if owner is op else owner[key]
         if isinstance(old, nn.Parameter): yield from _cut_parameter(self, old, how, rng)
-        else: yield owner, key, cut(old, how, rng) if isinstance(how, Cut) or callable(how) else how
+        else: yield owner, key, cut(old, how, rng)
 Net.cut = _cut_net
 
 # %% ../nbs/api/21_net.ipynb #d5ebcdbc

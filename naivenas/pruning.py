@@ -11,7 +11,7 @@ from .cut import Dense
 from .vertex import absorb, cat, inputvertex
 from .graph import Graph
 from .ties import Edit
-from .sizes import pinned_vertices, wished, worths_of
+from .sizes import pinned_vertices, ranked, wished, worths_of
 import naivenas.resize
 
 # %% ../nbs/api/15_pruning.ipynb #2f9b6a76
@@ -48,10 +48,10 @@ def prune_plan(graph, keep, by, normalise=True, *, wishes=None, frozen=(), max_n
     for wires, _ in t.held: held[wires] = True
     for v in pinned_vertices(graph, graph.vertices, graph.outputs, wished(graph, wishes), frozen, Edit()): held[t.labels[v]] = True
     some = np.flatnonzero(~held & (many > 0))[::-1]
-    ranked = some[np.argsort(score[some], kind="stable")]     # of equal ones the last goes first
+    order = some[ranked(score[some])]     # of equal ones the last goes first
     drop = len(some) - max(round(keep * len(some)), 1)
-    worth = np.where(many > 0, score - (score[ranked[drop - 1:drop + 1]].mean() if drop > 0 else score.min(initial=0)), 0.)
-    gone = ranked[:max(drop, 0)]
+    worth = np.where(many > 0, score - (score[order[drop - 1:drop + 1]].mean() if drop > 0 else score.min(initial=0)), 0.)
+    gone = order[:max(drop, 0)]
     worth[gone] = np.minimum(worth[gone], -1e-9)
     made = graph.plan(wishes, by=worth, frozen=frozen, max_new=max_new, edit=None, **how)
     made.utility = score      # what is told is what was ranked

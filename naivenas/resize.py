@@ -9,11 +9,12 @@ __all__ = ['NOTHING', 'behind', 'index_list', 'Plan', 'plan', 'commit', 'apply',
 import copy
 from collections import Counter
 from dataclasses import dataclass
+from itertools import accumulate
 import numpy as np
 from .cut import Cut, Dense, cut, kind, regrouped, resized
 from .vertex import SizeError, Vertex, absorb, cat, inputvertex, invariant, label
 from .graph import Graph, circle, give_names, topological
-from .ties import Edit, Ties, begins_of, followed, match, ties
+from .ties import Edit, Ties, begins_of, followed, ties
 from .sizes import Sizes, demands_of, from_inputs, per_vertex, pinned_vertices, relaxed, utilities, wished
 from .closed import MANY
 from .decide import Decision, decide
@@ -120,7 +121,7 @@ def plan(graph,
     for v in vertices: _check_moves(made, v)
     for v in vertices if done.new.any() else (): _check_slots(made, v)
     return made
-Graph.plan, Graph.version = plan, None
+Graph.plan = plan
 
 # %% ../nbs/api/14_resize.ipynb #235e90a5
 def _reordered(graph, edit, outputs):
@@ -139,19 +140,23 @@ def _reordered(graph, edit, outputs):
 def _check_moves(plan, v):
     "SizeError if the index map of `v` no longer fits"
     if not callable(v.role): return
-    starts, ins, out = np.cumsum([0] + [u.nout for u in v.inputs]), plan.ins(v), plan.out(v)
-    if np.array_equal(out, np.arange(v.nout)) and all(np.array_equal(i, np.arange(u.nout)) for i, u in zip(ins, v.inputs)): return
-    ends = np.cumsum([0] + [len(i) for i in ins])
+    ins, out, was = plan.ins(v), plan.out(v), [u.nout for u in v.inputs]
+    if np.array_equal(out, np.arange(v.nout)) and all(np.array_equal(i, np.arange(n)) for i, n in zip(ins, was)): return
     try:
         moves = followed(v.op, plan.begins(v)).moves if hasattr(v.op, "follow") else plan.role(v)
-        came = moves(*[np.arange(a, b) for a, b in zip(ends, ends[1:])])
-        now = np.concatenate([np.where(i < 0, -1, i + a) for i, a in zip(ins, starts)])[came]
-        tried = np.where(now < 0, -1, match(v.role(*[np.arange(a, b) for a, b in zip(starts, starts[1:])]), now))
-    except Exception: tried = None
-    if tried is None or tried.tolist() != out.tolist():
+        read = np.concatenate([np.where(i < 0, -1, i + a) for i, a in zip(ins, np.cumsum([0, *was]))])
+        now, past = read[moves(*_parts(map(len, ins)))], v.role(*_parts(was))
+        fits = np.array_equal(now < 0, out < 0) and (past[out] == now)[out >= 0].all()
+    except Exception: fits = False
+    if not fits:
         hint = "" if hasattr(v.op, "follow") or hasattr(v.role, "follow") else ", or use split, shuffle or Gather, which follow"
         raise SizeError(f"{label(v)} ({kind(v.op)}) moves neurons by a fixed rule, which would not fit the neurons that it would then read; "
                         f"keep them with frozen=[{v.inputs[0].name!r}]{hint}")
+
+def _parts(sizes):
+    "Numbers from 0, an array for each size"
+    ends = [0, *accumulate(sizes)]
+    return [np.arange(a, b) for a, b in zip(ends, ends[1:])]
 
 # %% ../nbs/api/14_resize.ipynb #bf46d1c4
 def _check_slots(plan, v):
@@ -171,7 +176,8 @@ def _check_slots(plan, v):
 NOTHING = object()
 
 def _get(owner, key):
-    return getattr(owner, key, NOTHING) if not isinstance(owner, (dict, list)) else owner.get(key, NOTHING) if isinstance(owner, dict) else owner[key]
+    if isinstance(owner, dict): return owner.get(key, NOTHING)
+    return owner[key] if isinstance(owner, list) else getattr(owner, key, NOTHING)
 
 # %% ../nbs/api/14_resize.ipynb #951e67e7
 def _put(owner, key, value):
@@ -208,7 +214,7 @@ def _changes(self, rng):
     users = Counter(id(v.op) for v in self.ties.labels)
     for v in self.ties.labels:
         ins, out = self.ins(v), self.out(v)
-        yield v, "nout", len(out)
+        if len(out) != v.nout: yield v, "nout", len(out)
         if v in self.edit.inputs: yield v, "inputs", [u for u, _ in self.edit.inputs[v]]
         kept = same(out, v.nout) and all(same(i, n) for i, n in zip(ins, map(lambda u: u.nout, v.inputs)))
         if v.role == "input" or kept and users[id(v.op)] == 1: continue
@@ -235,8 +241,10 @@ def apply(self):
     if self.version is not g.version: raise RuntimeError("the graph has changed since this plan was made; make the plan anew")
     rng = copy.deepcopy(g.rng)
     changes = [*g.membership(self.ties.labels), *self._changes(rng), (g, "rng", rng), (g, "version", object())]
+    rewired = self.edit.inputs or self.edit.outputs
     if self.edit.outputs: changes.append((g, "outputs", list(self.edit.outputs)))
-    report = Report(self, commit([*changes, (g, "frozen", {v for v in g.frozen if v in self.ties.labels})], g._settle))
+    if rewired: changes.append((g, "frozen", {v for v in g.frozen if v in self.ties.labels}))
+    report = Report(self, commit(changes, g._settle if rewired else g._resized))
     for watcher in g.watchers: watcher(report)
     return report
 Plan.apply = apply
@@ -246,6 +254,9 @@ Graph.membership = lambda self, vertices: []
 
 # %% ../nbs/api/14_resize.ipynb #8262aa88
 Graph.adopt = lambda self, vertices: None
+
+# %% ../nbs/api/14_resize.ipynb #41dd9521
+Graph._resized = lambda self: None
 
 # %% ../nbs/api/14_resize.ipynb #5f6a8cd7
 Graph.rng = property(lambda self: self.__dict__.setdefault("_rng", np.random.default_rng(0)),

@@ -14,23 +14,32 @@ from torch import nn
 from .cut import Cut, GroupCut, alike, cut, pick, resized, sizes
 
 # %% ../nbs/api/19_rules.ipynb #96ab1106
+_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}   # a weight's other memory format
+
 @pick.register
 def _(array: torch.Tensor, lists):
     lists = {axis: torch.from_numpy(np.ascontiguousarray(index)).to(array.device) for axis, index in lists.items()}
-    if [*lists] == [0, 1] and array.numel() > _BLOCK and array.device.type == "cpu" and array.is_contiguous() and not array.requires_grad: return _by_blocks(array, *lists.values())
+    whole = array.is_contiguous()
+    if array.numel() > _BLOCK and [*lists] == [0, 1] and whole and array.device.type == "cpu" and not array.requires_grad: return _both(array, *lists.values())
     new = array
     for axis, index in lists.items(): new = new.index_select(axis, index)
-    last = {4: torch.channels_last, 5: torch.channels_last_3d}.get(array.ndim)
-    return new.contiguous(memory_format=last) if last and not array.is_contiguous() and array.is_contiguous(memory_format=last) else new
+    return new if whole or array.ndim not in _LAST or not array.is_contiguous(memory_format=_LAST[array.ndim]) else new.contiguous(memory_format=_LAST[array.ndim])
 
 @alike.register
 def _(array: torch.Tensor, values): return torch.as_tensor(values).to(array)
 
 # %% ../nbs/api/19_rules.ipynb #5d0f7a21
-_BLOCK, _memory = 1 << 20, threading.local()   # entries of the scratch memory, and a thread's own of it
+_BLOCK, _memory = 1 << 17, threading.local()   # entries of the scratch memory, and a thread's own of it
 
+def _both(array, rows, columns):
+    "The large tensor's entries at `rows` and `columns`"
+    if array[0, 0].numel() < 4: return _by_blocks(array, rows, columns)
+    places = rows[:, None] * array.shape[1] + columns
+    return array.view(-1, *array.shape[2:]).index_select(0, places.view(-1)).view(*places.shape, *array.shape[2:])
+
+# %% ../nbs/api/19_rules.ipynb #fe6ce23f
 def _by_blocks(array, rows, columns):
-    "The large tensor's entries at `rows` and `columns`, some rows at a time"
+    "The same, some rows at a time"
     new, width = array.new_empty(len(rows), len(columns), *array.shape[2:]), array[0].numel()
     many = max(_BLOCK // width, 1)
     scratch = getattr(_memory, "scratch", None)
@@ -108,16 +117,20 @@ def axes_of(axes):   # such as "oi" or ("4o", "i")
 def how_to_cut(op, array, axes, ins, out, role, fill=None):
     "The `Cut` of one tensor; new rows of anything that is more than a vector start as noise, unless the rule says as what"
     if callable(axes): return axes(op, ins, out)
-    lists, made = dict(zip("oijk", (out, *ins))), {}
+    made, shape = {}, array.shape
     for axis, (blocks, letter, times) in enumerate(axes_of(axes)):
         if letter == ".": continue
-        plain, before = blocks == times == 1, array.shape[axis] // (blocks * times)
-        if len(lists[letter]) == before and np.array_equal(lists[letter], np.arange(before)): continue   # nothing changes here
-        made[axis] = lists[letter] if plain else spread(lists[letter], before, blocks, times)
-    if array.ndim == 1 or fill is not None: return Cut(made, fill=fill or 0.)
+        index, before = out if letter == "o" else ins["ijk".index(letter)], shape[axis] // (blocks * times)
+        if len(index) == before and np.array_equal(index, np.arange(before)): continue   # nothing changes here
+        made[axis] = index if blocks == times == 1 else spread(index, before, blocks, times)
+    return Cut(made, fill=fill or 0.) if len(shape) == 1 or fill is not None else Cut(made, _noisy(axes, role == "absorb"))
+
+@cache
+def _noisy(axes, absorbs):
+    "The axis along which new entries start as noise, or None"
     letters = [letter for _, letter, _ in axes_of(axes)]
-    own = "o" if "o" in letters or role == "absorb" else "i"
-    return Cut(made, letters.index(own) if own in letters else None)
+    own = "o" if "o" in letters or absorbs else "i"
+    return letters.index(own) if own in letters else None
 
 # %% ../nbs/api/19_rules.ipynb #5dbdb635
 @resized.register

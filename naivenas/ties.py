@@ -152,7 +152,7 @@ def moved(self, v, ports):
     if hasattr(v.op, "follow"): move = followed(v.op, begins_of(v, ports[0][1])).moves
     labels = move(*[l for l, _, _ in ports])
     glue = self.moved_glue(v, move, ports) if v.role != "stack" or any(g is not None for _, _, g in ports) else None
-    if not self.edit.inputs: return labels, self.upto(len(labels)), glue
+    if not self.edit.inputs: return *(ports[0][:2] if np.array_equal(labels, ports[0][0]) else (labels, self.upto(len(labels)))), glue
     starts = np.cumsum([0] + [u.nout for u in v.inputs])
     slots = [slot for _, slot in self.edit.wiring(v)]
     now = move(*[np.where(p < 0, -1, p + starts[s if s is not None else 0]) for (_, p, _), s in zip(ports, slots)])
@@ -164,9 +164,11 @@ _Tracer.moved = moved
 # %% ../nbs/api/10_ties.ipynb #478511ae
 def begins_of(v, old, port=0):
     "For each old position of an input of `v`, and its end, where it begins among neurons whose old positions are `old`"
+    positions = np.arange(v.inputs[port].nout + 1)
+    if np.array_equal(old, positions[:-1]): return positions
     kept = np.flatnonzero(old >= 0)
     if (np.diff(old[kept]) <= 0).any(): raise SizeError(f"{label(v)} picks neurons by their position and cannot follow, because they would not be in their old order")
-    begins = np.append(kept, len(old))[np.searchsorted(old[kept], np.arange(v.inputs[port].nout + 1))]
+    begins = np.append(kept, len(old))[np.searchsorted(old[kept], positions)]
     begins[0] = 0
     return begins
 
@@ -318,7 +320,7 @@ def _wired(t):
 # %% ../nbs/api/10_ties.ipynb #d418be3f
 def _ties_of(graph):
     "The `Ties` of the graph as it is"
-    now = [part for v in graph.vertices for part in (v, v.op, v.role, v.nout, *v.inputs)]
+    now = [graph.version, *(part for v in graph.vertices for part in (v, v.op, v.role, v.nout, *v.inputs))]
     settled, before, known = graph.__dict__.get("_known", (None, (), None))
     if settled is not graph.vertices or len(now) != len(before) or not all(map(operator.is_, now, before)):
         known = ties(graph.vertices)

@@ -108,6 +108,7 @@ def steps_in(net, what, stop=None):
         return trace
     old = sys.gettrace()
     torch.manual_seed(1)
+    net.plan()   # what it finds out about the net is known from then on, as after an attempt that was stopped
     sys.settrace(trace)
     try: OPERATIONS[what](net)
     finally: sys.settrace(old)
