@@ -11,7 +11,7 @@ __all__ = ['BLOCKS', 'groups_then', 'groups_out_first', 'groups_in_first', 'laye
            'gelu', 'silu', 'leakyrelu', 'sigmoid', 'tanh']
 
 # %% ../nbs/api/20_layers.ipynb #b94c4f2d
-from functools import cache, partial
+from functools import partial
 import numpy as np, torch
 from torch import nn
 from .cut import GroupCut, kind, regrouped, resized, sizes
@@ -32,14 +32,10 @@ for _norm in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm, 
 
 # %% ../nbs/api/20_layers.ipynb #19e6dc75
 def _convolution(op, letters):
+    names, many = ("in_channels", "out_channels"), op.out_channels // op.in_channels
     if not hasattr(op, "mixes"): op.mixes = "all" if op.groups == 1 else "group" if op.groups < op.in_channels else "none"
-    return _convolution_that(op.mixes, op.out_channels // op.in_channels, letters)
-
-@cache
-def _convolution_that(mixes, many, letters):
-    names = "in_channels", "out_channels"
-    if mixes == "all": return Rule("absorb", *names, dict(weight=letters, bias="o"))
-    if mixes == "group": return Rule("absorb", *names, dict(weight=groups_out_first if letters == "oi" else groups_in_first, bias="o"), then=dict(groups=groups_then))
+    if op.mixes == "all": return Rule("absorb", *names, dict(weight=letters, bias="o"))
+    if op.mixes == "group": return Rule("absorb", *names, dict(weight=groups_out_first if letters == "oi" else groups_in_first, bias="o"), then=dict(groups=groups_then))
     weight = "i" if letters == "io" and many > 1 else "o"
     return Rule("invariant" if many == 1 else partial(np.repeat, repeats=many), *names, dict(weight=weight, bias="o"), also=("groups",))
 
