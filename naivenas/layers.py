@@ -11,7 +11,7 @@ __all__ = ['BLOCKS', 'groups_then', 'groups_out_first', 'groups_in_first', 'laye
            'gelu', 'silu', 'leakyrelu', 'sigmoid', 'tanh']
 
 # %% ../nbs/api/20_layers.ipynb #b94c4f2d
-from functools import partial
+from functools import cache, partial
 import numpy as np, torch
 from torch import nn
 from .cut import GroupCut, kind, regrouped, resized, sizes
@@ -32,12 +32,15 @@ for _norm in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm, 
 
 # %% ../nbs/api/20_layers.ipynb #19e6dc75
 def _convolution(op, letters):
-    names, many = ("in_channels", "out_channels"), op.out_channels // op.in_channels
     if not hasattr(op, "mixes"): op.mixes = "all" if op.groups == 1 else "group" if op.groups < op.in_channels else "none"
-    if op.mixes == "all": return Rule("absorb", *names, dict(weight=letters, bias="o"))
-    if op.mixes == "group": return Rule("absorb", *names, dict(weight=groups_out_first if letters == "oi" else groups_in_first, bias="o"), then=dict(groups=groups_then))
-    weight = "i" if letters == "io" and many > 1 else "o"
-    return Rule("invariant" if many == 1 else partial(np.repeat, repeats=many), *names, dict(weight=weight, bias="o"), also=("groups",))
+    return _convolution_that(op.mixes, op.out_channels // op.in_channels, letters)
+
+@cache
+def _convolution_that(mixes, many, letters):
+    names = "in_channels", "out_channels"
+    if mixes == "all": return Rule("absorb", *names, dict(weight=letters, bias="o"))
+    if mixes == "group": return Rule("absorb", *names, dict(weight=groups_out_first if letters == "oi" else groups_in_first, bias="o"), then=dict(groups=groups_then))
+    return Rule("invariant" if many == 1 else partial(np.repeat, repeats=many), *names, dict(weight="i" if letters == "io" and many > 1 else "o", bias="o"), also=("groups",))
 
 # %% ../nbs/api/20_layers.ipynb #aaa0846a
 def groups_then(op, ins, out): return regrouped(op.groups, (out, op.out_channels), (ins[0], op.in_channels))
@@ -306,8 +309,6 @@ def cat(*inputs, axis=1):   # -1 for sequences, whose features come last
     "Concatenation of channels"
     if not inputs: raise ValueError("cat needs at least one vertex")
     return stack(_cat if axis == 1 else partial(_cat, axis=axis), *inputs)
-
-# Splitting and shuffling happen along the channels, too.
 
 # %% ../nbs/api/20_layers.ipynb #be6422a2
 def split(v, sizes):
