@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 import numpy as np
 from .cut import Cut, Dense, cut, kind, regrouped, resized
-from .vertex import SizeError, Vertex, absorb, cat, inputvertex, invariant, label
+from .vertex import SizeError, Vertex, absorb, cat, followed, inputvertex, invariant, label
 from .graph import Graph, circle, give_names, topological
-from .ties import Edit, Ties, begins_of, followed, ties
+from .ties import Edit, Ties, begins_of, ties
 from .sizes import Sizes, demands_of, from_inputs, per_vertex, pinned_vertices, relaxed, utilities, wished
 from .closed import MANY
 from .decide import Decision, decide

@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['SizeError', 'Vertex', 'label', 'size_of', 'inputvertex', 'absorb', 'invariant', 'stack', 'indexmap', 'immutable',
-           'Slice', 'Gather', 'moved', 'split', 'shuffle', 'Heads', 'heads', 'add', 'mul', 'concatenate', 'cat']
+           'Slice', 'Gather', 'followed', 'moved', 'split', 'shuffle', 'Heads', 'heads', 'add', 'mul', 'concatenate',
+           'cat']
 
 # %% ../nbs/api/01_vertex.ipynb #2bac1399
-import operator
+import copy, operator
 from numbers import Number
 from functools import partial, reduce
 import numpy as np
@@ -108,6 +109,13 @@ class Gather:
     def follow(self, begins):
         many = np.diff(begins)[self.index]
         return {"index": np.repeat(begins[self.index] - np.cumsum(many) + many, many) + np.arange(many.sum())}
+
+# %% ../nbs/api/01_vertex.ipynb #c0bfa8ce
+def followed(op, begins):
+    "A copy of the operation `op` after its old positions have moved to `begins`"
+    op = copy.copy(op)
+    for key, value in op.follow(begins).items(): setattr(op, key, value)
+    return op
 
 # %% ../nbs/api/01_vertex.ipynb #f644306c
 def moved(op, v): return indexmap(op, v, moves=op.moves)
