@@ -19,7 +19,7 @@ from .agreement import agreement
 from .trace import Direct, Untraceable, captured, folded_constants, one
 from .neurons import Again, agree, comes_from, comes_out, recut, same_along, sample, trial, upstream, want
 from .operators import OPERATORS, elementwise, experiment
-from . import products   # its rules are in `OPERATORS`, too
+from . import padding, products   # their rules are in `OPERATORS`, too
 from .sharing import tie_shared
 from .sites import Site, _counts, call, joining, leaf, owner, part, site, sited, whole_modules
 from .standins import PARAMETERS, RECURRENT, layered, stand_in, with_dropout

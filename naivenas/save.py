@@ -35,7 +35,7 @@ savable(Slice, Gather, vertex.Heads, vertex.add, vertex.mul, vertex._swapped, ve
 KNOWN |= {f"operator.{name}": getattr(operator, name) for name in "getitem add sub mul truediv floordiv mod pow neg matmul eq ne lt le gt ge".split()}
 
 # %% ../nbs/api/28_save.ipynb #5d46f137
-_ROOMS = "axes", "trace", "operators", "neurons", "sites", "slices", "standins"   # rooms whose functions and classes may occur in a net
+_ROOMS = "axes", "trace", "operators", "neurons", "padding", "sites", "slices", "standins"   # rooms whose functions and classes may occur in a net
 
 def _in_rooms(name):
     room, _, name = name.partition(".")

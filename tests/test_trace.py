@@ -108,6 +108,20 @@ class Padded(Tiny):
     def __init__(self): super().__init__(a=Same(3, 8, 2), c=nn.Conv2d(8, 6, 3, padding=1, padding_mode="circular"), head=nn.Linear(6, 3))
     def forward(self, x): return self.head(self.c(self.a(x).relu()).mean((2, 3)))
 
+class Shorted(Tiny):
+    "A shortcut filled up with channels of zeros, and of ones on one side alone, before and after a change of the axes"
+    def __init__(self): super().__init__(a=conv(3, 6), b=nn.Conv2d(6, 10, 3, 2, padding=1), c=nn.Linear(10, 13), head=nn.Linear(13, 3))
+    def forward(self, x):
+        x = self.a(x).relu()
+        x = self.b(x) + F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 1, 3))
+        x = x.relu().permute(0, 2, 3, 1)
+        return self.head((self.c(x) + F.pad(x, (0, 3), value=1.)).mean((1, 2)))
+
+class Framed(Tiny):
+    "Edges and channels at once"
+    def __init__(self): super().__init__(a=conv(3, 6), b=conv(8, 4), head=nn.Linear(4, 3))
+    def forward(self, x): return self.head(self.b(F.pad(self.a(x), (1, 2, 0, 1, 2, 0), value=.5)).relu().mean((2, 3)))
+
 class Standardised(nn.Conv2d):
     "Its weights are made anew in every step"
     def __init__(self, *args): super().__init__(*args); self.gain = nn.Parameter(torch.rand(self.out_channels, 1, 1, 1) + .5)
@@ -281,7 +295,7 @@ class Spotted(Tiny):
         return self.head((x * self.s(torch.cat([x.max(1, keepdim=True)[0], x.sum(1, keepdim=True)], 1)).sigmoid()).mean((2, 3)))
 
 SMALL = (Chunked, ChannelsLast, Viewed, Masked, Twice, Excited, Shuffled, Scaled, Broadcast, Radix, Stacked, Shifted, Normed, Padded, Standard, Single,
-         Gated, Assigned, Fused, Context, Folded, Written, Regions, Neighbours, Blurred, Patches, OneKey, States, Offsets, Picked, Looking, Evened, Doubled, Spotted)
+         Gated, Assigned, Fused, Context, Folded, Written, Regions, Neighbours, Blurred, Patches, OneKey, States, Offsets, Picked, Looking, Evened, Doubled, Spotted, Shorted, Framed)
 
 def imported(make, *example, **how):
     torch.manual_seed(0)
