@@ -29,6 +29,7 @@ RULES[Filled] = Rule("absorb", "seen", "many")
 # %% ../nbs/api/24_padding.ipynb #8af578cc
 @operator("pad", "constant_pad_nd")
 def padded(work, s):
+    "Neurons filled in along their axis, as parts of a concatenation"
     l, a, widths = s.layouts[0], s.layouts[0].along, list(s.arg(1, "pad"))
     at = 2 * (len(s.shape) - 1 - (a or 0))      # widths are written from the last axis on
     ends = widths[at:at + 2]

@@ -328,6 +328,17 @@ def test_growing_changes_nothing(make, images):
     same = torch.allclose(net(images), module(images), atol=1e-10)
     assert same or report.plan.caveats and make in (Normed, Standard, Single, Fused, Neighbours, Offsets, Looking, Evened, Spotted)
 
+@pytest.mark.parametrize("make", [Viewed, Radix, Normed, Shorted])
+def test_compiled_it_follows(make, images):
+    "Sizes that operators have written down, too"
+    module, net = imported(make, images, share=False)
+    torch._dynamo.reset()
+    compiled = torch.compile(net, backend="eager")
+    for keep in 1, .7, .7:
+        net.prune(keep, by=magnitude)
+        assert torch.allclose(compiled(images), copy.deepcopy(net)(images), atol=1e-10)
+    torch._dynamo.reset()
+
 def test_the_weights_are_the_modules_own_unless_asked(images):
     module, net = imported(Excited, images)
     assert {id(p) for p in net.parameters()} == {id(p) for p in module.parameters()} and set(net.state_dict()) == set(module.state_dict())
