@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['OPERATORS', 'REDUCTIONS', 'operator', 'places', 'narrowed', 'met', 'passes', 'experiment', 'nearby', 'picked',
            'several', 'reduction', 'elementwise', 'type_as', 'crossed', 'reshape', 'permute', 'expand', 'slice_',
-           'concatenate', 'stack', 'pixel_shuffle', 'pixel_unshuffle', 'glu', 'softmax', 'normed']
+           'stack', 'pixel_shuffle', 'pixel_unshuffle', 'glu', 'softmax', 'normed']
 
 # %% ../nbs/api/24_operators.ipynb #97763c36
 from math import prod
@@ -248,21 +248,6 @@ def slice_(work, s):
 
 # %% ../nbs/api/24_operators.ipynb #239d303a
 def _slice_ends(role, op): return {"args": [Spot(0), role.how["axis"], role.how["start"], role.how["stop"]]}
-
-# %% ../nbs/api/24_operators.ipynb #be809ea1
-@operator("cat", "concat", "concatenate")
-def concatenate(work, s):
-    a, at = s.arg(1, "dim", 0) % len(s.shape), [b.at for b in s.op.args[0]]
-    if len(at) > len(s.order):     # something is there twice
-        s.order, s.layouts, s.op.args = [s.order[i] for i in at], [s.layouts[i] for i in at], [[Spot(i) for i in range(len(at))], *s.op.args[1:]]
-    along = {l.along for l in s.layouts if l.axes}
-    if len(along) != 1: return work.agree(s, [0] * len(s.order), [k for k, l in enumerate(s.layouts) if l.axes])
-    (p,) = along
-    for l, i in zip(s.layouts, s.order):
-        if not l.axes and (l.shape[p] > 1 or a == p): work.want(i, p)
-    if any(not l.axes for l in s.layouts): return None
-    if a != p: return work.made(s, Flow(narrowed, s.layouts, Layout(s.shape, (p,)), base=0, meets=met), Layout(s.shape, (p,)))
-    if all(len(l.axes) == 1 for l in s.layouts): work.made(s, "stack", Layout(s.shape, (a,)))
 
 # %% ../nbs/api/24_operators.ipynb #e2aec96a
 @operator("stack")

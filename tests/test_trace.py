@@ -122,6 +122,15 @@ class Framed(Tiny):
     def __init__(self): super().__init__(a=conv(3, 6), b=conv(8, 4), head=nn.Linear(4, 3))
     def forward(self, x): return self.head(self.b(F.pad(self.a(x), (1, 2, 0, 1, 2, 0), value=.5)).relu().mean((2, 3)))
 
+class Beside(Tiny):
+    "Zeros on both sides of some channels, the same ones; and a half behind"
+    def __init__(self): super().__init__(a=conv(3, 6), b=conv(6, 10), c=conv(14, 4), head=nn.Linear(4, 3))
+    def forward(self, x):
+        x = self.a(x).relu()
+        zeros = x.new_zeros(len(x), 2, *x.shape[2:])
+        x = self.b(x) + torch.cat([zeros, x, zeros], 1)
+        return self.head(self.c(torch.cat([x, torch.full((len(x), 4, 4, 4), .5, dtype=x.dtype)], 1)).relu().mean((2, 3)))
+
 class Standardised(nn.Conv2d):
     "Its weights are made anew in every step"
     def __init__(self, *args): super().__init__(*args); self.gain = nn.Parameter(torch.rand(self.out_channels, 1, 1, 1) + .5)
@@ -295,7 +304,7 @@ class Spotted(Tiny):
         return self.head((x * self.s(torch.cat([x.max(1, keepdim=True)[0], x.sum(1, keepdim=True)], 1)).sigmoid()).mean((2, 3)))
 
 SMALL = (Chunked, ChannelsLast, Viewed, Masked, Twice, Excited, Shuffled, Scaled, Broadcast, Radix, Stacked, Shifted, Normed, Padded, Standard, Single,
-         Gated, Assigned, Fused, Context, Folded, Written, Regions, Neighbours, Blurred, Patches, OneKey, States, Offsets, Picked, Looking, Evened, Doubled, Spotted, Shorted, Framed)
+         Gated, Assigned, Fused, Context, Folded, Written, Regions, Neighbours, Blurred, Patches, OneKey, States, Offsets, Picked, Looking, Evened, Doubled, Spotted, Shorted, Framed, Beside)
 
 def imported(make, *example, **how):
     torch.manual_seed(0)
