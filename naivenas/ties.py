@@ -65,8 +65,8 @@ class _Tracer:
         return np.arange(self.count - n, self.count)
 
     def visit(self, v):
-        wiring = self.edit.wiring(v)
-        ports = [self.port(v, u, slot, past) for (u, slot), past in zip(wiring, self.recognised(v, wiring))]
+        wiring = self.edit.wiring(v) if self.edit.inputs else ()
+        ports = [self.port(v, u, slot, past) for (u, slot), past in zip(wiring, self.recognised(v, wiring))] or [(self.labels[u], self.old[u], self.glue[u]) for u in v.inputs]
         self.ports[v] = ports
         if v.role in ("input", "absorb", "immutable", "scalar"): made = self.source(v)
         else: made = self.meet(ports) if v.role == "invariant" else self.moved(v, ports)
@@ -100,7 +100,7 @@ def folded(self, v, ports):
     if v.role.glue(-1) is not None: self.glue[v] = v.role.glue(-1)
     if self.glue[v] is None and all(g is None and v.role.glue(i) is None for i, (_, _, g) in enumerate(ports)): return
     ends = np.cumsum([0] + [len(l) for l, _, _ in ports])
-    came, wanted = self.came(v, ports), np.zeros(ends[-1], bool)
+    (came, _), wanted = self.came(v, ports), np.zeros(ends[-1], bool)
     if self.glue[v] is not None: wanted[came[:-1][(came[1:] == came[:-1] + 1) & self.glue[v][:-1]]] = True
     for i, (labels, _, mine) in enumerate(ports):
         want = wanted[ends[i]:ends[i + 1]]
@@ -149,22 +149,23 @@ _Tracer.port = port
 
 # %% ../nbs/api/10_ties.ipynb #c2a84bc0
 def came(self, v, ports):
-    "From where each neuron behind `v` came, among all that it reads"
+    "`(from where each neuron behind v came, among all that it reads; whether all have stayed where they were)`"
     if (v, "came") not in self.known:
         move = (lambda *a: np.concatenate(a)) if v.role == "stack" else v.role
         if hasattr(v.op, "follow"): move = followed(v.op, begins_of(v, ports[0][1])).moves
         ends = [0, *accumulate(len(l) for l, _, _ in ports)]
-        self.known[v, "came"] = move(*[self.upto(b)[a:] for a, b in zip(ends, ends[1:])])
+        came = move(*[self.upto(b)[a:] for a, b in zip(ends, ends[1:])])
+        self.known[v, "came"] = came, len(ports) == 1 and np.array_equal(came, self.upto(ends[-1]))
     return self.known[v, "came"]
 _Tracer.came = came
 
 # %% ../nbs/api/10_ties.ipynb #145200da
 def moved(self, v, ports):
     "Labels, old positions and glue behind a vertex that only moves neurons"
-    came = self.came(v, ports)
+    came, stayed = self.came(v, ports)
+    if stayed and not self.edit.inputs: return ports[0]
     labels, glue = np.concatenate([l for l, _, _ in ports])[came], self.moved_glue(v, came, ports)
-    if np.array_equal(labels, ports[0][0]): labels = ports[0][0]
-    if not self.edit.inputs: return labels, ports[0][1] if labels is ports[0][0] else self.upto(len(labels)), glue
+    if not self.edit.inputs: return labels, self.upto(len(labels)), glue
     starts, slots = [0, *accumulate(u.nout for u in v.inputs)], [slot or 0 for _, slot in self.edit.wiring(v)]
     now = np.concatenate([np.where(p < 0, -1, p + starts[s]) for (_, p, _), s in zip(ports, slots)])[came]
     if v.role == "stack": return labels, now, glue
