@@ -33,10 +33,10 @@ for _norm in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm, 
 # %% ../nbs/api/20_layers.ipynb #19e6dc75
 def _convolution(op, letters):
     if not hasattr(op, "mixes"): op.mixes = "all" if op.groups == 1 else "group" if op.groups < op.in_channels else "none"
-    return _convolution_that(op.mixes, op.out_channels // op.in_channels, letters)
+    return _convolution_rule(op.mixes, op.out_channels // op.in_channels, letters)
 
 @cache
-def _convolution_that(mixes, many, letters):
+def _convolution_rule(mixes, many, letters):
     names = "in_channels", "out_channels"
     if mixes == "all": return Rule("absorb", *names, dict(weight=letters, bias="o"))
     if mixes == "group": return Rule("absorb", *names, dict(weight=groups_out_first if letters == "oi" else groups_in_first, bias="o"), then=dict(groups=groups_then))

@@ -46,14 +46,14 @@ RULES[Filled] = Rule("absorb", "seen", "many")
 def padded(work, s):
     "Neurons filled in along their axis, as parts of a concatenation"
     l, a, widths = s.layouts[0], s.layouts[0].along, list(s.arg(1, "pad"))
-    at = 2 * (len(s.shape) - 1 - (a or 0))      # widths are written from the last axis on
-    ends = widths[at:at + 2]
-    if len(l.axes) != 1 or not any(ends) or min(ends) < 0 or a in work.batched(s.node): return None
-    if s.name == "pad" and s.arg(2, "mode", "constant") != "constant": return None
-    value, inner = s.arg(3 if s.name == "pad" else 2, "value") or 0., _edges(work, s, [*widths[:at], 0, 0, *widths[at + 2:]], a)
-    fill = lambda name, many: _part(work, s, Filled(l.shape[a], many, a, float(value)), "absorb", name, inner, many, a)
-    parts = [*([fill("front", ends[0])] if ends[0] else []), inner, *([fill("back", ends[1])] if ends[1] else [])]
-    s.op, s.order, s.layouts = Call(torch.ops.aten.cat.default, [[Spot(i) for i in range(len(parts))], a], {}), parts, [work.where(p) for p in parts]
+    if len(l.axes) != 1 or a in work.batched(s.node) or s.name == "pad" and s.arg(2, "mode", "constant") != "constant": return None
+    at = 2 * (len(s.shape) - 1 - a)      # widths are written from the last axis on
+    ends, value = widths[at:at + 2], s.arg(3 if s.name == "pad" else 2, "value") or 0.
+    if not any(ends) or min(ends) < 0: return None
+    inner = _edges(work, s, [*widths[:at], 0, 0, *widths[at + 2:]], a)
+    front, back = ([_filled(work, s, name, inner, many, a, value)] if many else [] for name, many in zip(("front", "back"), ends))
+    s.order = [*front, inner, *back]
+    s.op, s.layouts = Call(torch.ops.aten.cat.default, [[Spot(i) for i in range(len(s.order))], a], {}), [work.where(i) for i in s.order]
     return work.made(s, "stack", Layout(s.shape, (a,)))
 
 # %% ../nbs/api/24_padding.ipynb #50809b12
@@ -70,6 +70,10 @@ def _part(work, s, op, role, name, x, many, a):
     work.made(made, role, Layout(made.shape, (a,)))
     return made.node
 
+def _filled(work, s, name, base, many, a, value):
+    "`many` neurons beside those of `base`"
+    return _part(work, s, Filled(work.where(base).shape[a], many, a, float(value)), "absorb", name, base, many, a)
+
 # %% ../nbs/api/24_padding.ipynb #e83a7cb7
 _NUMBERS = {"zeros": 0., "new_zeros": 0., "ones": 1., "new_ones": 1.}
 
@@ -79,10 +83,11 @@ def _number(n):
     found = n.args[-1] if name in ("full", "new_full") else _NUMBERS.get(name)
     return found if isinstance(found, (int, float)) else None
 
+# %% ../nbs/api/24_padding.ipynb #52f9d58e
 def _fill_in(work, s, a):
     "Make parts with neurons along the axis `a` of those that are one number everywhere"
     base = next((i for i, l in zip(s.order, s.layouts) if l.axes == (a,)), None)
     for k, (i, l) in enumerate(zip(s.order, s.layouts)):
         if base is None or l.axes or _number(i) is None: continue
-        s.order[k] = _part(work, s, Filled(work.where(base).shape[a], l.shape[a], a, float(_number(i))), "absorb", f"filled{k}", base, l.shape[a], a)
+        s.order[k] = _filled(work, s, f"filled{k}", base, l.shape[a], a, _number(i))
         s.layouts[k] = work.where(s.order[k])

@@ -9,10 +9,9 @@ __all__ = ['NOTHING', 'behind', 'index_list', 'Plan', 'plan', 'commit', 'apply',
 import copy
 from collections import Counter
 from dataclasses import dataclass
-from itertools import accumulate
 import numpy as np
 from .cut import Cut, Dense, cut, kind, regrouped, resized
-from .vertex import SizeError, Vertex, absorb, cat, followed, inputvertex, invariant, label
+from .vertex import SizeError, Vertex, absorb, cat, followed, inputvertex, invariant, label, parts
 from .graph import Graph, circle, give_names, topological
 from .ties import Edit, Ties, begins_of, ties
 from .sizes import Sizes, demands_of, from_inputs, per_vertex, pinned_vertices, relaxed, utilities, wished
@@ -145,18 +144,13 @@ def _check_moves(plan, v):
     try:
         moves = followed(v.op, plan.begins(v)).moves if hasattr(v.op, "follow") else plan.role(v)
         read = np.concatenate([np.where(i < 0, -1, i + a) for i, a in zip(ins, np.cumsum([0, *was]))])
-        now, past = read[moves(*_parts(map(len, ins)))], v.role(*_parts(was))
+        now, past = read[moves(*parts(map(len, ins)))], v.role(*parts(was))
         fits = np.array_equal(now < 0, out < 0) and (past[out] == now)[out >= 0].all()
     except Exception: fits = False
     if not fits:
         hint = "" if hasattr(v.op, "follow") or hasattr(v.role, "follow") else ", or use split, shuffle or Gather, which follow"
         raise SizeError(f"{label(v)} ({kind(v.op)}) moves neurons by a fixed rule, which would not fit the neurons that it would then read; "
                         f"keep them with frozen=[{v.inputs[0].name!r}]{hint}")
-
-def _parts(sizes):
-    "Numbers from 0, an array for each size"
-    ends = [0, *accumulate(sizes)]
-    return [np.arange(a, b) for a, b in zip(ends, ends[1:])]
 
 # %% ../nbs/api/14_resize.ipynb #bf46d1c4
 def _check_slots(plan, v):

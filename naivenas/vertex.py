@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['SizeError', 'Vertex', 'label', 'size_of', 'inputvertex', 'absorb', 'invariant', 'stack', 'indexmap', 'immutable',
-           'Slice', 'Gather', 'followed', 'moved', 'split', 'shuffle', 'Heads', 'heads', 'add', 'mul', 'concatenate',
-           'cat']
+           'Slice', 'Gather', 'followed', 'parts', 'moved', 'split', 'shuffle', 'Heads', 'heads', 'add', 'mul',
+           'concatenate', 'cat']
 
 # %% ../nbs/api/01_vertex.ipynb #2bac1399
 import copy, operator
 from numbers import Number
 from functools import partial, reduce
+from itertools import accumulate
 import numpy as np
 from .cut import Dense, kind, pick, sizes
 
@@ -116,6 +117,12 @@ def followed(op, begins):
     op = copy.copy(op)
     for key, value in op.follow(begins).items(): setattr(op, key, value)
     return op
+
+# %% ../nbs/api/01_vertex.ipynb #6ec21ef2
+def parts(sizes):
+    "The numbers from 0 on, an array for each size"
+    ends = [0, *accumulate(sizes)]
+    return [np.arange(a, b) for a, b in zip(ends, ends[1:])]
 
 # %% ../nbs/api/01_vertex.ipynb #f644306c
 def moved(op, v): return indexmap(op, v, moves=op.moves)
