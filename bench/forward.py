@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from surgery import resnet50
-import naivenas.export
-from naivenas.importance import Taylor
+import naivenas.files.export
+from naivenas.nets.importance import Taylor
 
 class Unit(nn.Module):
     "A bottleneck of a ResNet as one writes it by hand, from modules that it is given"

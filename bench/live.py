@@ -9,10 +9,10 @@ widgets. The reference in the same run is the plan alone. Ends with one summary 
 import argparse, statistics, sys, time
 import numpy as np, torch
 from naivenas import Net, avgpool, batchnorm, cat, conv, globalpool, inputvertex, linear, maxpool, relu
-from naivenas.cut import Dense
-from naivenas.graph import Graph
-from naivenas.panel import explore
-from naivenas.vertex import absorb, invariant
+from naivenas.graph.cut import Dense
+from naivenas.graph.core import Graph
+from naivenas.apps.panel import explore
+from naivenas.graph.vertex import absorb, invariant
 
 def unit(v, n, k=3, stride=1): return relu(batchnorm(conv(v, n, k, stride, bias=False)))
 

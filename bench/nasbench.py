@@ -13,7 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 import numpy as np
 
-from naivenas.evolution import ageing, chain, combine, each, elite, evolve, fresh, generator, pairs, sus, tournament
+from naivenas.search.evolution import ageing, chain, combine, each, elite, evolve, fresh, generator, pairs, sus, tournament
 
 
 class Restricted(pickle.Unpickler):

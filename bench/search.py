@@ -18,18 +18,18 @@ import numpy as np, torch
 from sklearn import datasets
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-import naivenas.fitness, naivenas.search
-from naivenas.data import load
-from naivenas.encoding import Encoder
-from naivenas.evolution import evolve, generator, ranked
-from naivenas.executors import evaluate
-from naivenas.fitness import Score, Train
-from naivenas.fitted import Fitted
-from naivenas.mutate import mutations
-from naivenas.settings import cross_settings, mutate_settings
-from naivenas.crossover import Crossover
-from naivenas.population import Store, crossed, founder, mutated, seeded
-from naivenas.search import ONE, default_step, first_settings, fit, map_of, network, refined, restarted, split
+import naivenas.search.fitness, naivenas.search.search
+from naivenas.nets.data import load
+from naivenas.search.encoding import Encoder
+from naivenas.search.evolution import evolve, generator, ranked
+from naivenas.search.executors import evaluate
+from naivenas.search.fitness import Score, Train
+from naivenas.search.fitted import Fitted
+from naivenas.search.mutate import mutations
+from naivenas.search.settings import cross_settings, mutate_settings
+from naivenas.search.crossover import Crossover
+from naivenas.search.population import Store, crossed, founder, mutated, seeded
+from naivenas.search.search import ONE, default_step, first_settings, fit, map_of, network, refined, restarted, split
 
 now = time.monotonic
 
@@ -129,8 +129,8 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     if args.clock == "cpu":
         now = time.process_time
-        naivenas.search.clock, naivenas.fitness.time = SimpleNamespace(monotonic=now), SimpleNamespace(perf_counter=now)
-        naivenas.executors.time = SimpleNamespace(perf_counter=now)
+        naivenas.search.search.clock, naivenas.search.fitness.time = SimpleNamespace(monotonic=now), SimpleNamespace(perf_counter=now)
+        naivenas.search.executors.time = SimpleNamespace(perf_counter=now)
     missed = [m for part in args.parts for m in (story(args) if part == "story" else compare(part, args))]
     print("search: " + ("every figure reached" if not missed else f"missed: {', '.join(missed)}") + f" ({args.time:.0f} {args.clock} s a run, {args.seeds} seeds, {args.device})")
     sys.exit(bool(missed))

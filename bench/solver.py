@@ -13,12 +13,12 @@ import numpy as np
 from scipy import sparse
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-import naivenas.structure
-from naivenas.cut import Dense
-from naivenas.sizes import utilities
-from naivenas.graph import Graph
-from naivenas.ties import ties
-from naivenas.vertex import SizeError, absorb, cat, inputvertex, invariant
+import naivenas.sizes.edits
+from naivenas.graph.cut import Dense
+from naivenas.sizes.demands import utilities
+from naivenas.graph.core import Graph
+from naivenas.sizes.wires import ties
+from naivenas.graph.vertex import SizeError, absorb, cat, inputvertex, invariant
 
 
 class Shape:

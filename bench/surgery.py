@@ -10,11 +10,11 @@ import argparse, copy, resource, statistics, sys, time
 import numpy as np, torch
 from torch import nn
 
-from naivenas.cut import Cut, resized
-from naivenas.importance import magnitude
-from naivenas.layers import batchnorm, conv, globalpool, linear, maxpool, relu
-from naivenas.net import Net
-from naivenas.vertex import inputvertex
+from naivenas.graph.cut import Cut, resized
+from naivenas.nets.importance import magnitude
+from naivenas.nets.layers import batchnorm, conv, globalpool, linear, maxpool, relu
+from naivenas.nets.surgery import Net
+from naivenas.graph.vertex import inputvertex
 
 def unit(v, n, k=1, stride=1): return batchnorm(conv(v, n, k, stride, bias=False))
 

@@ -108,8 +108,8 @@ def backward(m, x):
 
 def times(name, size, keep):
     import torch
-    from naivenas.arrival import Net
-    from naivenas.importance import magnitude
+    from naivenas.capture.arrival import Net
+    from naivenas.nets.importance import magnitude
     Net.from_torch(torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU()), torch.randn(2, 3, 4, 4)).prune_plan(keep, magnitude)   # torch.export and the solvers are loaded
     m, x = stirred(model(name)).eval(), example(name, size)
     net, importing = timed(lambda: Net.from_torch(m, x))
@@ -121,8 +121,8 @@ def times(name, size, keep):
 def bare(name, size, keep):
     "What nothing but reading a norm of each weight and selecting the entries that stay takes, in a process that has done neither before"
     import torch
-    from naivenas.arrival import Net
-    from naivenas.importance import magnitude
+    from naivenas.capture.arrival import Net
+    from naivenas.nets.importance import magnitude
     from surgery import select, selections
     net = Net.from_torch(stirred(model(name)).eval(), example(name, size))
     work = selections(net.prune_plan(keep, magnitude))
@@ -132,8 +132,8 @@ def bare(name, size, keep):
 def prunable(net):
     "The share of the neurons of layers that could be pruned, of those that no output pins"
     import numpy as np
-    from naivenas.sizes import pinned_vertices
-    from naivenas.ties import Edit, ties
+    from naivenas.sizes.demands import pinned_vertices
+    from naivenas.sizes.wires import Edit, ties
     t = ties(net.vertices)
     held, ends = np.zeros(t.wires, bool), np.zeros(t.wires, bool)
     for wires, _ in t.held: held[wires] = True
@@ -144,8 +144,8 @@ def prunable(net):
 
 def right(name, size, keep):
     import torch
-    from naivenas.arrival import Net
-    from naivenas.importance import magnitude
+    from naivenas.capture.arrival import Net
+    from naivenas.nets.importance import magnitude
     from masked import pruned_and_masked
     torch.Tensor.float = torch.Tensor.double      # where a model asks for more precision than it has, it may keep what it has
     m, x = stirred(model(name)).double().eval(), example(name, size, dtype=torch.float64)
@@ -170,8 +170,8 @@ def changed(net, x):
     "What becomes of the net when a layer is grown, one is inserted as the identity, and one is removed"
     import torch
     from torch import nn
-    from naivenas.layers import conv, linear
-    from naivenas.ties import ties
+    from naivenas.nets.layers import conv, linear
+    from naivenas.sizes.wires import ties
     with torch.no_grad(): before, found = net(x), {}
     def middle(test):
         some = [v for v in net if test(v)]

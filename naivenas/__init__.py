@@ -2,38 +2,38 @@ __version__ = "0.1.0"
 
 # Names come from the room that defines them, which is imported when a name is first used: `import naivenas` is quick.
 _ROOMS = {
-    "cut": "Cut Dense GroupCut",
-    "vertex": "Gather SizeError Slice Vertex absorb immutable indexmap inputvertex invariant stack",
-    "show": "diff draw table",
-    "milp": "Problem solve solvers",
-    "sizes": "relaxed",
-    "structure": "Draft",
-    "wiring": "Graph conflict paint",
-    "fmap": "align_fmaps fmaps",
-    "rules": "register",
-    "layers": """attention avgpool batchnorm bilinear cat conv convtranspose dropout elu embedding flatten gelu globalpool groupnorm gru
+    "graph.cut": "Cut Dense GroupCut",
+    "graph.vertex": "Gather SizeError Slice Vertex absorb immutable indexmap inputvertex invariant stack",
+    "look.show": "diff draw table",
+    "sizes.program": "Problem solve solvers",
+    "sizes.demands": "relaxed",
+    "sizes.edits": "Draft",
+    "look.wiring": "Graph conflict paint",
+    "graph.fmap": "align_fmaps fmaps",
+    "nets.rules": "register",
+    "nets.layers": """attention avgpool batchnorm bilinear cat conv convtranspose dropout elu embedding flatten gelu globalpool groupnorm gru
                  instancenorm last layer layernorm leakyrelu linear lstm maxpool pixelshuffle pixelunshuffle relu rmsnorm rnn selu
                  shuffle sigmoid silu split tanh upsample""",
-    "importance": "Random Taylor batchnorm_scale geometric_median keeping l1 magnitude",
-    "arrival": "prune",
-    "data": "load",
-    "training": "accuracy train",
-    "save": "savable",
-    "onnx_io": "Net onnx_module",
-    "space": "Act BatchNorm Between Chain Conv Fork GlobalPool Layer Linear Maybe OneOf Pool Relu Repeat Residual Space",
-    "mutate": """AddBlock AddEdge Change ChangeActivation ChangeKernel ChangePool ChangeSize ChangeStride InOrder Perhaps Pick RemoveEdge
+    "nets.importance": "Random Taylor batchnorm_scale geometric_median keeping l1 magnitude",
+    "capture.arrival": "prune",
+    "nets.data": "load",
+    "nets.training": "accuracy train",
+    "files.save": "savable",
+    "files.onnx_io": "Net onnx_module",
+    "search.space": "Act BatchNorm Between Chain Conv Fork GlobalPool Layer Linear Maybe OneOf Pool Relu Repeat Residual Space",
+    "search.mutate": """AddBlock AddEdge Change ChangeActivation ChangeKernel ChangePool ChangeSize ChangeStride InOrder Perhaps Pick RemoveEdge
                  RemoveVertex mutations shield""",
-    "settings": "Settings cross_settings mutate_settings",
-    "crossover": "Crossover segments",
-    "fitness": "Combined Latency Macs Score Smoothed Train augmented",
-    "evolution": "ageing chain combine each elite evolve fresh pairs pareto ranked sus tournament",
-    "population": "Candidate Population Store crossed founder mutated seeded survive",
-    "executors": "Processes evaluate halving",
-    "fitted": "Fitted load_fitted",
-    "search": "fit network",
-    "estimators": "NASClassifier NASRegressor",
-    "panel": "explore",
-    "watching": "watch",
+    "search.settings": "Settings cross_settings mutate_settings",
+    "search.crossover": "Crossover segments",
+    "search.fitness": "Combined Latency Macs Score Smoothed Train augmented",
+    "search.evolution": "ageing chain combine each elite evolve fresh pairs pareto ranked sus tournament",
+    "search.population": "Candidate Population Store crossed founder mutated seeded survive",
+    "search.executors": "Processes evaluate halving",
+    "search.fitted": "Fitted load_fitted",
+    "search.search": "fit network",
+    "search.estimators": "NASClassifier NASRegressor",
+    "apps.panel": "explore",
+    "apps.watching": "watch",
 }
 _room_of = {name: room for room, names in _ROOMS.items() for name in names.split()}
 __all__ = list(_room_of)
@@ -47,3 +47,6 @@ def __getattr__(name):
 
 
 def __dir__(): return sorted([*globals(), *__all__])
+
+
+from . import _old   # the names of 0.1

@@ -1,4 +1,4 @@
 import sys
-from naivenas.cli import main
+from naivenas.apps.cli import main
 
 if __name__ == "__main__": sys.exit(main())

@@ -1,7 +1,7 @@
 """Random edits of toy graphs, and the edited graph as the slow oracle sees it: rewired by hand, on vertices of its own."""
 import numpy as np
-from naivenas.graph import topological
-from naivenas.vertex import SizeError, Vertex, absorb, cat, invariant, size_of
+from naivenas.graph.core import topological
+from naivenas.graph.vertex import SizeError, Vertex, absorb, cat, invariant, size_of
 from oracle import Oracle
 
 

@@ -2,11 +2,11 @@
 import random
 import numpy as np, torch
 from torch import nn
-from naivenas.resize import relaxed
-from naivenas.vertex import inputvertex
-from naivenas.layers import (batchnorm, cat, conv, dropout, flatten, globalpool, layer, linear, maxpool, relu, shuffle, split, tanh)
-from naivenas.net import Net
-from naivenas.vertex import mul
+from naivenas.sizes.plan import relaxed
+from naivenas.graph.vertex import inputvertex
+from naivenas.nets.layers import (batchnorm, cat, conv, dropout, flatten, globalpool, layer, linear, maxpool, relu, shuffle, split, tanh)
+from naivenas.nets.surgery import Net
+from naivenas.graph.vertex import mul
 
 # ---------------------------------------------------------------------------------------------------------- random nets
 

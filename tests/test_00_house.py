@@ -27,10 +27,11 @@ def test_notebooks_are_clean(twin):
     assert differing(REPO / "nbs", twin / "nbs", "*.ipynb") == []
 
 def test_package_is_what_the_notebooks_say(twin):
-    for path in (twin / "naivenas").glob("*.py"):
-        if path.name not in ("__init__.py", "__main__.py"): path.unlink()
+    own = {p for p in (twin / "naivenas").rglob("*.py") if p.name not in ("__init__.py", "__main__.py", "_old.py")}
+    for path in own: path.unlink()
     nbdev("nbdev_export", twin)
-    assert {p.name for p in (twin / "naivenas").glob("*.py")} == {p.name for p in (REPO / "naivenas").glob("*.py")}
+    names = lambda place: {str(p.relative_to(place)) for p in (place / "naivenas").rglob("*.py")}
+    assert names(twin) == names(REPO)
     assert differing(REPO / "naivenas", twin / "naivenas", "*.py") == []
 
 def test_readme_is_what_the_index_says():
@@ -43,29 +44,48 @@ def test_links_between_pages_lead_somewhere():
     links = [(p, m[1]) for p, text in texts.items() for m in re.finditer(r'(?:\]\(|src=")(?!https?:|#|data:)([^)#"\s]+)', text)]
     assert len(links) > 100 and [f"{p.name}: {to}" for p, to in links if not (p.parent / to).exists()] == []
 
-def rooms():
-    "{module: place of its notebook among all}"
+STOREYS = "graph sizes look nets capture files search apps".split()
+
+def modules(repo=REPO):
+    "{'graph.cut': (storey, place in it)}, from the notebooks"
     found = {}
-    for place, path in enumerate(sorted((REPO / "nbs" / "api").glob("*.ipynb"))):
+    for path in sorted((repo / "nbs" / "api").glob("*/*.ipynb")):
         source = "\n".join("".join(c["source"]) for c in json.loads(path.read_text())["cells"])
-        found[re.search(r"#\|\s*default_exp\s+(\S+)", source)[1]] = place
+        name = re.search(r"#\|\s*default_exp\s+(\S+)", source)[1]
+        assert name.split(".")[0] == path.parent.name, path
+        found[name] = STOREYS.index(path.parent.name), int(path.name[:2])
+    assert len(set(found.values())) == len(found), "two pages of a package have the same number"
     return found
 
-def imports(module):
-    "Names of naivenas modules that a module imports, inside functions too"
-    for node in ast.walk(ast.parse((REPO / "naivenas" / f"{module}.py").read_text())):
+def imports(module, repo=REPO):
+    "Modules of naivenas that a module imports, relatively, lazily and by name in `import_module`, too"
+    home = ["naivenas", *module.split(".")[:-1]]
+    for node in ast.walk(ast.parse((repo / "naivenas" / f"{module.replace('.', '/')}.py").read_text())):
         if isinstance(node, ast.Import): names = [a.name for a in node.names]
-        elif isinstance(node, ast.ImportFrom): names = [node.module or ""] + [f"{node.module}.{a.name}" for a in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join([*home[:len(home) - node.level + 1], *filter(None, [node.module])]) if node.level else node.module
+            names = [base] + [f"{base}.{a.name}" for a in node.names]
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) == "import_module":
+            names = [a.value for a in node.args if isinstance(a, ast.Constant)]
         else: continue
-        yield from (n.split(".")[1] for n in names if n.startswith("naivenas."))
+        yield from (n.removeprefix("naivenas.") for n in names if n.startswith("naivenas."))
 
-def test_rooms_import_downwards_only():
-    number = rooms()
-    up = [(m, other) for m in number for other in imports(m) if other in number and number[other] >= number[m]]
-    assert up == []
+def upwards(repo=REPO):
+    at = modules(repo)
+    return sorted({(m, other) for m in at for other in imports(m, repo) if other in at and at[other] >= at[m]})
 
-def test_rooms_are_small():
-    long = {m: n for m in rooms() if (n := len((REPO / "naivenas" / f"{m}.py").read_text().splitlines())) > 330}
+def test_modules_import_downwards_only():
+    assert upwards() == []
+
+@pytest.mark.parametrize("line", ["from ..apps.cli import main", "from naivenas.files import save", "import naivenas.search.space", "from . import fold",
+                                  "def late():\n    from ..sizes.plan import commit"])
+def test_a_planted_upward_import_is_found(twin, line):
+    path = twin / "naivenas" / "graph" / "cut.py"
+    path.write_text((REPO / "naivenas" / "graph" / "cut.py").read_text() + "\n" + line + "\n")
+    assert [m for m, _ in upwards(twin)] == ["graph.cut"]
+
+def test_modules_are_small():
+    long = {m: n for m in modules() if (n := len((REPO / "naivenas" / f"{m.replace('.', '/')}.py").read_text().splitlines())) > 330}
     assert long == {}
 
 def test_public_names_are_where_the_package_looks():
@@ -73,7 +93,29 @@ def test_public_names_are_where_the_package_looks():
     for room, names in naivenas._ROOMS.items():
         module = importlib.import_module(f"naivenas.{room}")
         assert set(names.split()) <= set(module.__all__), room
-        assert not set(names.split()) & set(rooms()), "a name that is a module's, too, would be shadowed by it"
+        assert not set(names.split()) & set(STOREYS), "a name that is a package's, too, would be shadowed by it"
+
+def test_names_of_version_0_1_go_on_working_with_one_warning():
+    code = """
+import warnings
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    from naivenas.net import Net
+    from naivenas.net import track
+    from naivenas.graph import Graph
+    from naivenas.sizes import relaxed
+    from naivenas.search import fit
+    import naivenas.resize
+    assert naivenas.resize.commit
+    import naivenas._old as old, importlib
+    for name in old.NOW: importlib.import_module(f"naivenas.{name}").__all__
+said = [w for w in said if "naivenas" in str(w.message)]
+assert len(said) == len(old.NOW) + 3 and all(w.category is DeprecationWarning for w in said), len(said)
+import naivenas
+assert naivenas.Net is Net or issubclass(naivenas.Net, Net)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 def test_import_is_quick_and_light():
     code = ("import sys, time; start = time.perf_counter(); import naivenas; print(f'{time.perf_counter() - start:.3f} s'); "
@@ -83,7 +125,7 @@ def test_import_is_quick_and_light():
     print("import naivenas takes", done.stdout.strip())
 
 def test_solving_needs_no_torch():
-    code = ("import sys, naivenas.structure, naivenas.show; "
+    code = ("import sys, naivenas.sizes.edits, naivenas.look.show; "
             "heavy = {'torch', 'gurobipy', 'cylp', 'graphviz', 'ipywidgets', 'pandas'} & set(sys.modules); assert not heavy, heavy")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

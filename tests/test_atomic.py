@@ -2,10 +2,10 @@
 import contextlib, importlib, pkgutil, sys
 import numpy as np, pytest, torch
 import naivenas
-from naivenas.graph import Graph
-from naivenas.layers import batchnorm, cat, conv, globalpool, linear, relu
-from naivenas.net import Net
-from naivenas.vertex import inputvertex
+from naivenas.graph.core import Graph
+from naivenas.nets.layers import batchnorm, cat, conv, globalpool, linear, relu
+from naivenas.nets.surgery import Net
+from naivenas.graph.vertex import inputvertex
 from randomnets import assert_same, snapshot
 
 MODULES = [importlib.import_module(f"naivenas.{m}") for m in "cut vertex graph ties milp sizes decide resize structure layers net".split()]
@@ -71,7 +71,7 @@ class Fault:
             for cls in Graph, Net:
                 for name in self.METHODS:
                     if name in vars(cls): m.setattr(cls, name, self.wrapped(vars(cls)[name]))
-            import naivenas.milp as milp
+            import naivenas.sizes.program as milp
             m.setattr(milp, "SOLVERS", {k: self.wrapped(f) for k, f in milp.SOLVERS.items()})
             yield self
 

@@ -87,10 +87,10 @@ def test_the_panel_in_a_browser(lab, browser):
 def test_boxes_of_a_static_page_open_and_close(browser, tmp_path):
     "By mouse and by keyboard, in a file that needs no kernel"
     import numpy as np
-    from naivenas.cut import Dense
-    from naivenas.exploring import Graph
-    from naivenas.fold import fold
-    from naivenas.vertex import absorb, inputvertex, invariant
+    from naivenas.graph.cut import Dense
+    from naivenas.apps.exploring import Graph
+    from naivenas.graph.fold import fold
+    from naivenas.graph.vertex import absorb, inputvertex, invariant
     v = x = inputvertex("x", 4)
     for i in range(40): v = f"sum{i}" >> v + invariant(np.tanh, f"layer{i}" >> absorb(Dense(4, 4), v))
     g = Graph(x, v)

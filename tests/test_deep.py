@@ -1,11 +1,11 @@
 "Ten thousand vertices in a row: nothing recurses"
 import copy, inspect, pickle, sys
 import numpy as np, pytest, torch
-from naivenas.cut import Dense
-from naivenas.graph import Graph
-from naivenas.layers import linear, relu
-from naivenas.net import Net
-from naivenas.vertex import absorb, inputvertex, invariant
+from naivenas.graph.cut import Dense
+from naivenas.graph.core import Graph
+from naivenas.nets.layers import linear, relu
+from naivenas.nets.surgery import Net
+from naivenas.graph.vertex import absorb, inputvertex, invariant
 
 @pytest.fixture
 def shallow():

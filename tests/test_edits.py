@@ -9,11 +9,11 @@ import numpy as np, pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from naivenas.cut import Dense
-from naivenas.resize import relaxed
-from naivenas.structure import Draft, Graph
-from naivenas.ties import ties
-from naivenas.vertex import SizeError, cat, inputvertex, invariant
+from naivenas.graph.cut import Dense
+from naivenas.sizes.plan import relaxed
+from naivenas.sizes.edits import Draft, Graph
+from naivenas.sizes.wires import ties
+from naivenas.graph.vertex import SizeError, cat, inputvertex, invariant
 from edits import EditOracle, Rewired, random_edit, verb_of
 from oracle import values_of
 from test_oracle import dense, random_graph, random_question, state

@@ -2,7 +2,7 @@
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from naivenas.estimators import NASClassifier, NASRegressor
+from naivenas.search.estimators import NASClassifier, NASRegressor
 
 
 @parametrize_with_checks([NASClassifier(generations=1, size=2, examples=1500), NASRegressor(generations=1, size=2, examples=1500)])

@@ -3,11 +3,11 @@ import copy, itertools, subprocess, sys, types
 import numpy as np, pytest, torch
 import naivenas
 from naivenas import Net, SizeError, batchnorm, cat, conflict, conv, explore, globalpool, inputvertex, linear, relaxed, relu, watch
-from naivenas.counts import arrays, macs, parameters, positions
-from naivenas.cut import Dense
-from naivenas.graph import Graph
-from naivenas.report import merged
-from naivenas.vertex import absorb, invariant
+from naivenas.nets.counts import arrays, macs, parameters, positions
+from naivenas.graph.cut import Dense
+from naivenas.graph.core import Graph
+from naivenas.look.report import merged
+from naivenas.graph.vertex import absorb, invariant
 
 def network():
     torch.manual_seed(0)

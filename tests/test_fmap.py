@@ -2,10 +2,10 @@
 import itertools, random
 import numpy as np, pytest, torch
 from torch import nn
-from naivenas.fmap import FIELDS, PRICES, Window, align_fmaps, fmaps, legal, places, windows
-from naivenas.layers import avgpool, cat, conv, flatten, globalpool, layer, linear, maxpool, relu
-from naivenas.net import Net
-from naivenas.vertex import SizeError, inputvertex
+from naivenas.graph.fmap import FIELDS, PRICES, Window, align_fmaps, fmaps, legal, places, windows
+from naivenas.nets.layers import avgpool, cat, conv, flatten, globalpool, layer, linear, maxpool, relu
+from naivenas.nets.surgery import Net
+from naivenas.graph.vertex import SizeError, inputvertex
 
 def run(make, n):
     "Positions that come out of a layer in PyTorch; None if it refuses"

@@ -1,12 +1,12 @@
 "What the random tests have found, each as small as it gets"
 import numpy as np, pytest, torch
-import naivenas.structure
-from naivenas import milp
-from naivenas.cut import Dense, GroupCut, cut
-from naivenas.graph import Graph
-from naivenas.layers import cat, conv, globalpool, layer, linear, relu, shuffle, split
-from naivenas.net import Net
-from naivenas.vertex import SizeError, absorb, inputvertex
+import naivenas.sizes.edits
+from naivenas.sizes import program as milp
+from naivenas.graph.cut import Dense, GroupCut, cut
+from naivenas.graph.core import Graph
+from naivenas.nets.layers import cat, conv, globalpool, layer, linear, relu, shuffle, split
+from naivenas.nets.surgery import Net
+from naivenas.graph.vertex import SizeError, absorb, inputvertex
 
 @pytest.fixture
 def x(): return inputvertex("x", 2)

@@ -7,11 +7,11 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from naivenas.cut import Cut, Dense, GroupCut, regrouped
-from naivenas.layers import conv, convtranspose, globalpool, groupnorm, linear
-from naivenas.net import Net
-from naivenas.resize import Graph, relaxed
-from naivenas.vertex import SizeError, absorb, cat, inputvertex, shuffle
+from naivenas.graph.cut import Cut, Dense, GroupCut, regrouped
+from naivenas.nets.layers import conv, convtranspose, globalpool, groupnorm, linear
+from naivenas.nets.surgery import Net
+from naivenas.sizes.plan import Graph, relaxed
+from naivenas.graph.vertex import SizeError, absorb, cat, inputvertex, shuffle
 from oracle import Oracle, values_of
 from test_oracle import consistent, dense, outputs, pinned, random_question, state
 

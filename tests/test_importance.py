@@ -5,10 +5,10 @@ import numpy as np, pytest
 import torch
 from torch import nn
 
-from naivenas.importance import Random, Taylor, batchnorm_scale, geometric_median, keeping, l1, magnitude
-from naivenas.layers import attention, batchnorm, conv, globalpool, layer, linear, relu
-from naivenas.arrival import Net
-from naivenas.vertex import inputvertex
+from naivenas.nets.importance import Random, Taylor, batchnorm_scale, geometric_median, keeping, l1, magnitude
+from naivenas.nets.layers import attention, batchnorm, conv, globalpool, layer, linear, relu
+from naivenas.capture.arrival import Net
+from naivenas.graph.vertex import inputvertex
 
 
 def small_net(seed=0):

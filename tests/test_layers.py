@@ -1,12 +1,12 @@
 "Every layer of torch.nn that has neurons: dropping equals masking, growing changes nothing, survivors stay where they were"
 import numpy as np, pytest, torch
 from torch import nn
-from naivenas.cut import pick
-from naivenas.layers import (Attend, attention, bilinear, cat, conv, convtranspose, embedding, flatten, groupnorm, instancenorm, last, layer, layernorm,
+from naivenas.graph.cut import pick
+from naivenas.nets.layers import (Attend, attention, bilinear, cat, conv, convtranspose, embedding, flatten, groupnorm, instancenorm, last, layer, layernorm,
                              linear, lstm, pixelshuffle, pixelunshuffle, relu, rmsnorm, upsample)
 from naivenas import Net
-from naivenas.counts import macs, positions
-from naivenas.vertex import SizeError, inputvertex
+from naivenas.nets.counts import macs, positions
+from naivenas.graph.vertex import SizeError, inputvertex
 
 IMAGE, SEQUENCE, ROWS = (2, 4, 6, 6), (2, 5, 4), (3, 4)
 

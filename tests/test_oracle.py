@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from naivenas import milp
-from naivenas.cut import Dense
-from naivenas.resize import Graph, relaxed
-from naivenas.vertex import Gather, SizeError, absorb, cat, heads, immutable, indexmap, inputvertex, invariant, moved, shuffle, split
+from naivenas.sizes import program as milp
+from naivenas.graph.cut import Dense
+from naivenas.sizes.plan import Graph, relaxed
+from naivenas.graph.vertex import Gather, SizeError, absorb, cat, heads, immutable, indexmap, inputvertex, invariant, moved, shuffle, split
 from oracle import Oracle, values_of
 
 # ------------------------------------------------------------------------------------------------------ random graphs

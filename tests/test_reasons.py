@@ -5,8 +5,8 @@ import numpy as np
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from naivenas import decide
-from naivenas.vertex import SizeError
+from naivenas.sizes import decide
+from naivenas.graph.vertex import SizeError
 from oracle import Oracle
 from test_oracle import random_graph
 

@@ -4,12 +4,12 @@ from functools import partial
 from types import ModuleType
 import numpy as np, pytest, torch
 from torch import nn
-import naivenas.save as room
-from naivenas.layers import (attention, batchnorm, bilinear, cat, conv, convtranspose, dropout, embedding, flatten, gelu, globalpool, groupnorm, last, layer,
+import naivenas.files.save as room
+from naivenas.nets.layers import (attention, batchnorm, bilinear, cat, conv, convtranspose, dropout, embedding, flatten, gelu, globalpool, groupnorm, last, layer,
                              layernorm, leakyrelu, linear, lstm, maxpool, pixelshuffle, relu, rmsnorm, shuffle, split, upsample)
-from naivenas.arrival import Net
-from naivenas.importance import magnitude
-from naivenas.vertex import Gather, SizeError, inputvertex, invariant, moved
+from naivenas.capture.arrival import Net
+from naivenas.nets.importance import magnitude
+from naivenas.graph.vertex import Gather, SizeError, inputvertex, invariant, moved
 from randomnets import random_net
 
 def images():
@@ -129,7 +129,7 @@ def test_what_is_unknown_is_refused_by_name_and_the_old_file_stays(tmp_path):
     before = path.read_bytes()
     with pytest.raises(ValueError, match="odd .*cannot be saved"): odd.save(path)
     def mine(x): return x + 1
-    from naivenas.vertex import invariant
+    from naivenas.graph.vertex import invariant
     net = Net(x, "m" >> invariant(mine, linear(x, 3)))
     with pytest.raises(ValueError, match="m .mine. cannot be saved: the operation 'mine' is not known"): net.save(path)
     assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["net"]

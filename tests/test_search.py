@@ -4,15 +4,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np, pytest, torch
-import naivenas.population
-from naivenas.encoding import Encoder
-from naivenas.evolution import combine, crowding, elite, evolve, fronts, fresh, generator, pareto, ranked, tournament
-from naivenas.executors import Processes, evaluate, halving
-from naivenas.fitness import Diverged, Score, Train, cut_in_batches, stream
-from naivenas.settings import Settings
-from naivenas.mutate import mutations, shield
-from naivenas.population import Population, Store, crossed, founder, memory, seeded
-from naivenas.search import first_settings, fit, network, refined
+import naivenas.search.population
+from naivenas.search.encoding import Encoder
+from naivenas.search.evolution import combine, crowding, elite, evolve, fronts, fresh, generator, pareto, ranked, tournament
+from naivenas.search.executors import Processes, evaluate, halving
+from naivenas.search.fitness import Diverged, Score, Train, cut_in_batches, stream
+from naivenas.search.settings import Settings
+from naivenas.search.mutate import mutations, shield
+from naivenas.search.population import Population, Store, crossed, founder, memory, seeded
+from naivenas.search.search import first_settings, fit, network, refined
 
 HERE = Path(__file__).parent
 rng = np.random.default_rng(0)
@@ -82,7 +82,7 @@ def test_stream_is_the_same_however_it_is_cut():
 RUN = """
 import sys, numpy as np
 from test_search import X, Y
-from naivenas.search import fit
+from naivenas.search.search import fit
 if __name__ == "__main__": fit(X, Y, generations=6, size=6, examples=600, progress=False, executor=2, folder=sys.argv[1])
 """
 
@@ -163,7 +163,7 @@ def test_full_disk(stored, monkeypatch):
             left[0] -= 1
             if left[0] < 0: raise OSError(28, "No space left on device")
             real(handle)
-        monkeypatch.setattr(naivenas.population.os, "fsync", full)
+        monkeypatch.setattr(naivenas.search.population.os, "fsync", full)
         with pytest.raises(OSError, match="No space") as e: Store(folder).save(population, 3)
         assert "those before it are whole" in "".join(e.value.__notes__)
         monkeypatch.undo()
@@ -212,7 +212,7 @@ def test_other_search_in_the_folder(stored, what, how):
     with pytest.raises(ValueError, match=f"another search: its {what} differed"): fit(X, Y, **TINY | how, folder=stored[0])
 
 def test_steps_are_told_apart_by_what_they_hold():
-    from naivenas.search import described
+    from naivenas.search.search import described
     assert described(elite(2)) == described(elite(2)) != described(elite(3)) and described(combine(elite(2))) != described(combine(elite(3)))
     def change(net, rng): return None
     before = described(change)
@@ -342,7 +342,7 @@ def test_frames_tensors_datasets_and_ensembles():
 
 def test_dates_are_refused_and_categories_can_be_saved(tmp_path):
     import pandas
-    from naivenas.fitted import load_fitted
+    from naivenas.search.fitted import load_fitted
     frame = pandas.DataFrame({"a": X[:, 0], "b": pandas.Categorical(np.arange(120) % 4), "c": np.arange(120) % 2 == 0})
     model, _ = fit(frame, Y, **TINY | {"generations": 1})
     model.save(tmp_path)
@@ -358,7 +358,7 @@ def test_a_column_of_names_makes_no_input_as_wide(tmp_path):
     with pytest.warns(UserWarning, match="'name'"), pytest.raises(ValueError, match="nothing of X can be used"): Encoder().fit(frame[["name"]], frame["number"])
 
 def test_pareto_halving_and_random_search():
-    from naivenas.fitness import size
+    from naivenas.search.fitness import size
     _, small = fit(X, Y, **TINY | {"size": 6}, also=(size,))
     assert all(len(c.fitness) == 2 and c.fitness[1] == -sum(p.numel() for p in c.net.parameters()) for c in small)
     _, halved = fit(X, Y, **TINY, rounds=2)

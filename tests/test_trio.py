@@ -4,9 +4,9 @@
 """
 import numpy as np, pytest
 
-from naivenas.structure import Graph
-from naivenas.sizes import relaxed
-from naivenas.vertex import SizeError, absorb, cat, immutable, indexmap, inputvertex, invariant
+from naivenas.sizes.edits import Graph
+from naivenas.sizes.demands import relaxed
+from naivenas.graph.vertex import SizeError, absorb, cat, immutable, indexmap, inputvertex, invariant
 from test_oracle import best_of, dense, examine, tagged, tile, twice
 
 @pytest.fixture

@@ -1,0 +1,76 @@
+"""The module names of version 0.1, for one release: `naivenas.net` still gives what it gave, with one DeprecationWarning"""
+import functools, importlib, importlib.abc, importlib.util, sys, types, warnings
+
+MOVED = """
+cut vertex axes fold fmap = graph
+ties = sizes.wires
+footprint = sizes.bundles
+milp = sizes.program
+closed decide pruning = sizes
+resize = sizes.plan
+structure = sizes.edits
+show report wiring pages = look
+rules layers importance counts data training = nets
+net = nets.surgery
+trace sites neurons operators slices standins products padding sharing agreement arrival = capture
+source export save onnx_ops onnx_nets onnx_layers onnx_io = files
+space settings mutate crossover fitness evolution population executors encoding fitted estimators = search
+exploring panel watching demo cli = apps
+"""
+NOW = {}   # old name -> modules that have what it had
+for _line in MOVED.strip().splitlines():
+    _olds, _, _new = _line.partition(" = ")
+    for _old in _olds.split(): NOW[_old] = [n if "." in n or len(_new.split()) > 1 else f"{n}.{_old}" for n in _new.split()]
+PACKAGES = {"graph": ["graph.core"], "sizes": ["sizes.demands"], "search": ["search.search"]}   # modules of 0.1 that are packages now
+
+
+def found(homes, old, name):
+    "The attribute `name` of the first of the modules `homes` that has it; AttributeError if none has"
+    for home in homes:
+        module = importlib.import_module(f"naivenas.{home}")
+        if hasattr(module, name): return getattr(module, name)
+    raise AttributeError(f"module 'naivenas.{old}' has no attribute {name!r}")
+
+
+@functools.cache
+def warn(old, *homes):
+    "Once for each old name"
+    warnings.warn(f"naivenas.{old} is now naivenas.{' and naivenas.'.join(homes)}; the old name goes with the next release",
+                  DeprecationWarning, stacklevel=3)
+
+
+class Old(types.ModuleType):
+    "A module under its old name"
+    def __getattr__(self, name):
+        if name.startswith("__") and name != "__all__": raise AttributeError(name)
+        return found(NOW[self._old], self._old, name)
+
+    def __dir__(self): return sorted({n for home in NOW[self._old] for n in dir(importlib.import_module(f"naivenas.{home}"))})
+
+
+class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    "Finds the modules of 0.1 that are elsewhere now"
+    def find_spec(self, name, path=None, target=None):
+        top, _, old = name.partition(".")
+        return importlib.util.spec_from_loader(name, self) if top == "naivenas" and old in NOW else None
+
+    def create_module(self, spec):
+        module = Old(spec.name)
+        module._old = spec.name.partition(".")[2]
+        warn(module._old, *NOW[module._old])
+        return module
+
+    def exec_module(self, module): pass
+
+
+def package_getattr(package):
+    "The `__getattr__` of a package that had been a module in 0.1"
+    def get(name):
+        if name.startswith("__"): raise AttributeError(name)
+        value = found(PACKAGES[package], package, name)
+        warn(f"{package}.{name}", *(f"{home}.{name}" for home in PACKAGES[package]))
+        return value
+    return get
+
+
+if not any(type(f).__name__ == "Finder" and type(f).__module__ == __name__ for f in sys.meta_path): sys.meta_path.insert(0, Finder())

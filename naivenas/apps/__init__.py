@@ -1,0 +1,1 @@
+"Panels, the demo, the command line"

@@ -1,0 +1,1 @@
+"Nets as source, as plain modules, as files, as ONNX"

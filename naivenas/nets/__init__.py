@@ -1,0 +1,1 @@
+"PyTorch modules: their rules, their layers, surgery on them, what their neurons are worth"
