@@ -10,7 +10,7 @@ import argparse, statistics, sys, time
 import numpy as np, torch
 from naivenas import Net, avgpool, batchnorm, cat, conv, globalpool, inputvertex, linear, maxpool, relu
 from naivenas.graph.cut import Dense
-from naivenas.graph.core import Graph
+from naivenas import Graph
 from naivenas.apps.panel import explore
 from naivenas.graph.vertex import absorb, invariant
 

@@ -16,7 +16,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 import naivenas.sizes.edits
 from naivenas.graph.cut import Dense
 from naivenas.sizes.demands import utilities
-from naivenas.graph.core import Graph
+from naivenas import Graph
 from naivenas.sizes.wires import ties
 from naivenas.graph.vertex import SizeError, absorb, cat, inputvertex, invariant
 

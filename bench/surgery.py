@@ -13,7 +13,7 @@ from torch import nn
 from naivenas.graph.cut import Cut, resized
 from naivenas.nets.importance import magnitude
 from naivenas.nets.layers import batchnorm, conv, globalpool, linear, maxpool, relu
-from naivenas.nets.surgery import Net
+from naivenas import Net
 from naivenas.graph.vertex import inputvertex
 
 def unit(v, n, k=1, stride=1): return batchnorm(conv(v, n, k, stride, bias=False))

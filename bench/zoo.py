@@ -108,7 +108,7 @@ def backward(m, x):
 
 def times(name, size, keep):
     import torch
-    from naivenas.capture.arrival import Net
+    from naivenas import Net
     from naivenas.nets.importance import magnitude
     Net.from_torch(torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU()), torch.randn(2, 3, 4, 4)).prune_plan(keep, magnitude)   # torch.export and the solvers are loaded
     m, x = stirred(model(name)).eval(), example(name, size)
@@ -121,7 +121,7 @@ def times(name, size, keep):
 def bare(name, size, keep):
     "What nothing but reading a norm of each weight and selecting the entries that stay takes, in a process that has done neither before"
     import torch
-    from naivenas.capture.arrival import Net
+    from naivenas import Net
     from naivenas.nets.importance import magnitude
     from surgery import select, selections
     net = Net.from_torch(stirred(model(name)).eval(), example(name, size))
@@ -144,7 +144,7 @@ def prunable(net):
 
 def right(name, size, keep):
     import torch
-    from naivenas.capture.arrival import Net
+    from naivenas import Net
     from naivenas.nets.importance import magnitude
     from masked import pruned_and_masked
     torch.Tensor.float = torch.Tensor.double      # where a model asks for more precision than it has, it may keep what it has

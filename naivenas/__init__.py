@@ -8,18 +8,19 @@ _ROOMS = {
     "sizes.program": "Problem solve solvers",
     "sizes.demands": "relaxed",
     "sizes.edits": "Draft",
-    "look.wiring": "Graph conflict paint",
+    "look.wiring": "conflict paint",
+    "look.graph": "Graph",
     "graph.fmap": "align_fmaps fmaps",
     "nets.rules": "register",
     "nets.layers": """attention avgpool batchnorm bilinear cat conv convtranspose dropout elu embedding flatten gelu globalpool groupnorm gru
                  instancenorm last layer layernorm leakyrelu linear lstm maxpool pixelshuffle pixelunshuffle relu rmsnorm rnn selu
                  shuffle sigmoid silu split tanh upsample""",
     "nets.importance": "Random Taylor batchnorm_scale geometric_median keeping l1 magnitude",
-    "capture.arrival": "prune",
     "nets.data": "load",
     "nets.training": "accuracy train",
     "files.save": "savable",
-    "files.onnx_io": "Net onnx_module",
+    "files.onnx_io": "onnx_module",
+    "files.net": "Net prune",
     "search.space": "Act BatchNorm Between Chain Conv Fork GlobalPool Layer Linear Maybe OneOf Pool Relu Repeat Residual Space",
     "search.mutate": """AddBlock AddEdge Change ChangeActivation ChangeKernel ChangePool ChangeSize ChangeStride InOrder Perhaps Pick RemoveEdge
                  RemoveVertex mutations shield""",

@@ -7,13 +7,18 @@ ties = sizes.wires
 footprint = sizes.bundles
 milp = sizes.program
 closed decide pruning = sizes
-resize = sizes.plan
-structure = sizes.edits
-show report wiring pages = look
+resize = sizes.plan look.graph
+structure = sizes.edits look.graph
+wiring = look.wiring look.graph
+show report pages = look
 rules layers importance counts data training = nets
-net = nets.surgery
-trace sites neurons operators slices standins products padding sharing agreement arrival = capture
-source export save onnx_ops onnx_nets onnx_layers onnx_io = files
+net = nets.surgery files.net look.graph
+arrival = capture.arrival files.net
+export = files.export files.net
+save = files.save files.net
+onnx_io = files.onnx_io files.net
+trace sites neurons operators slices standins products padding sharing agreement = capture
+source onnx_ops onnx_nets onnx_layers = files
 space settings mutate crossover fitness evolution population executors encoding fitted estimators = search
 exploring panel watching demo cli = apps
 """
@@ -21,7 +26,7 @@ NOW = {}   # old name -> modules that have what it had
 for _line in MOVED.strip().splitlines():
     _olds, _, _new = _line.partition(" = ")
     for _old in _olds.split(): NOW[_old] = [n if "." in n or len(_new.split()) > 1 else f"{n}.{_old}" for n in _new.split()]
-PACKAGES = {"graph": ["graph.core"], "sizes": ["sizes.demands"], "search": ["search.search"]}   # modules of 0.1 that are packages now
+PACKAGES = {"graph": ["graph.core", "look.graph"], "sizes": ["sizes.demands"], "search": ["search.search"]}   # modules of 0.1 that are packages now
 
 
 def found(homes, old, name):

@@ -5,7 +5,7 @@ from torch import nn
 from naivenas.sizes.plan import relaxed
 from naivenas.graph.vertex import inputvertex
 from naivenas.nets.layers import (batchnorm, cat, conv, dropout, flatten, globalpool, layer, linear, maxpool, relu, shuffle, split, tanh)
-from naivenas.nets.surgery import Net
+from naivenas import Net
 from naivenas.graph.vertex import mul
 
 # ---------------------------------------------------------------------------------------------------------- random nets

@@ -2,9 +2,9 @@
 import contextlib, importlib, pkgutil, sys
 import numpy as np, pytest, torch
 import naivenas
-from naivenas.graph.core import Graph
+from naivenas import Graph
 from naivenas.nets.layers import batchnorm, cat, conv, globalpool, linear, relu
-from naivenas.nets.surgery import Net
+from naivenas import Net
 from naivenas.graph.vertex import inputvertex
 from randomnets import assert_same, snapshot
 

@@ -2,9 +2,9 @@
 import copy, inspect, pickle, sys
 import numpy as np, pytest, torch
 from naivenas.graph.cut import Dense
-from naivenas.graph.core import Graph
+from naivenas import Graph
 from naivenas.nets.layers import linear, relu
-from naivenas.nets.surgery import Net
+from naivenas import Net
 from naivenas.graph.vertex import absorb, inputvertex, invariant
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from naivenas.graph.cut import Dense
 from naivenas.sizes.plan import relaxed
-from naivenas.sizes.edits import Draft, Graph
+from naivenas.sizes.edits import Draft
+from naivenas import Graph
 from naivenas.sizes.wires import ties
 from naivenas.graph.vertex import SizeError, cat, inputvertex, invariant
 from edits import EditOracle, Rewired, random_edit, verb_of

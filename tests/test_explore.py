@@ -5,7 +5,7 @@ import naivenas
 from naivenas import Net, SizeError, batchnorm, cat, conflict, conv, explore, globalpool, inputvertex, linear, relaxed, relu, watch
 from naivenas.nets.counts import arrays, macs, parameters, positions
 from naivenas.graph.cut import Dense
-from naivenas.graph.core import Graph
+from naivenas import Graph
 from naivenas.look.report import merged
 from naivenas.graph.vertex import absorb, invariant
 

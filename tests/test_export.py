@@ -3,11 +3,11 @@ import copy, io, pickle, random, subprocess, sys, textwrap
 from functools import partial
 import numpy as np, pytest, torch
 from torch import nn
-from naivenas.capture.arrival import Net as TracedNet
+from naivenas import Net as TracedNet
 from naivenas.files.export import constructor
 from naivenas.nets.importance import magnitude
 from naivenas.nets.layers import attention, groupnorm, gru, last, lstm, batchnorm, cat, conv, globalpool, layer, linear, relu, shuffle, split
-from naivenas.nets.surgery import Net
+from naivenas import Net
 from naivenas.graph.vertex import immutable, Gather, SizeError, inputvertex, invariant, moved
 from randomnets import evaluate, random_net
 

@@ -4,7 +4,7 @@ import numpy as np, pytest, torch
 from torch import nn
 from naivenas.graph.fmap import FIELDS, PRICES, Window, align_fmaps, fmaps, legal, places, windows
 from naivenas.nets.layers import avgpool, cat, conv, flatten, globalpool, layer, linear, maxpool, relu
-from naivenas.nets.surgery import Net
+from naivenas import Net
 from naivenas.graph.vertex import SizeError, inputvertex
 
 def run(make, n):

@@ -3,9 +3,9 @@ import numpy as np, pytest, torch
 import naivenas.sizes.edits
 from naivenas.sizes import program as milp
 from naivenas.graph.cut import Dense, GroupCut, cut
-from naivenas.graph.core import Graph
+from naivenas import Graph
 from naivenas.nets.layers import cat, conv, globalpool, layer, linear, relu, shuffle, split
-from naivenas.nets.surgery import Net
+from naivenas import Net
 from naivenas.graph.vertex import SizeError, absorb, inputvertex
 
 @pytest.fixture

@@ -9,8 +9,9 @@ from torch import nn
 
 from naivenas.graph.cut import Cut, Dense, GroupCut, regrouped
 from naivenas.nets.layers import conv, convtranspose, globalpool, groupnorm, linear
-from naivenas.nets.surgery import Net
-from naivenas.sizes.plan import Graph, relaxed
+from naivenas import Net
+from naivenas.sizes.plan import relaxed
+from naivenas import Graph
 from naivenas.graph.vertex import SizeError, absorb, cat, inputvertex, shuffle
 from oracle import Oracle, values_of
 from test_oracle import consistent, dense, outputs, pinned, random_question, state

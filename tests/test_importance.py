@@ -7,7 +7,7 @@ from torch import nn
 
 from naivenas.nets.importance import Random, Taylor, batchnorm_scale, geometric_median, keeping, l1, magnitude
 from naivenas.nets.layers import attention, batchnorm, conv, globalpool, layer, linear, relu
-from naivenas.capture.arrival import Net
+from naivenas import Net
 from naivenas.graph.vertex import inputvertex
 
 

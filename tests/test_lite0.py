@@ -5,7 +5,7 @@ onnx, ort = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
 from lite0 import DAISY, PALACE, photographs, pretrained
 from naivenas.nets.importance import Taylor, magnitude
 from naivenas.nets.layers import conv, relu
-from naivenas.files.onnx_io import Net
+from naivenas import Net
 
 @pytest.fixture(scope="module")
 def images(): return photographs()

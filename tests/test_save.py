@@ -7,7 +7,7 @@ from torch import nn
 import naivenas.files.save as room
 from naivenas.nets.layers import (attention, batchnorm, bilinear, cat, conv, convtranspose, dropout, embedding, flatten, gelu, globalpool, groupnorm, last, layer,
                              layernorm, leakyrelu, linear, lstm, maxpool, pixelshuffle, relu, rmsnorm, shuffle, split, upsample)
-from naivenas.capture.arrival import Net
+from naivenas import Net
 from naivenas.nets.importance import magnitude
 from naivenas.graph.vertex import Gather, SizeError, inputvertex, invariant, moved
 from randomnets import random_net

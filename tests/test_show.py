@@ -4,7 +4,7 @@ import numpy as np, pytest
 import naivenas.look.show as show
 from naivenas.graph.cut import Dense
 from naivenas.graph.fold import fold, reads
-from naivenas.graph.core import Graph
+from naivenas import Graph
 from naivenas.look.show import Drawing, changes, diff, dot, draw, render, table, text
 from naivenas.graph.vertex import absorb, cat, immutable, indexmap, inputvertex, invariant
 

@@ -3,7 +3,7 @@ import os, subprocess, sys, textwrap, time
 import numpy as np, pytest
 import naivenas.sizes.edits
 from naivenas.graph.cut import Dense
-from naivenas.graph.core import Graph
+from naivenas import Graph
 from naivenas.sizes.program import SOLVERS, Problem, Unusable, solve
 from naivenas.graph.vertex import absorb, cat, inputvertex
 
@@ -13,7 +13,7 @@ NET = """
     import numpy as np
     from naivenas.graph.cut import Dense
     from naivenas.graph.vertex import absorb, cat, inputvertex
-    from naivenas.graph.core import Graph
+    from naivenas import Graph
     import naivenas.sizes.edits
     from naivenas.sizes.program import solvers
     def wide(n):

@@ -4,7 +4,7 @@ import numpy as np, pytest, torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from naivenas.nets.layers import batchnorm, cat, conv, convtranspose, globalpool, groupnorm, layernorm, linear, maxpool, relu
-from naivenas.nets.surgery import Net
+from naivenas import Net
 from naivenas.graph.vertex import inputvertex
 
 OPTIMIZERS = {

@@ -4,7 +4,7 @@ import numpy as np, pytest, torch
 from torch import nn
 from torch.nn import functional as F
 from naivenas.nets.importance import magnitude
-from naivenas.nets.surgery import Net
+from naivenas import Net
 from naivenas.sizes.demands import relaxed
 from naivenas.sizes.wires import ties
 import naivenas.capture.arrival, naivenas.files.export, naivenas.files.save

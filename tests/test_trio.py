@@ -4,7 +4,7 @@
 """
 import numpy as np, pytest
 
-from naivenas.sizes.edits import Graph
+from naivenas import Graph
 from naivenas.sizes.demands import relaxed
 from naivenas.graph.vertex import SizeError, absorb, cat, immutable, indexmap, inputvertex, invariant
 from test_oracle import best_of, dense, examine, tagged, tile, twice

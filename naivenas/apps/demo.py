@@ -12,7 +12,7 @@ import torch
 from ..graph.vertex import inputvertex
 from ..look.show import draw
 from ..nets.layers import avgpool, batchnorm, cat, conv, globalpool, linear, relu
-from ..nets.surgery import Net
+from ..files.net import Net
 from ..nets.importance import Taylor
 from ..nets.data import load
 from ..nets.training import accuracy, train

@@ -8,16 +8,12 @@ __all__ = ['Explorer']
 # %% ../../nbs/api/apps/00_exploring.ipynb #b9cb99d0
 import html
 import numpy as np
-from ..graph.cut import Dense
-from ..graph.fold import fold
-from ..graph.core import Graph
-from ..graph.vertex import SizeError, absorb, cat, inputvertex, invariant, label
-from ..look.show import call, notes, sizetext
+from ..graph.vertex import SizeError, invariant
+from ..look.show import call, notes
 from ..sizes.plan import relaxed
 from ..look.wiring import conflict
 from ..look.pages import openable, page
 from ..nets.counts import arrays, macs, parameters, planned, positions
-import naivenas.sizes.edits, naivenas.look.report
 
 # %% ../../nbs/api/apps/00_exploring.ipynb #41651f3c
 class Explorer:

@@ -8,10 +8,6 @@ __all__ = ['CLICK', 'Panel', 'explore']
 # %% ../../nbs/api/apps/01_panel.ipynb #45b8a3bc
 import html, importlib
 from functools import cache
-import numpy as np
-from ..graph.cut import Dense
-from ..graph.core import Graph
-from ..graph.vertex import absorb, cat, inputvertex
 from .exploring import Explorer
 
 # %% ../../nbs/api/apps/01_panel.ipynb #6df0aee5

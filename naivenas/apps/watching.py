@@ -8,9 +8,6 @@ __all__ = ['WIDE', 'HIGH', 'EDGE', 'BEST', 'MEAN', 'DOT', 'PAST', 'plot', 'Watch
 # %% ../../nbs/api/apps/02_watching.ipynb #57dbaaa3
 import asyncio, html, importlib
 import numpy as np
-from ..graph.cut import Dense
-from ..graph.core import Graph
-from ..graph.vertex import absorb, inputvertex
 from ..look.show import draw
 from ..nets.counts import parameters
 from ..look.pages import page

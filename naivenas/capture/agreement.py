@@ -7,7 +7,6 @@ __all__ = ['evaluated', 'alike', 'own_backwards', 'gradients', 'agreement']
 
 # %% ../../nbs/api/capture/10_agreement.ipynb #c0de0a03
 import torch
-from torch import nn
 from torch.utils import _pytree as pytree
 from .trace import in_mode
 

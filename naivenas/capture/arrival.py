@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['ALIKE', 'Importer', 'walk', 'rewind', 'forget', 'is_source', 'size', 'batched', 'where', 'get', 'tensor', 'named',
-           'at', 'before', 'step', 'place_in_graph', 'settled', 'made', 'labels', 'Extra', 'extra', 'from_torch',
-           'forward', 'keep_keys', 'prune', 'Net']
+           'at', 'before', 'step', 'place_in_graph', 'settled', 'made', 'labels', 'Extra', 'extra', 'arrived', 'called',
+           'keep_keys', 'Capturing']
 
 # %% ../../nbs/api/capture/11_arrival.ipynb #a288df1c
 import copy, logging, numpy as np, torch
@@ -13,8 +13,6 @@ from torch import nn
 from torch.utils import _pytree as pytree
 from ..graph.vertex import Vertex, inputvertex
 from ..graph.axes import Layout
-from ..nets.importance import magnitude
-from ..nets.surgery import Net
 from .agreement import agreement
 from .trace import Direct, Untraceable, captured, folded_constants, one
 from .neurons import Again, agree, comes_from, comes_out, recut, same_along, sample, trial, upstream, want
@@ -220,15 +218,10 @@ def extra(self, s, op, order, name):
 Importer.extra = extra
 
 # %% ../../nbs/api/capture/11_arrival.ipynb #231f1f7b
-@classmethod
-def from_torch(cls,
-               module,        # any nn.Module that torch.export can capture
-               *example,      # tensors to call it with, or one tuple of them; the first axis is the batch
-               share=True,    # False: copy the weights
-               **named):      # tensors to call it with, by name
-    "A `Net` that computes what `module` computes, with its weights and its names"
+def arrived(cls, module, example, named, share):
+    "A net of the class `cls`; the arguments are those of `Net.from_torch`"
     if not share: module = copy.deepcopy(module)
-    if len(example) == 1 and isinstance(example[0], (tuple, list)) : example = tuple(example[0])
+    if len(example) == 1 and isinstance(example[0], (tuple, list)): example = tuple(example[0])
     said = logging.getLogger("naivenas").warning
     for training in True, False:
         try: net = _arrived(cls, module, example, named, training)
@@ -243,7 +236,6 @@ def from_torch(cls,
     for k, why in net.opaque.items(): said("%s (%s) is not understood: it stays as it is, and so do its neighbours", k, why)
     for m in {*net.modules()} - {*module.modules()}: m.training = module.training
     return net
-Net.from_torch = from_torch
 
 # %% ../../nbs/api/capture/11_arrival.ipynb #3f7b865a
 def _arrived(cls, module, example, named, training):
@@ -260,17 +252,17 @@ def _arrived(cls, module, example, named, training):
     return net
 
 # %% ../../nbs/api/capture/11_arrival.ipynb #57dde9a3
-def forward(self, *values, **named):
+def called(net, values, named):
     "What the module gave, in its own structure"
     if named or any(not torch.is_tensor(v) for v in values):
-        place = {v.name: k for k, v in enumerate(self.inputs)}
-        values = [x for x in pytree.tree_leaves((values, [named[k] for k in sorted(named, key=lambda k: place.get(k, -1))])) if torch.is_tensor(x)]
-    out = self.run(values)
-    if "form" not in self.__dict__: return out
-    spec, constants = self.form
+        place = {v.name: k for k, v in enumerate(net.inputs)}
+        named = [named[k] for k in sorted(named, key=lambda k: place.get(k, -1))]
+        values = [x for x in pytree.tree_leaves((values, named)) if torch.is_tensor(x)]
+    out = net.run(values)
+    if "form" not in net.__dict__: return out
+    spec, constants = net.form
     rest = iter(out)
     return pytree.tree_unflatten([next(rest) if c is None else c[0] for c in constants], spec)
-Net.forward = forward
 
 # %% ../../nbs/api/capture/11_arrival.ipynb #d0430cad
 def keep_keys(net, module):
@@ -289,22 +281,23 @@ def _rename(net, state, prefix, *others):
         if new: state[prefix + new] = value
 
 # %% ../../nbs/api/capture/11_arrival.ipynb #672e4ea8
-def _load(self, state, prefix, metadata, strict, missing, unexpected, errors):
-    "As in torch, but for layers with dots in their names"
-    nn.Module._load_from_state_dict(self, state, prefix, metadata, False, missing, unexpected, errors)
-    known = {prefix + k for k in self.state_dict()} if strict else state
-    unexpected += [k for k in state if k.startswith(prefix) and k not in known]
-Net._load_from_state_dict = _load
+class Capturing:
+    "Nets that were modules of another kind"
+    @classmethod
+    def from_torch(cls,
+                   module,        # any nn.Module that torch.export can capture
+                   *example,      # tensors to call it with, or one tuple of them; the first axis is the batch
+                   share=True,    # False: copy the weights
+                   **named):      # tensors to call it with, by name
+        "A `Net` that computes what `module` computes, with its weights and its names"
+        return arrived(cls, module, example, named, share)
 
-# %% ../../nbs/api/capture/11_arrival.ipynb #dcc4e7d7
-def prune(module,         # any nn.Module that torch.export can capture
-          *example,       # tensors to call it with
-          keep=.5,        # share of the wires to keep
-          by=magnitude,   # utility: function vertex -> numbers
-          **how):         # as for `Net.prune`
-    "A smaller copy of `module`; the module itself stays as it is"
-    net = Net.from_torch(module, *example, share=False)
-    net.prune(keep, by, **how)
-    return net.to_torch() if hasattr(net, "to_torch") else net
+    def forward(self, *values, **named):
+        "What the graph computes, or what the module gave, in its own structure"
+        return called(self, values, named)
 
-_all_ = ["Net"]   # this is where the complete Net comes from
+    def _load_from_state_dict(self, state, prefix, metadata, strict, missing, unexpected, errors):
+        "As in torch, but for layers with dots in their names"
+        super()._load_from_state_dict(state, prefix, metadata, False, missing, unexpected, errors)
+        known = {prefix + k for k in self.state_dict()} if strict else state
+        unexpected += [k for k in state if k.startswith(prefix) and k not in known]

@@ -8,12 +8,11 @@ __all__ = ['OPERATORS', 'REDUCTIONS', 'operator', 'places', 'narrowed', 'met', '
            'stack', 'pixel_shuffle', 'pixel_unshuffle', 'glu', 'softmax', 'normed']
 
 # %% ../../nbs/api/capture/04_operators.ipynb #97763c36
-from math import prod
 import numpy as np, torch
 from torch import nn
-from ..graph.vertex import Gather, SizeError
-from ..graph.axes import Flow, Layout, permuted, refolded, reshaped, sliced, unchanged, varying
-from ..nets.layers import gated, meets, output, rule
+from ..graph.vertex import Gather
+from ..graph.axes import Flow, Layout, permuted, refolded, reshaped, sliced, varying
+from ..nets.layers import gated
 from .trace import Call, Spot
 
 # %% ../../nbs/api/capture/04_operators.ipynb #29f9ac44

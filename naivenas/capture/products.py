@@ -9,7 +9,7 @@ __all__ = ['contraction']
 from ..graph.axes import Flow, Layout
 from ..nets.layers import meets
 from .operators import _only, met, narrowed, operator
-from .trace import Call, Spot
+from .trace import Call
 
 # %% ../../nbs/api/capture/07_products.ipynb #910847a1
 def _letters(s):

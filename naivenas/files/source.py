@@ -13,11 +13,10 @@ from torch import nn
 from torch.nn import functional as F
 from ..graph.cut import kind
 from ..capture.constants import literal
-from ..graph.vertex import Gather, Slice, add, inputvertex, label, mul
+from ..graph.vertex import Gather, Slice, add, label, mul
 from ..graph import vertex
 from ..nets import layers
-from ..nets.layers import GlobalPool, layer, shuffle, split
-from ..nets.surgery import Net
+from ..nets.layers import GlobalPool
 
 # %% ../../nbs/api/files/00_source.ipynb #a2c761d1
 _HOMES = {"nn": nn, "F": F, "torch": torch, "torch.Tensor": torch.Tensor, "math": math, "operator": operator}

@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import NamedTuple
 import numpy as np
 from .cut import kind
-from .vertex import SizeError, Vertex, absorb, cat, inputvertex, invariant, label
-from .core import Graph
+from .vertex import SizeError, label
+from .core import Core
 
 # %% ../../nbs/api/graph/05_fmap.ipynb #be80a5c1
 class Window(NamedTuple):
@@ -200,7 +200,7 @@ def align_fmaps(graph,           # a graph, or vertices in an order in which inp
                 wiring=None):    # function vertex -> its inputs; None: as they are
     "`{vertex: {parameter: value per axis}}`: the least change with which all maps meet; SizeError if there is none"
     order, reads = list(graph), wiring or (lambda v: v.inputs)
-    find = lambda key: graph[key] if isinstance(graph, Graph) else key
+    find = lambda key: graph[key] if isinstance(graph, Core) else key
     start = shape if isinstance(shape, dict) else {v: shape for v in order if v.role == "input"}
     start, given = {find(v): s for v, s in start.items()}, {find(v): ws for v, ws in (given or {}).items()}
     wanted = {find(v): s for v, s in (wanted if isinstance(wanted, dict) else {v: wanted for v in graph.outputs} if wanted else {}).items()}

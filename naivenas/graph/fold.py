@@ -8,9 +8,7 @@ __all__ = ['Box', 'reads', 'crossing', 'chains', 'repeats', 'blocks', 'stretches
 # %% ../../nbs/api/graph/04_fold.ipynb #7fd1ac2b
 from dataclasses import dataclass
 import numpy as np
-from .cut import Dense, kind
-from .core import Graph
-from .vertex import absorb, cat, inputvertex, invariant
+from .cut import kind
 
 # %% ../../nbs/api/graph/04_fold.ipynb #9129ad79
 @dataclass(eq=False)

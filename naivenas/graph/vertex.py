@@ -13,7 +13,7 @@ from numbers import Number
 from functools import partial, reduce
 from itertools import accumulate
 import numpy as np
-from .cut import Dense, kind, pick, sizes
+from .cut import kind, pick, sizes
 
 # %% ../../nbs/api/graph/01_vertex.ipynb #5457b1e1
 class SizeError(ValueError):

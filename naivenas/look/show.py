@@ -6,16 +6,15 @@
 __all__ = ['SIGNS', 'LOOKS', 'SAME', 'GREW', 'SHRANK', 'NEW', 'GONE', 'STATES', 'FONT', 'NODE', 'EDGE', 'PAGE', 'HASTE', 'folded',
            'DARK', 'LIGHT', 'THEMES', 'STYLE', 'WORDS', 'optext', 'roletext', 'inputtext', 'notes', 'changes',
            'sizetext', 'call', 'contents', 'text', 'table', 'state', 'look', 'effort', 'dot', 'render', 'Drawing',
-           'save', 'draw', 'diff']
+           'draw', 'bundle', 'diff']
 
 # %% ../../nbs/api/look/00_show.ipynb #338485ea
 import functools, html, importlib, re, shutil, subprocess
 from pathlib import Path
 import numpy as np
-from ..graph.cut import Dense, kind
+from ..graph.cut import kind
 from ..graph.fold import fold, reads
-from ..graph.core import Graph
-from ..graph.vertex import absorb, cat, immutable, indexmap, inputvertex, invariant
+from ..graph.core import Core
 
 # %% ../../nbs/api/look/00_show.ipynb #9a8c483a
 def _load(package, what, install=None):
@@ -48,7 +47,7 @@ def notes(graph, v):
 def changes(graph,       # a Graph
             was=None):   # {name: old size, None for a new vertex}, or an earlier Graph, or None
     "`{vertex: old size or None}`: those vertices whose size is not what it was"
-    if isinstance(was, Graph): was = {v.name: was.sizes.get(v.name) for v in graph}
+    if isinstance(was, Core): was = {v.name: was.sizes.get(v.name) for v in graph}
     return {v: was[v.name] for v in graph if was and was.get(v.name, v.nout) != v.nout}
 
 def sizetext(v, old):
@@ -99,7 +98,6 @@ def text(graph,       # a Graph
     lines = [f"{name:<{wide[0]}} = {made:<{wide[1]}}  # {facts}" for name, made, facts in rows]
     folded = f", folded into {len(boxes)} lines" if len(boxes) < len(graph) else ""
     return "\n".join([f"{type(graph).__name__} of {len(graph)} vertices{folded}", *lines])
-Graph.__repr__ = text
 
 # %% ../../nbs/api/look/00_show.ipynb #9579e479
 def table(graph):
@@ -268,18 +266,17 @@ class Drawing:
     @functools.cached_property
     def svg(self): return render(self.dot, self.said, self.strips, self.text.splitlines()[0])
 
+    def save(self, path):
+        "Write the picture to a file ending in .svg, or its source to one ending in .dot or .gv; the path"
+        path = Path(path)
+        if path.suffix not in (".svg", ".dot", ".gv"):
+            raise ValueError(f"a drawing can be saved as .svg, .dot or .gv, not as {path.name!r}")
+        path.write_text(self.svg if path.suffix == ".svg" else self.dot, encoding="utf-8")
+        return path
+
     def _repr_mimebundle_(self, **kwargs):
         try: return {"text/plain": self.text, "image/svg+xml": self.svg}
         except (ImportError, RuntimeError) as e: return {"text/plain": f"{self.text}\n{e}"}
-
-# %% ../../nbs/api/look/00_show.ipynb #5bd61286
-def save(self, path):
-    "Write the picture to a file ending in .svg, or its source to one ending in .dot or .gv; the path"
-    path = Path(path)
-    if path.suffix not in (".svg", ".dot", ".gv"): raise ValueError(f"a drawing can be saved as .svg, .dot or .gv, not as {path.name!r}")
-    path.write_text(self.svg if path.suffix == ".svg" else self.dot, encoding="utf-8")
-    return path
-Drawing.save = save
 
 # %% ../../nbs/api/look/00_show.ipynb #42b31bf7
 def draw(graph,         # a Graph
@@ -299,10 +296,10 @@ def draw(graph,         # a Graph
                    {k: (box.name, words(box)) for k, box in at.items()}, {k: strips[box.last] for k, box in at.items() if strips and box.last in strips})
 
 # %% ../../nbs/api/look/00_show.ipynb #956cd7bc
-def _repr_mimebundle_(self, **kwargs):
-    try: return draw(self)._repr_mimebundle_()
-    except ImportError as e: return {"text/plain": f"{text(self)}\n{e}"}
-Graph._repr_mimebundle_ = _repr_mimebundle_
+def bundle(graph):
+    "What Jupyter shows of a graph: its picture, or its text and what is missing for one"
+    try: return draw(graph)._repr_mimebundle_()
+    except ImportError as e: return {"text/plain": f"{text(graph)}\n{e}"}
 
 # %% ../../nbs/api/look/00_show.ipynb #f919b3cd
 WORDS = dict(size="resized", op="op changed", role="role changed", inputs="rewired", notes="marked")

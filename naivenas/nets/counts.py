@@ -8,11 +8,8 @@ __all__ = ['arrays', 'parameters', 'positions', 'macs', 'planned']
 # %% ../../nbs/api/nets/04_counts.ipynb #ea0b0bf4
 import math, sys
 import numpy as np
-from ..graph.cut import Cut, Dense, GroupCut, resized
-from ..graph.core import Graph
-from ..graph.vertex import absorb, cat, inputvertex
+from ..graph.cut import Cut, GroupCut, resized
 from ..graph.fmap import fmaps
-import naivenas.sizes.edits
 
 # %% ../../nbs/api/nets/04_counts.ipynb #21b77a99
 def _changed(shape, how):

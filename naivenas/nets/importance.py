@@ -10,11 +10,9 @@ __all__ = ['matrices', 'magnitude', 'l1', 'batchnorm_scale', 'geometric_median',
 import weakref
 import numpy as np, torch
 from torch import nn
-from ..graph.vertex import inputvertex
 from ..sizes.demands import relaxed
 from .rules import axes_of, rule
-from .layers import groups_in_first, batchnorm, cat, conv, globalpool, linear, relu
-from .surgery import Net
+from .layers import groups_in_first
 
 # %% ../../nbs/api/nets/03_importance.ipynb #b7353cf7
 def _by_neuron(op, p, axes, n):

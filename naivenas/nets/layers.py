@@ -14,9 +14,9 @@ __all__ = ['BLOCKS', 'groups_then', 'groups_out_first', 'groups_in_first', 'laye
 from functools import cache, partial
 import numpy as np, torch
 from torch import nn
-from ..graph.cut import GroupCut, kind, regrouped, resized, sizes
+from ..graph.cut import GroupCut, kind, regrouped, sizes
 from ..graph import vertex
-from ..graph.vertex import Slice, Vertex, absorb, immutable, indexmap, inputvertex, invariant, label, moved, stack
+from ..graph.vertex import Slice, Vertex, immutable, indexmap, invariant, label, moved, stack
 from .rules import RULES, Rule, register, rule, unknown
 
 # %% ../../nbs/api/nets/01_layers.ipynb #9976002b

@@ -11,7 +11,7 @@ from functools import cache
 from dataclasses import dataclass, field
 import numpy as np, torch
 from torch import nn
-from ..graph.cut import Cut, GroupCut, alike, cut, pick, resized, sizes
+from ..graph.cut import Cut, alike, pick, resized, sizes
 
 # %% ../../nbs/api/nets/00_rules.ipynb #96ab1106
 _LAST = {4: torch.channels_last, 5: torch.channels_last_3d}   # a weight's other memory format

@@ -8,10 +8,6 @@ __all__ = ['accuracy', 'train']
 # %% ../../nbs/api/nets/06_training.ipynb #6473eceb
 import torch
 from torch import nn
-from ..graph.vertex import inputvertex
-from .layers import conv, globalpool, linear, relu
-from .surgery import Net
-from .data import load
 
 # %% ../../nbs/api/nets/06_training.ipynb #4ba91644
 @torch.no_grad()

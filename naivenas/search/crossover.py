@@ -8,12 +8,8 @@ __all__ = ['segments', 'through', 'grafted', 'Crossover']
 # %% ../../nbs/api/search/03_crossover.ipynb #f5d0ccfa
 import copy
 from dataclasses import dataclass
-import numpy as np, torch
-from ..graph.vertex import inputvertex
 from ..graph.fmap import fmap_of, fmaps
-from ..nets.layers import conv, globalpool, linear, relu
-from ..nets.surgery import Net
-from .mutate import Change, maps, open_to
+from .mutate import maps, open_to
 
 # %% ../../nbs/api/search/03_crossover.ipynb #c2304212
 def segments(net, e):

@@ -7,16 +7,12 @@ __all__ = ['measured', 'failed', 'draws', 'Parcel', 'opened', 'remotely', 'evalu
 
 # %% ../../nbs/api/search/07_executors.ipynb #cda2dc5d
 import contextlib, hashlib, math, multiprocessing, os, pickle, queue, tempfile, threading, time
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 import numpy as np, torch
 from torch import nn
 from .evolution import ranked
-from ..graph.vertex import inputvertex
-from ..nets.layers import dropout, linear, relu
-from ..nets.surgery import Net
-from .fitness import Score, Train
-from .population import Candidate, Population, founder, seeded
+from .population import Population, seeded
 
 # %% ../../nbs/api/search/07_executors.ipynb #5a511770
 def measured(candidate, fitness, threads=1):

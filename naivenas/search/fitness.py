@@ -12,9 +12,6 @@ from dataclasses import dataclass, field
 import numpy as np, torch
 from torch import nn
 from torch.nn import functional as F
-from ..graph.vertex import inputvertex
-from ..nets.layers import batchnorm, conv, globalpool, linear, relu
-from ..nets.surgery import Net
 from .settings import Settings
 
 # %% ../../nbs/api/search/04_fitness.ipynb #d74e203f

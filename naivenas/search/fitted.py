@@ -10,11 +10,9 @@ import copy, json
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np, torch
-from ..graph.vertex import inputvertex
-from ..nets.layers import linear, relu
 from .fitness import outputs
 from .encoding import Encoder
-from ..files.save import Net
+from ..files.net import Net
 
 # %% ../../nbs/api/search/09_fitted.ipynb #1a32fb29
 @dataclass

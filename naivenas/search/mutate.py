@@ -11,15 +11,13 @@ __all__ = ['ACTIVATIONS', 'Change', 'InOrder', 'Perhaps', 'Pick', 'shield', 'ope
 import copy
 from dataclasses import dataclass
 from itertools import cycle
-import numpy as np, torch
+import numpy as np
 from torch import nn
 from ..graph.cut import Cut, kind
-from ..graph.vertex import add, inputvertex, label
-from ..graph.core import Graph
+from ..graph.vertex import add, label
 from ..graph.fmap import align_fmaps, fmaps, windows
 from ..sizes.plan import commit, relaxed
-from ..nets.layers import GlobalPool as GlobalPooling, batchnorm, cat, conv, globalpool, linear, relu
-from ..nets.surgery import Net
+from ..nets.layers import GlobalPool as GlobalPooling, cat, conv, linear
 from ..nets.importance import magnitude
 from .space import BatchNorm, Chain, Conv, Linear, OneOf, Relu, Residual, Space
 
@@ -57,8 +55,6 @@ class Pick:
     def __call__(self, net, rng): return next((c for i in rng.permutation(len(self.mutations)) if (c := self.mutations[i](net, rng))), None)
 
 # %% ../../nbs/api/search/02_mutate.ipynb #8f1d38d0
-Graph.shields = property(lambda self: self.__dict__.setdefault("_shields", {}), doc="`{name: kinds of mutation that are allowed}`")
-
 def shield(net, *vertices,   # vertices or names
            allow=()):        # kinds of mutation that may still change them: "kernel", "activation", ...
     "Protect vertices from mutation; the net"

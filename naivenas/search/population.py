@@ -7,16 +7,14 @@ __all__ = ['PLAIN', 'seeded', 'Candidate', 'memory', 'remember', 'moved', 'new_i
            'survive', 'rows', 'Population', 'Store', 'save', 'load', 'lineage']
 
 # %% ../../nbs/api/search/06_population.ipynb #6373d987
-import contextlib, copy, csv, hashlib, io, json, os, shutil, tempfile
+import contextlib, copy, csv, hashlib, io, json, os, shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-import numpy as np, torch
-from ..graph.vertex import inputvertex
-from ..nets.layers import batchnorm, linear, relu
+import torch
 from .settings import Settings
 from .mutate import shield
-from .fitness import Train, optimizer_of
-from ..files.save import Net
+from .fitness import optimizer_of
+from ..files.net import Net
 
 # %% ../../nbs/api/search/06_population.ipynb #25f834f1
 @contextlib.contextmanager

@@ -19,11 +19,11 @@ from .mutate import mutations
 from .crossover import Crossover
 from .fitness import Combined, Score, Train, default, minus_loss, optimizer_of, right
 from .evolution import chain, combine, each, elite, evolve, fresh, generator, pairs, pareto, ranked, tournament
-from ..files.save import Net
+from ..files.net import Net
 from .population import Population, Store, child, crossed, founder, moved, mutated, seeded
 from .executors import Processes, evaluate, halving
 from .encoding import Encoder, unpacked
-from .fitted import Fitted, load_fitted
+from .fitted import Fitted
 
 # %% ../../nbs/api/search/10_search.ipynb #cf88e656
 def stage(width, blocks, k, dim):

@@ -8,9 +8,6 @@ __all__ = ['OPTIMIZERS', 'Settings', 'mutate_settings', 'cross_settings']
 # %% ../../nbs/api/search/01_settings.ipynb #9e1b541f
 from dataclasses import dataclass, replace
 import numpy as np, torch
-from ..graph.vertex import inputvertex
-from ..nets.layers import linear
-from ..nets.surgery import Net
 
 # %% ../../nbs/api/search/01_settings.ipynb #58966cba
 OPTIMIZERS = dict(adamw=torch.optim.AdamW, adam=torch.optim.Adam, rmsprop=torch.optim.RMSprop,

@@ -11,11 +11,9 @@ __all__ = ['Between', 'draw', 'count', 'Space', 'built', 'size', 'fitted', 'can_
 import math
 import numpy as np, torch
 from torch import nn
-from ..graph.cut import kind
-from ..graph.vertex import SizeError, Vertex, inputvertex, label
-from ..nets.layers import (GlobalPool as _GlobalPool, avgpool, batchnorm, cat, conv, dropout, elu, gelu, globalpool, layer, leakyrelu,
-                             linear, maxpool, relu, selu, sigmoid, silu, tanh)
-from ..nets.surgery import Net
+from ..graph.vertex import SizeError
+from ..nets.layers import (GlobalPool as _GlobalPool, avgpool, batchnorm, cat, conv, elu, gelu, globalpool,
+                                  leakyrelu, linear, maxpool, relu, selu, sigmoid, silu, tanh)
 
 # %% ../../nbs/api/search/00_space.ipynb #6726bf2c
 class Between:

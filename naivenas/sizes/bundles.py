@@ -8,10 +8,6 @@ __all__ = ['runs', 'occurrences', 'bundles']
 # %% ../../nbs/api/sizes/01_bundles.ipynb #41396d53
 import numpy as np
 from scipy import sparse
-from ..graph.cut import Dense
-from ..graph.vertex import absorb, inputvertex
-from ..graph.core import Graph
-from .wires import ties
 
 # %% ../../nbs/api/sizes/01_bundles.ipynb #80bcf3ec
 def runs(groups,   # arrays of wire numbers

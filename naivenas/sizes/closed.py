@@ -10,11 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
-from ..graph.cut import Dense
-from ..graph.vertex import absorb, inputvertex
-from ..graph.core import Graph
-from .wires import Edit, ties
-from .demands import Demand, Groups, Sizes, utilities
+from .demands import Demand, Groups
 
 # %% ../../nbs/api/sizes/04_closed.ipynb #9af892fe
 @dataclass

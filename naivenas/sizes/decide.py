@@ -9,12 +9,9 @@ __all__ = ['smallest_conflict', 'Decision', 'decide']
 from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
-from ..graph.cut import Dense
-from ..graph.vertex import SizeError, absorb, cat, inputvertex, label
-from ..graph.core import Graph
-from .wires import Edit, ties
+from ..graph.vertex import SizeError, label
 from .program import Problem, known, solve
-from .demands import Demand, Groups, Sizes, demands_of, pinned_vertices, utilities, wished
+from .demands import Demand, Groups
 from .closed import MANY, ROUNDING, alone, bounds_of, joined, times
 
 # %% ../../nbs/api/sizes/05_decide.ipynb #9b1cac3f

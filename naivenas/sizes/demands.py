@@ -11,10 +11,7 @@ import copy
 from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
-from ..graph.cut import Dense
-from ..graph.vertex import SizeError, Vertex, absorb, cat, inputvertex, label
-from ..graph.core import Graph
-from .wires import Edit, ties
+from ..graph.vertex import SizeError, Vertex, label
 from .bundles import bundles
 
 # %% ../../nbs/api/sizes/03_demands.ipynb #63d68cf7

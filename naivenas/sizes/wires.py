@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Edit', 'match', 'source', 'folded', 'met', 'recognised', 'port', 'rewired', 'came', 'moved', 'begins_of',
-           'moved_glue', 'meet', 'join', 'together', 'share', 'grouped', 'Ties', 'ties']
+           'moved_glue', 'meet', 'join', 'together', 'share', 'grouped', 'Ties', 'ties', 'known_ties']
 
 # %% ../../nbs/api/sizes/00_wires.ipynb #6a47dabf
 import gc, operator
@@ -13,9 +13,9 @@ from itertools import accumulate
 import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
-from ..graph.cut import Dense, resized
-from ..graph.vertex import SizeError, absorb, cat, followed, indexmap, inputvertex, label, parts
-from ..graph.core import Graph, topological
+from ..graph.cut import resized
+from ..graph.vertex import SizeError, followed, label, parts
+from ..graph.core import topological
 
 # %% ../../nbs/api/sizes/00_wires.ipynb #87563178
 @dataclass
@@ -319,7 +319,7 @@ def _wired(t):
                 [(wire(l), why) for l, why in t.held], {v: [[wire(part) for part in side] for side in sides] for v, sides in t.groups.items()})
 
 # %% ../../nbs/api/sizes/00_wires.ipynb #d418be3f
-def _ties_of(graph):
+def known_ties(graph):
     "The `Ties` of the graph as it is"
     now = [graph.version, *(part for v in graph.vertices for part in (v, v.op, v.role, v.nout, *v.inputs))]
     settled, before, known = graph.__dict__.get("_known", (None, (), None))
@@ -327,4 +327,3 @@ def _ties_of(graph):
         known = ties(graph.vertices)
         graph.__dict__["_known"] = graph.vertices, now, known
     return known
-Graph.ties = property(_ties_of)
