@@ -88,7 +88,7 @@ def test_boxes_of_a_static_page_open_and_close(browser, tmp_path):
     "By mouse and by keyboard, in a file that needs no kernel"
     import numpy as np
     from naivenas.graph.cut import Dense
-    from naivenas.apps.exploring import Graph
+    from naivenas.look.graph import Graph
     from naivenas.graph.fold import fold
     from naivenas.graph.vertex import absorb, inputvertex, invariant
     v = x = inputvertex("x", 4)

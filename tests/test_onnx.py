@@ -9,7 +9,8 @@ from onnx import helper, numpy_helper
 from onnx.backend.test.case.node import collect_testcases
 from naivenas.nets.layers import batchnorm, cat, conv, flatten, globalpool, layer, linear, relu, shuffle, silu
 from naivenas.nets.importance import magnitude
-from naivenas.files.onnx_io import MODULES, example_of, onnx_module
+from naivenas.files.onnx_io import example_of, onnx_module
+from naivenas.files.onnx_layers import MODULES
 from naivenas import Net
 from naivenas.files.onnx_ops import OPS
 from naivenas.graph.vertex import inputvertex, invariant

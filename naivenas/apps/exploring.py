@@ -10,7 +10,7 @@ import html
 import numpy as np
 from ..graph.vertex import SizeError, invariant
 from ..look.show import call, notes
-from ..sizes.plan import relaxed
+from ..sizes.demands import relaxed
 from ..look.wiring import conflict
 from ..look.pages import openable, page
 from ..nets.counts import arrays, macs, parameters, planned, positions

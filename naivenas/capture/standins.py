@@ -13,7 +13,8 @@ from torch import nn
 from torch.utils import _pytree as pytree
 from ..graph.axes import Flow, Layout, regroup
 from ..nets.rules import RULES, Rule
-from ..nets.layers import groups_out_first, meets, output, rule
+from ..nets.layers import groups_out_first, meets, output
+from ..nets.rules import rule
 from .trace import Call, Spot
 from .operators import elementwise, operator
 from .slices import packed
