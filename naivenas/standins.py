@@ -14,6 +14,7 @@ from torch.utils import _pytree as pytree
 from .axes import Flow, Layout, regroup
 from .rules import RULES, Rule
 from .layers import groups_out_first, meets, output, rule
+from .source import keyword_of, literal
 from .trace import Call, Spot
 from .operators import elementwise, operator
 from .slices import packed
@@ -80,7 +81,8 @@ class Attention(nn.Module):
     def __init__(self, p, **how): super().__init__(); self.p, self.how = p, how
     def forward(self, *tensors): return nn.functional.scaled_dot_product_attention(*tensors, dropout_p=self.p if self.training else 0., **self.how)
     def source(self, args, me):
-        return f"F.scaled_dot_product_attention({', '.join([*args, f'dropout_p={self.p} if {me}.training else 0.', *(f'{k}={v!r}' for k, v in self.how.items())])})"
+        how = [f"dropout_p={literal(self.p)} if {me}.training else 0.", *(f"{keyword_of(k)}={literal(v)}" for k, v in self.how.items())]
+        return f"F.scaled_dot_product_attention({', '.join([*args, *how])})"
     def extra_repr(self): return f"p={self.p}"
 
 # %% ../nbs/api/24_standins.ipynb #df12d1c0
