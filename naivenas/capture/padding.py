@@ -11,6 +11,7 @@ from torch import nn
 from ..graph.axes import Flow, Layout
 from .operators import met, narrowed, operator
 from ..nets.rules import RULES, Rule
+from .constants import literal
 from .trace import Call, Spot
 
 # %% ../../nbs/api/capture/08_padding.ipynb #ccb5055d
@@ -36,7 +37,9 @@ class Filled(nn.Module):
         self.seen, self.many, self.axis, self.value = seen, many, axis, value
 
     def forward(self, x): return x.new_full((*x.shape[:self.axis], self.many, *x.shape[self.axis + 1:]), self.value)
-    def source(self, args, me): return f"torch.full_like(({args[0]}).narrow({self.axis}, 0, 1), {self.value}).repeat_interleave({self.many}, {self.axis})"
+    def source(self, args, me):
+        axis, value, many = map(literal, (self.axis, self.value, self.many))
+        return f"torch.full_like(({args[0]}).narrow({axis}, 0, 1), {value}).repeat_interleave({many}, {axis})"
     def extra_repr(self): return f"{self.many} times {self.value:g}"
 
 RULES[Filled] = Rule("absorb", "seen", "many")

@@ -36,7 +36,7 @@ class Packed(nn.Module):
 def _conditions(self, ins, out): return [a == b for a, b in zip(ins, ins[1:]) if (a - b).row.count_nonzero()]
 
 def _source(self, args, me):
-    ends, keys = np.cumsum([0, *self.rows]), [k for k in ("weight", "bias") if getattr(self, k) is not None]
+    ends, keys = np.cumsum([0, *map(int, self.rows)]), [k for k in ("weight", "bias") if getattr(self, k) is not None]
     calls = [", ".join([x, *(f"{me}.{k}[{a}:{b}]" for k in keys)]) for x, a, b in zip(args, ends, ends[1:])]
     return f"[{', '.join(f'F.linear({c})' for c in calls)}]"
 

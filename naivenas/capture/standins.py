@@ -15,6 +15,7 @@ from ..graph.axes import Flow, Layout, regroup
 from ..nets.rules import RULES, Rule
 from ..nets.layers import groups_out_first, meets, output
 from ..nets.rules import rule
+from .constants import keyword_of, literal
 from .trace import Call, Spot
 from .operators import elementwise, operator
 from .slices import packed
@@ -81,7 +82,8 @@ class Attention(nn.Module):
     def __init__(self, p, **how): super().__init__(); self.p, self.how = p, how
     def forward(self, *tensors): return nn.functional.scaled_dot_product_attention(*tensors, dropout_p=self.p if self.training else 0., **self.how)
     def source(self, args, me):
-        return f"F.scaled_dot_product_attention({', '.join([*args, f'dropout_p={self.p} if {me}.training else 0.', *(f'{k}={v!r}' for k, v in self.how.items())])})"
+        how = [f"dropout_p={literal(self.p)} if {me}.training else 0.", *(f"{keyword_of(k)}={literal(v)}" for k, v in self.how.items())]
+        return f"F.scaled_dot_product_attention({', '.join([*args, *how])})"
     def extra_repr(self): return f"p={self.p}"
 
 # %% ../../nbs/api/capture/06_standins.ipynb #df12d1c0

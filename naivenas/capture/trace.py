@@ -7,13 +7,14 @@ __all__ = ['REGIONS', 'VIEWS', 'FRESH', 'Spot', 'Call', 'expression', 'compiled'
            'in_mode', 'captured', 'inlined', 'refuse_memory', 'written_views', 'one', 'folded_constants']
 
 # %% ../../nbs/api/capture/01_trace.ipynb #ddfd3999
-import contextlib, inspect, io, logging, os, traceback, warnings
+import contextlib, inspect, io, logging, operator, os, traceback, warnings
 from functools import reduce
 import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 from ..graph.cut import Cut
-from .constants import literal
+from .constants import keyword_of, literal, path
+
 
 # %% ../../nbs/api/capture/01_trace.ipynb #d7e7294e
 class Spot:
@@ -34,7 +35,11 @@ class Call:
 
 # %% ../../nbs/api/capture/01_trace.ipynb #7a742a7c
 def _packed(f): return _Name(str(f)) if isinstance(f, torch._ops.OpOverload) else f
-def _found(f): return reduce(getattr, f.split("."), torch.ops) if isinstance(f, _Name) else f
+def _found(f):
+    if not isinstance(f, _Name): return f
+    found = reduce(lambda home, part: getattr(home, part, None), f.split("."), torch.ops)
+    if not isinstance(found, torch._ops.OpOverload): raise ValueError(f"{f} is no operator of PyTorch")
+    return found
 def _unpacked(target, args, kwargs): return Call(_found(target), [_found(a) for a in args], kwargs)
 
 # %% ../../nbs/api/capture/01_trace.ipynb #5a9e13b6
@@ -44,26 +49,55 @@ class _Name(str): "The name of an operator"
 def _text(a, values, constant):
     "The expression for an argument"
     if isinstance(a, Spot): return values[a.at]
-    if isinstance(a, (list, tuple)) and any(isinstance(b, Spot) for b in a): return f"[{', '.join(_text(b, values, constant) for b in a)}]"
+    if isinstance(a, (list, tuple)) and _spots(a): return f"[{', '.join(_text(b, values, constant) for b in a)}]"
     return constant(a)
+
+def _spots(a):
+    "All the spots in an argument"
+    return [b.at for b in pytree.tree_leaves(a) if isinstance(b, Spot)]
 
 # %% ../../nbs/api/capture/01_trace.ipynb #6791ee1d
 def expression(self, f, values, constant):
-    inside = [_text(a, values, constant) for a in self.args] + [f"{k}={_text(a, values, constant)}" for k, a in self.kwargs.items()]
+    inside = [_text(a, values, constant) for a in self.args] + [f"{keyword_of(k)}={_text(a, values, constant)}" for k, a in self.kwargs.items()]
     return f"{f}({', '.join(inside)})"
 Call.expression = expression
 
 # %% ../../nbs/api/capture/01_trace.ipynb #01cb0a27
 def compiled(self, args):
     "The call as a function of its inputs' values"
-    self.__dict__["_args"], const = args, {"f": self.target}
-    def constant(a):
-        const[name := f"c{len(const)}"] = a
-        return name
-    spots = [a.at for a in pytree.tree_leaves([list(args), self.kwargs]) if isinstance(a, Spot)]
-    values = [f"x{i}" for i in range(1 + max(spots, default=-1))]
-    return eval(f"lambda {', '.join(values)}: {self.expression('f', values, constant)}", const)
+    self.__dict__["_args"], f, kwargs = args, self.target, self.kwargs
+    many = sum(isinstance(a, Spot) for a in args)
+    others = [*args[many:], *kwargs.values()]
+    if many > 2 or _spots(others) or [a.at for a in args[:many] if isinstance(a, Spot)] != [*range(many)]: return _filled(f, args, kwargs)
+    rest = tuple(args[many:])
+    if many == 0: return lambda: f(*rest, **kwargs)
+    if kwargs: return (lambda x: f(x, *rest, **kwargs)) if many == 1 else lambda x, y: f(x, y, *rest, **kwargs)
+    if rest: return (lambda x: f(x, *rest)) if many == 1 else lambda x, y: f(x, y, *rest)
+    return (lambda x: f(x)) if many == 1 else lambda x, y: f(x, y)
 Call.compiled = compiled
+
+# %% ../../nbs/api/capture/01_trace.ipynb #d02b62d1
+def _filled(f, args, kwargs):
+    "The call whose values go anywhere among its arguments"
+    spots = _spots([list(args), kwargs])
+    many, make, named = 1 + max(spots, default=-1), _filling(list(args)), {k: _filling(a) for k, a in kwargs.items() if _spots(a)}
+    def call(*values):
+        if len(values) != many: raise TypeError(f"this call takes {many} values, but got {len(values)}")
+        return f(*make(values), **(kwargs | {k: fill(values) for k, fill in named.items()} if named else kwargs))
+    call.__signature__ = inspect.Signature([inspect.Parameter(f"x{i}", inspect.Parameter.POSITIONAL_OR_KEYWORD) for i in range(many)])
+    return call
+
+def _filling(a):
+    "A function of all values: the argument `a` with them in their places"
+    if isinstance(a, Spot): return operator.itemgetter(a.at)
+    if not isinstance(a, (list, tuple)) or not _spots(a): return lambda values: a
+    start, places = list(a), [(i, _filling(b)) for i, b in enumerate(a) if _spots(b)]
+    if [b.at if isinstance(b, Spot) else None for b in a] == [*range(len(a))]: return lambda values: list(values[:len(start)])
+    def fill(values):
+        made = start.copy()
+        for i, make in places: made[i] = make(values)
+        return made
+    return fill
 
 # %% ../../nbs/api/capture/01_trace.ipynb #cbd73a1e
 def source(self, values):
@@ -72,8 +106,9 @@ def source(self, values):
         try: return literal(a)
         except TypeError: raise TypeError(f"{self.__name__} has a constant of type {type(a).__name__} that cannot be written") from None
     target = self.target
-    if target is item: return f"{Call(self.args[0], self.args[2:], self.kwargs).source(values)}[{self.args[1]}]"
-    return self.expression(f"torch.ops.{target}" if isinstance(target, torch._ops.OpOverload) else f"torch.{target.__name__}", values, constant)
+    if target is item: return f"{Call(self.args[0], self.args[2:], self.kwargs).source(values)}[{literal(self.args[1])}]"
+    if (found := path(target)) is None: raise TypeError(f"{self.__name__} is no function that source could import")
+    return self.expression(found, values, constant)
 Call.source = source
 
 # %% ../../nbs/api/capture/01_trace.ipynb #f005a7de

@@ -8,9 +8,10 @@ __all__ = ['called', 'onnx_module', 'example_of', 'from_file', 'to_file', 'OnnxF
 # %% ../../nbs/api/files/06_onnx_io.ipynb #98cf7854
 import importlib, inspect, operator, re
 from collections import Counter
+from itertools import chain, count
 import torch
 from torch import nn
-from .export import place
+from .export import holdable, place, reserved, variable
 from .onnx_ops import OPS, dtype_of
 from .onnx_nets import padding_of
 from .onnx_layers import GATES, MODULES, unfolded
@@ -42,7 +43,8 @@ class _Reader:
 def _read(self):
     "The module of the whole file, with `input_names`, `output_names` and `input_types`"
     self.inputs = [i.name for i in self.g.input if i.name not in self.values]
-    for name in self.inputs: self.values[name] = self.graph.placeholder(re.sub(r"\W", "_", name))
+    taken = reserved()
+    for name in self.inputs: self.values[name] = self.graph.placeholder(variable(name, taken))
     for node in self.g.node: self.node(node)
     if lost := [o.name for o in self.g.output if o.name not in self.values]: raise ValueError(f"the output {lost[0]} is computed by no node of the file")
     out = [self.place(self.values[o.name], o.name) for o in self.g.output]
@@ -167,7 +169,8 @@ def _place(self, x, name, counts=False):
     "`x` as an argument: numbers about sizes as they are, other constants as buffers"
     if not torch.is_tensor(x): return x
     if counts and x.dtype == torch.int64 and x.ndim < 2 and x.numel() < 9: return x.tolist()
-    key = "constant_" + re.sub(r"\W", "_", name)
+    base = "constant_" + re.sub(r"\W", "_", name)
+    key = next(k for k in chain([base], (f"{base}_{i}" for i in count(2))) if self.root._buffers.get(k, x) is x)
     if key not in self.root._buffers: self.root.register_buffer(key, x)
     return self.graph.get_attr(key)
 _Reader.place = _place
@@ -177,7 +180,7 @@ def _name_of(self, n):
     "A name for the module of a node, which no other has"
     weight = next((name for name in n.input[1:] if name.endswith(".weight")), "")
     name = weight.removesuffix(".weight") or re.sub(r"\W+", "_", n.name).strip("_") or n.op_type.lower()
-    name = ".".join(part if part and not hasattr(nn.Module, part) else f"{part}_" for part in name.split("."))
+    name = ".".join(part if holdable(part) else re.sub(r"\W", "_", part) + "_" for part in name.split("."))
     self.count[name] += 1
     return name if self.count[name] == 1 else f"{name}_{self.count[name]}"
 _Reader.name_of = _name_of
@@ -230,8 +233,7 @@ def to_file(net, path, example, opset):
     for package in "onnx", "onnxscript": _load(package, "writing ONNX")
     values = _example(net, example, next(net.parameters(), torch.zeros(0)))
     plain = net.to_torch().eval()
-    names = [n.name for n in plain.graph.nodes if n.op == "placeholder"]
-    batch = {name: {0: torch.export.Dim("batch")} for name in names} if all(len(v) > 1 for v in values) else None
+    batch = tuple({0: torch.export.Dim("batch")} for _ in values) if all(len(v) > 1 for v in values) else None
     made = torch.onnx.export(plain, tuple(values), input_names=[v.name for v in net.inputs], output_names=[v.name + "_out" * (v in net.inputs) for v in net.outputs],
                              opset_version=opset, dynamic_shapes=batch, dynamo=True, verbose=False)
     if opset not in (None, wrote := made.model.opset_imports[""]): raise ValueError(f"PyTorch cannot write this net in opset {opset}, the nearest is {wrote}")
