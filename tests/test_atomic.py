@@ -8,7 +8,8 @@ from naivenas import Net
 from naivenas.graph.vertex import inputvertex
 from randomnets import assert_same, snapshot
 
-MODULES = [importlib.import_module(f"naivenas.{m}") for m in "cut vertex graph ties milp sizes decide resize structure layers net".split()]
+MODULES = [importlib.import_module(m.name) for part in ("graph", "sizes", "nets")
+           for m in pkgutil.iter_modules(importlib.import_module(f"naivenas.{part}").__path__, f"naivenas.{part}.")]
 
 def small_net(kind):
     "`(net, optimizer, image)`: a residual net with a concatenation, in the middle of its training"
@@ -49,7 +50,7 @@ OPERATIONS = {
 class Fault:
     "Raises `error` at the k-th call of any of the package's own functions that plan, build or commit"
     NAMES = ["cut", "resized", "ties", "decide", "solve", "commit", "_put", "_get", "give_names", "topological", "utilities", "pinned_vertices"]
-    METHODS = ["_settle", "adopt", "membership", "cut"]
+    METHODS = ["_settle", "settled", "adopt", "membership", "cut", "changes"]
 
     def __init__(self, k, error): self.k, self.error, self.calls = k, error, 0
 
@@ -68,9 +69,9 @@ class Fault:
                 new = f and self.wrapped(f)
                 for mod in MODULES:
                     if f is not None and getattr(mod, name, None) is f: m.setattr(mod, name, new)
-            for cls in Graph, Net:
+            for cls in Net.__mro__[:-2]:
                 for name in self.METHODS:
-                    if name in vars(cls): m.setattr(cls, name, self.wrapped(vars(cls)[name]))
+                    if name in vars(cls) and cls.__module__.startswith("naivenas"): m.setattr(cls, name, self.wrapped(vars(cls)[name]))
             import naivenas.sizes.program as milp
             m.setattr(milp, "SOLVERS", {k: self.wrapped(f) for k, f in milp.SOLVERS.items()})
             yield self
