@@ -9,9 +9,10 @@ _ROOMS = {
     "sizes.demands": "relaxed",
     "sizes.edits": "Draft",
     "look.wiring": "conflict paint",
-    "look.graph": "Graph",
+    "look.graph": "Graph Plan Report",
     "graph.fmap": "align_fmaps fmaps",
-    "nets.rules": "register",
+    "capture.trace": "Untraceable",
+    "nets.rules": "Rule register",
     "nets.layers": """attention avgpool batchnorm bilinear cat conv convtranspose dropout elu embedding flatten gelu globalpool groupnorm gru
                  instancenorm last layer layernorm leakyrelu linear lstm maxpool pixelshuffle pixelunshuffle relu rmsnorm rnn selu
                  shuffle sigmoid silu split tanh upsample""",
