@@ -13,8 +13,10 @@ import numpy as np, torch
 from torch import nn
 from torch.utils import _pytree as pytree
 from . import layers, vertex
-from .cut import kind
-from .vertex import Gather, Slice, Vertex, inputvertex, label
+from .checks import at, checked, field, identifier, of, senseless, whole
+from .contents import array, bound, called, keys_of, kind_of_numbers, noted, own, structure, suited, tensor_of
+from .cut import kind, sizes
+from .vertex import Gather, Slice, Vertex, inputvertex, label, size_of
 from .layers import BLOCKS, batchnorm, cat, conv, globalpool, linear, relu, shuffle
 from .rules import RULES
 from .trace import Call
@@ -39,6 +41,7 @@ _ROOMS = "axes", "trace", "operators", "neurons", "padding", "sites", "slices", 
 
 def _in_rooms(name):
     room, _, name = name.partition(".")
+    if room == "trace" and name not in ("Call", "Spot", "Direct", "item"): return None
     found = getattr(importlib.import_module(f"naivenas.{room}"), name, None) if room in _ROOMS and importlib.util.find_spec(f"naivenas.{room}") else None
     return found if getattr(found, "__module__", None) == f"naivenas.{room}" else None
 
@@ -57,16 +60,17 @@ def _in_libraries(name):
 # %% ../nbs/api/28_save.ipynb #538f8e35
 def operator_called(name):   # such as "aten.add.Tensor"
     "PyTorch's operator of that name; ValueError if there is none, or if it might do more than compute"
-    space, *path = name.split(".")
+    space, *path = of(str, name, "operator").split(".")
     found = functools.reduce(lambda home, part: getattr(home, part, None), path, torch.ops.aten) if space == "aten" and len(path) == 2 else None
     if not isinstance(found, torch._ops.OpOverload): raise ValueError(f"{name} is no operator of PyTorch")
     kinds = [str(a.type) for a in found._schema.arguments]
-    if "str" in kinds and not any("Tensor" in kind for kind in kinds): raise ValueError(f"{name} does not compute with tensors")
+    if any("str" in kind for kind in kinds) and not any("Tensor" in kind for kind in kinds): raise ValueError(f"{name} does not compute with tensors")
     return found
 
 # %% ../nbs/api/28_save.ipynb #2aa2672c
 def known_as(name):
     "The function or class of that name; ValueError if there is none"
+    of(str, name, "name")
     found = KNOWN.get(name) or next((c for c in (*RULES, *BLOCKS) if c.__name__ == name), None) or _in_rooms(name) or _in_torch(name) or _in_libraries(name)
     if found is None: raise ValueError(f"the operation {name!r} is not known: naivenas.savable({name}), or naivenas.register({name}, ...) for a module, makes it so")
     return found
@@ -108,7 +112,9 @@ def decode(value, tensors):
     again = partial(decode, tensors=tensors)
     if isinstance(value, list): return [again(v) for v in value]
     if not isinstance(value, dict): return value
-    what, = [k for k in value if k in _DECODERS]
+    what = [k for k in value if k in _DECODERS]
+    if len(what) != 1: raise ValueError(f"nothing makes sense of {', '.join(map(repr, value)) or 'an empty dictionary'}: one of its names must be that of a kind of value")
+    what = what[0]
     return _DECODERS[what](value, again, tensors)
 
 # %% ../nbs/api/28_save.ipynb #4e579e92
@@ -120,30 +126,19 @@ def _as_object(value, again):
 def _object(value, again, tensors):
     cls = known_as(value["object"])
     if not isinstance(cls, type): raise ValueError(f"{value['object']!r} is no class")
-    if "made" in value: return cls(*map(again, value["made"]))
-    config = {k: again(v) for k, v in value["config"].items()}
+    if "made" in value: return called(cls, *map(again, of(list, value["made"], value["object"])))
+    config = {identifier(k, value["object"]): again(v) for k, v in of(dict, field(value, "config", value["object"]), value["object"]).items()}
     if hasattr(cls, "from_config"): return cls.from_config(config)
     made = cls.__new__(cls)
-    made.__dict__.update(config)
+    made.__dict__.update(own(cls, config, value["object"]))
     return made
 
-# %% ../nbs/api/28_save.ipynb #4ff9c9f1
-def _dtype(value, again, tensors):
-    found = getattr(torch, value["dtype"], None)
-    if not isinstance(found, (torch.dtype, torch.memory_format, torch.layout)): raise ValueError(f"{value['dtype']!r} is no type of numbers")
-    return found
-
-# %% ../nbs/api/28_save.ipynb #4d368ca3
-def _partial(value, again, tensors):
-    f, args, how = map(again, value["partial"])
-    return partial(f, *args, **how)
-
 # %% ../nbs/api/28_save.ipynb #1acf9695
-_DECODERS = {"tensor": lambda v, again, tensors: tensors[v["tensor"]], "array": lambda v, again, tensors: np.array(v["array"], v["of"]),
-             "tuple": lambda v, again, tensors: tuple(map(again, v["tuple"])), "slice": lambda v, again, tensors: slice(*v["slice"]),
-             "ellipsis": lambda v, again, tensors: Ellipsis, "dtype": _dtype,
-             "device": lambda v, again, tensors: torch.device(v["device"]), "operator": lambda v, again, tensors: operator_called(v["operator"]),
-             "dict": lambda v, again, tensors: {again(k): again(x) for k, x in v["dict"]}, "partial": _partial,
+_DECODERS = {"tensor": lambda v, again, tensors: tensor_of(v["tensor"], tensors), "array": array,
+             "tuple": lambda v, again, tensors: tuple(map(again, v["tuple"])), "slice": lambda v, again, tensors: slice(*(None if n is None else whole(n, "slice", -2**63, 2**63 - 1) for n in v["slice"])),
+             "ellipsis": lambda v, again, tensors: Ellipsis, "dtype": kind_of_numbers,
+             "device": lambda v, again, tensors: torch.device(of(str, v["device"], "device")), "operator": lambda v, again, tensors: operator_called(v["operator"]),
+             "dict": lambda v, again, tensors: {again(k): again(x) for k, x in v["dict"]}, "partial": bound,
              "name": lambda v, again, tensors: known_as(v["name"]), "object": _object, "module": lambda v, again, tensors: _made(v, again, tensors)}
 
 # %% ../nbs/api/28_save.ipynb #84746bfc
@@ -178,15 +173,19 @@ def _made(value, again, tensors):
     cls = known_as(value["module"])
     if not (isinstance(cls, type) and issubclass(cls, nn.Module)): raise ValueError(f"{value['module']!r} is no module")
     if "attributes" in value: return _made_plainly(cls, value, again, tensors)
-    with torch.device("meta"): m = cls(**again(value["arguments"]))
-    for key, path in value["tensors"].items():
-        old, new = getattr(m, key), tensors[path]
+    how = of(dict, again(field(value, "arguments", value["module"])), value["module"])
+    suited(cls, how, value["module"], len(tensors))
+    with torch.device("meta"): m = cls(**how)
+    for key, path in keys_of(value).items():
+        old, new = (m._parameters | m._buffers).get(key), tensor_of(path, tensors)
+        if old is None: raise ValueError(f"{value['module']} has no {key!r}")
         if old.shape != new.shape: raise ValueError(f"{path} has shape {tuple(new.shape)}, but {value['module']} needs {tuple(old.shape)}")
         if key in m._buffers: m._buffers[key] = new.detach()
         else: setattr(m, key, _parameter(new, key not in value["fixed"]))
     if lost := [k for k, t in (*m._parameters.items(), *m._buffers.items()) if t is not None and t.is_meta]: raise ValueError(f"{value['module']} lacks its {lost[0]}")
-    m.__dict__.update({k: v for k, v in value["more"].items() if k in _MORE})
-    return m.train(value["training"])
+    more = of(dict, field(value, "more", value["module"]), value["module"])
+    m.__dict__.update({k: noted(v, k) for k, v in more.items() if k in _MORE})
+    return m.train(of(bool, field(value, "training", value["module"]), "training"))
 
 # %% ../nbs/api/28_save.ipynb #266139f9
 def _parameter(t, trained): return (t if isinstance(t, nn.Parameter) else nn.Parameter(t, trained)).requires_grad_(trained)
@@ -199,11 +198,15 @@ def _made_plainly(cls, value, again, tensors):
     m = cls.__new__(cls)
     if not _at_home(m): raise ValueError(f"{value['module']!r} is not made of its attributes")
     nn.Module.__init__(m)
-    m.__dict__.update(again(value["attributes"]))
-    for key, path in value["tensors"].items():
-        if key in value["buffers"]: m.register_buffer(key, tensors[path].detach(), persistent=value["buffers"][key])
-        else: m.register_parameter(key, _parameter(tensors[path], key not in value["fixed"]))
-    return m.train(value["training"])
+    held = {identifier(k, value["module"]): v for k, v in of(dict, again(value["attributes"]), value["module"]).items()}
+    if odd := [k for k in held if k[0] == "_"]: raise senseless(value["module"], odd[0], "attribute of it")
+    m.__dict__.update(own(cls, held, value["module"]))
+    buffers = of(dict, field(value, "buffers", value["module"]), "buffers")
+    for key, path in keys_of(value).items():
+        if key in buffers: m.register_buffer(key, tensor_of(path, tensors).detach(), persistent=of(bool, buffers[key], "buffers"))
+        else: m.register_parameter(key, _parameter(tensor_of(path, tensors), key not in value["fixed"]))
+    for key in [k for k in inspect.signature(cls).parameters if k in ("weight", "bias") and k not in m._parameters]: m.register_parameter(key, None)
+    return m.train(of(bool, field(value, "training", value["module"]), "training"))
 
 # %% ../nbs/api/28_save.ipynb #efbf66ca
 VERSION = 1
@@ -236,21 +239,33 @@ def _named(v, f, *args):
     try: return f(*args)
     except (ValueError, TypeError, AttributeError) as e: raise ValueError(f"{label(v)} ({kind(v.op)}) cannot be saved: {e}") from None
 
+# %% ../nbs/api/28_save.ipynb #ed567028
+def _vertex(op, inputs, role, nout, name, tensors):
+    "The vertex that a row describes, from its operation and inputs"
+    if not callable(op): raise senseless("its operation", op, "function, module or call")
+    if isinstance(op, Call) and (n := len(inspect.signature(op).parameters)) != len(inputs): raise ValueError(f"its operation takes {n} values, but it has {len(inputs)} inputs")
+    role = op.moves if role == {"moves": True} else decode(role, tensors)
+    if not isinstance(role, str) and not callable(role): raise senseless("its role", role, "role")
+    made = Vertex(op, inputs, role, nout, name)
+    size = size_of(made) if role == "stack" or role == "absorb" and isinstance(op, nn.Module) and layers.rule(op) and sizes(op)[0] else nout
+    if size != nout: raise ValueError(f"it should have {nout} neurons, but {kind(op)} gives {size}")
+    return made
+
 # %% ../nbs/api/28_save.ipynb #e9dabb6d
 def _rebuilt(a, tensors):
     "The `Net` of an architecture"
-    ops, made = [decode(op, tensors) for op in a["ops"]], []
-    for name, op, inputs, role, nout in a["vertices"]:
-        if op is None: made.append(inputvertex(name, nout)); continue
-        role = ops[op].moves if role == {"moves": True} else decode(role, tensors)
-        made.append(Vertex(ops[op], [made[i] for i in inputs], role, nout, name))
+    names = {row[1]: f" ({row[0]})" for row in reversed(a["vertices"])}
+    ops, made = [at(f"ops[{k}]{names.get(k, '')}", decode, op, tensors) for k, op in enumerate(a["ops"])], []
+    for k, (name, op, inputs, role, nout) in enumerate(a["vertices"]):
+        if op is None: made.append(inputvertex(name, nout))
+        else: made.append(at(f"vertices[{k}] ({name})", _vertex, ops[op], [made[i] for i in inputs], role, nout, name, tensors))
     outputs = [made[i] for i in a["outputs"]]
     net = Net([made[i] for i in a["inputs"]], outputs[0] if a["single"] else outputs, [made[i] for i in a["frozen"]])
-    net.rng.bit_generator.state = a["rng"]
+    at("rng", setattr, net.rng.bit_generator, "state", a["rng"])
     net.training = a["training"]
     for key in _NOTES:
         if key in a.get("notes", {}): setattr(net, key, a["notes"][key])
-    if "form" in a: net.form = pytree.treespec_loads(a["form"][0]), decode(a["form"][1], tensors)
+    if "form" in a: net.form = at("form", structure, a["form"], partial(decode, tensors=tensors), len(net.outputs))
     return net
 
 # %% ../nbs/api/28_save.ipynb #ccd248b1
@@ -294,17 +309,20 @@ def _read(path):
     if not {"naivenas", "architecture", "sha256"} <= set(head): raise ValueError(f"{path} holds no net: it was not written by Net.save")
     if head["naivenas"] != str(VERSION): raise ValueError(f"{path} has version {head['naivenas']}, and this naivenas reads version {VERSION}")
     if head["sha256"] != _digest(head["architecture"], tensors): raise ValueError(f"{path} is damaged: its checksum is not that of its contents")
-    return json.loads(head["architecture"]), tensors
+    try: return json.loads(head["architecture"]), tensors
+    except (ValueError, RecursionError) as e: raise ValueError(f"{path} is damaged: its architecture cannot be read ({e})") from None
 
 # %% ../nbs/api/28_save.ipynb #c75c4fc3
 def load(path, device="cpu"):
     "The net that was saved; ValueError if the file is damaged, too new, or computes with something unknown"
     architecture, tensors = _read(path)
-    for key, first in architecture["same"].items():
-        if tensors[first].is_floating_point() and not isinstance(tensors[first], nn.Parameter): tensors[first] = nn.Parameter(tensors[first])
-        tensors[key] = tensors[first]
-    try: return _rebuilt(architecture, tensors).to(device)
-    except ValueError as e: raise ValueError(f"{path} cannot be loaded: {e}") from None
-    except (KeyError, TypeError, IndexError, AttributeError) as e: raise ValueError(f"{path} cannot be loaded: its architecture makes no sense ({type(e).__name__}: {e})") from e
+    try:
+        checked(architecture, tensors)
+        for key, first in architecture["same"].items():
+            if tensors[first].is_floating_point() and not isinstance(tensors[first], nn.Parameter): tensors[first] = nn.Parameter(tensors[first])
+            tensors[key] = tensors[first]
+        net = at("its architecture", _rebuilt, architecture, tensors)
+    except ValueError as e: raise ValueError(f"{path} cannot be loaded: {e}") from e.__cause__
+    return net.to(device)
 Net.load = staticmethod(load)
 _all_ = ["Net"]   # this is where the complete Net comes from
