@@ -9,9 +9,9 @@ __all__ = ['scores', 'prune', 'prune_plan']
 import numpy as np
 from .cut import Dense
 from .vertex import absorb, cat, inputvertex
-from .graph import Graph
+from .graph import Graph, several
 from .ties import Edit
-from .sizes import pinned_vertices, ranked, wished, worths_of
+from .sizes import known_worth, number, pinned_vertices, ranked, wished, worths_of
 import naivenas.resize
 
 # %% ../nbs/api/15_pruning.ipynb #2f9b6a76
@@ -41,7 +41,9 @@ def prune(graph,
 # %% ../nbs/api/15_pruning.ipynb #086d9dce
 def prune_plan(graph, keep, by, normalise=True, *, wishes=None, frozen=(), max_new=0, **how):
     "The `Plan` behind `prune`; nothing is added unless `max_new` allows it"
-    if not 0 < keep <= 1: raise ValueError(f"keep is the share of neurons to keep, more than 0 and at most 1, not {keep!r}")
+    number(keep, "keep", lambda n: 0 < n <= 1, "the share of neurons to keep, more than 0 and at most 1")
+    known_worth(by)
+    frozen = several("frozen", frozen)
     t = graph.ties
     score, many = scores(graph, t, by, normalise)
     held = np.zeros(t.wires, bool)
