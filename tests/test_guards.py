@@ -1,8 +1,7 @@
 """Guards for the way the package is put together, written against what users see. A test that is marked `xfail` is a finding that stands:
 whoever mends it takes the mark off. `house.py` reads the files."""
-import ast, copy, doctest, inspect, json, os, re, shutil, subprocess, sys
+import copy, doctest, inspect, json, os, re, shutil, subprocess, sys
 from pathlib import Path
-from types import SimpleNamespace
 import numpy as np, pytest, torch
 from torch import nn
 import naivenas
