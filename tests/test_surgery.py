@@ -360,6 +360,7 @@ def test_there_were_enough():
 
 @pytest.mark.parametrize("first, second", [(1, 1), (1, 3), (3, 1)])
 def test_adafactor_goes_on_where_an_axis_of_length_1_has_grown(first, second):
+    from naivenas import Net, inputvertex
     x = inputvertex("x", first)
     net = Net(x, "y" >> linear("b" >> linear("a" >> linear(x, second), 1), 2))
     optimizer = torch.optim.Adafactor(net.parameters(), 1e-2)

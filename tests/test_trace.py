@@ -1,6 +1,5 @@
 "Modules of all kinds as nets: the same values and names, and after pruning what the original computes with the removed neurons zeroed"
-import subprocess, sys
-import copy, pickle
+import copy, pickle, subprocess, sys
 import numpy as np, pytest, torch
 from torch import nn
 from torch.nn import functional as F
@@ -1052,7 +1051,7 @@ def test_a_concatenation_takes_and_loses_inputs(edit, tmp_path):
     same, less = m(x), nn.functional.conv2d(m.a(x), m.y.weight[:, :4], m.y.bias, padding=m.y.padding) + m.z(m.c(x))
     if edit == "disconnect": net.disconnect("b", join)
     elif edit == "remove": net.remove("b", reconnect=False)
-    else: net.connect("c", join, at=0)                  # new columns begin as nothing but noise for new neurons: none here
+    else: net.connect("c", join, at=0)                  # new columns for old neurons begin as zeros
     if edit == "three": net.connect("a", join, at=1); net.disconnect("c", join)
     want = less if edit in ("disconnect", "remove") else same
     assert torch.allclose(net(x), want) and torch.allclose(net.to_torch()(x), want)
@@ -1066,10 +1065,10 @@ def test_a_concatenation_along_another_axis_takes_what_it_took():
     join = next(v for v in net if len(v.inputs) == 2)
     with pytest.raises(ValueError, match="takes 2 inputs, not 3"): net.connect("c", join)
 
-@pytest.mark.parametrize("before", ["", "import naivenas.files.export", "import naivenas.files.onnx_io"])
+@pytest.mark.parametrize("before", ["", "import naivenas.files.onnx_io"])
 def test_a_pruned_module_is_a_plain_module_whatever_was_imported(before):
     code = f"""{before}
-import torch; from torch import nn; from naivenas.capture.arrival import prune
+import torch; from torch import nn; from naivenas import prune
 small = prune(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)), torch.rand(3, 4))
 assert not type(small).__module__.startswith("naivenas"), type(small)
 assert sum(p.numel() for p in small.parameters()) == 4 * 4 + 4 + 4 * 2 + 2"""
