@@ -384,16 +384,13 @@ def test_no_import_is_unused():
 SEEN = "resize plan prune insert save to_torch from_torch".split()
 NET = "from naivenas import Net, inputvertex, linear\nx = inputvertex('x', 3)\nnet = Net(x, linear(x, 2))\n"
 
-@finding(3, "no py.typed, and nothing for package_data")
 def test_the_package_says_that_it_is_typed():
     assert (Path(naivenas.__file__).parent / "py.typed").exists()
     assert "py.typed" in "".join((REPO / name).read_text() for name in ("setup.py", "settings.ini", "MANIFEST.in", "pyproject.toml"))
 
-@finding(3, "the package has no docstring")
 def test_the_package_has_a_page_for_help():
     assert len((naivenas.__doc__ or "").splitlines()) > 15 and "Net" in naivenas.__doc__
 
-@finding(3, "nothing static leads from naivenas.Net to its methods")
 def test_jedi_lists_and_types_a_net():
     jedi = pytest.importorskip("jedi")
     code = NET + "net."
@@ -411,7 +408,7 @@ def checker():
         except subprocess.TimeoutExpired: continue
         if done.returncode == 0: return program
 
-@finding(3, "nothing static leads from naivenas.Net to its methods")
+@finding(3, "methods have no type hints")
 def test_pyright_types_a_net(tmp_path):
     program = checker()
     if program is None: pytest.skip("no pyright that works here: pip install pyright (it fetches node), or basedpyright")
