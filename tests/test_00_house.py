@@ -46,10 +46,17 @@ def test_links_between_pages_lead_somewhere():
 
 PACKAGES = "graph sizes look nets capture files search apps".split()
 
+def lines_of_code(path):
+    "How many lines a module has, docstrings apart"
+    source, told = path.read_text(), set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Module)) and ast.get_docstring(node) is not None:
+            told |= {*range(node.body[0].lineno, node.body[0].end_lineno + 1)}
+    return len(source.splitlines()) - len(told)
+
 def test_modules_are_small():
-    sources = {p: len(p.read_text().splitlines()) for part in PACKAGES for p in (REPO / "naivenas" / part).glob("*.py")}
-    long = {p.name: n for p, n in sources.items() if n > 360}
-    assert long == {}
+    size = {f"{part}.{p.stem}": lines_of_code(p) for part in PACKAGES for p in (REPO / "naivenas" / part).glob("*.py")}
+    assert {m: n for m, n in size.items() if n > 340} == {}
 
 def test_public_names_are_where_the_package_looks():
     import importlib, naivenas

@@ -11,7 +11,7 @@ from functools import partial, singledispatch
 import numpy as np
 from torch import nn
 from ..graph.cut import kind
-from ..capture.constants import literal, path
+from ..capture.constants import keyword_of, literal, path
 from ..graph.vertex import Gather, Slice, add, label, mul
 from ..graph import vertex
 from ..nets import layers
