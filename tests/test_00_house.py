@@ -46,17 +46,10 @@ def test_links_between_pages_lead_somewhere():
 
 PACKAGES = "graph sizes look nets capture files search apps".split()
 
-def lines_of_code(path):
-    "How many lines a module has, docstrings apart"
-    source, told = path.read_text(), set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Module)) and ast.get_docstring(node) is not None:
-            told |= {*range(node.body[0].lineno, node.body[0].end_lineno + 1)}
-    return len(source.splitlines()) - len(told)
-
 def test_modules_are_small():
-    size = {f"{part}.{p.stem}": lines_of_code(p) for part in PACKAGES for p in (REPO / "naivenas" / part).glob("*.py")}
-    assert {m: n for m, n in size.items() if n > 340} == {}
+    sources = {p: len(p.read_text().splitlines()) for part in PACKAGES for p in (REPO / "naivenas" / part).glob("*.py")}
+    long = {p.name: n for p, n in sources.items() if n > 360}
+    assert long == {}
 
 def test_public_names_are_where_the_package_looks():
     import importlib, naivenas
@@ -64,12 +57,6 @@ def test_public_names_are_where_the_package_looks():
         module = importlib.import_module(f"naivenas.{room}")
         assert set(names.split()) <= set(module.__all__), room
         assert not set(names.split()) & set(PACKAGES), "a name that is a package's, too, would be shadowed by it"
-
-def test_the_stub_says_what_the_package_offers():
-    import naivenas
-    stub = ast.parse((REPO / "naivenas" / "__init__.pyi").read_text())
-    said = {a.asname: node.module for node in stub.body if isinstance(node, ast.ImportFrom) for a in node.names}
-    assert said == naivenas._room_of
 
 def test_names_of_version_0_1_go_on_working_with_one_warning():
     code = """
