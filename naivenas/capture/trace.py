@@ -13,7 +13,26 @@ from .torch_private import HigherOrderOperator, operator_name, overload_name, py
 
 
 # %% ../../nbs/api/capture/03_trace.ipynb #2ed7ecda
-class Untraceable(ValueError): "Why a module cannot become a net"
+class Untraceable(ValueError):
+    """Why a module cannot become a net
+
+    Parameters
+    ----------
+    why
+        The reason, in one sentence.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from naivenas import Net, Untraceable
+    >>> class Odd(torch.nn.Module):
+    ...     def forward(self, x): return x if x.sum() > 0 else -x
+    >>> try: Net.from_torch(Odd(), torch.ones(2, 3))
+    ... except Untraceable as e: print(str(e).split(":")[0])
+    Odd cannot be traced with this example
+    """
+    def __init__(self, why: str = ""): super().__init__(why)
+
 
 # %% ../../nbs/api/capture/03_trace.ipynb #ebbe4745
 @contextlib.contextmanager
