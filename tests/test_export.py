@@ -8,7 +8,8 @@ from naivenas.files.export import constructor
 from naivenas.nets.importance import magnitude
 from naivenas.nets.layers import attention, groupnorm, gru, last, lstm, batchnorm, cat, conv, globalpool, layer, linear, relu, shuffle, split
 from naivenas import Net
-from naivenas.graph.vertex import immutable, Gather, SizeError, inputvertex, invariant, moved
+from naivenas.graph.moves import moved
+from naivenas.graph.vertex import immutable, Gather, SizeError, inputvertex, invariant
 from randomnets import evaluate, random_net
 
 WITHOUT = """

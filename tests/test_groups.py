@@ -12,7 +12,8 @@ from naivenas.nets.layers import conv, convtranspose, globalpool, groupnorm, lin
 from naivenas import Net
 from naivenas.sizes.demands import relaxed
 from naivenas import Graph
-from naivenas.graph.vertex import SizeError, absorb, cat, inputvertex, shuffle
+from naivenas.graph.moves import shuffle
+from naivenas.graph.vertex import SizeError, absorb, cat, inputvertex
 from oracle import Oracle, values_of
 from test_oracle import consistent, dense, outputs, pinned, random_question, state
 

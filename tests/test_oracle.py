@@ -15,7 +15,8 @@ from naivenas.sizes import program as milp
 from naivenas.graph.cut import Dense
 from naivenas.sizes.demands import relaxed
 from naivenas import Graph
-from naivenas.graph.vertex import Gather, SizeError, absorb, cat, heads, immutable, indexmap, inputvertex, invariant, moved, shuffle, split
+from naivenas.graph.moves import heads, moved, shuffle, split
+from naivenas.graph.vertex import Gather, SizeError, absorb, cat, immutable, indexmap, inputvertex, invariant
 from oracle import Oracle, values_of
 
 # ------------------------------------------------------------------------------------------------------ random graphs

@@ -9,7 +9,8 @@ from naivenas.nets.layers import (attention, batchnorm, bilinear, cat, conv, con
                              layernorm, leakyrelu, linear, lstm, maxpool, pixelshuffle, relu, rmsnorm, shuffle, split, upsample)
 from naivenas import Net
 from naivenas.nets.importance import magnitude
-from naivenas.graph.vertex import Gather, SizeError, inputvertex, invariant, moved
+from naivenas.graph.moves import moved
+from naivenas.graph.vertex import Gather, SizeError, inputvertex, invariant
 from randomnets import random_net
 
 def images():

@@ -15,7 +15,8 @@ from torch import nn
 from torch.utils import _pytree as pytree
 from ..nets import layers; from naivenas.graph import vertex
 from ..graph.cut import kind
-from ..graph.vertex import Gather, Slice, Vertex, inputvertex, label
+from ..graph.roles import Gather, Heads, Slice
+from ..graph.vertex import Vertex, inputvertex, label
 from ..nets.layers import BLOCKS
 from ..nets.rules import RULES
 from ..capture.trace import Call
@@ -29,7 +30,7 @@ def savable(*things):   # functions, and classes of operations
         if KNOWN.setdefault(thing.__name__, thing) is not thing: raise ValueError(f"something else is known as {thing.__name__!r} already")
 
 # %% ../../nbs/api/files/02_save.ipynb #25e7e630
-savable(Slice, Gather, vertex.Heads, vertex.add, vertex.mul, vertex._swapped, vertex.concatenate, operator.sub, operator.truediv, operator.neg,
+savable(Slice, Gather, Heads, vertex.add, vertex.mul, vertex._swapped, vertex.concatenate, operator.sub, operator.truediv, operator.neg,
         layers._cat, layers.output, layers.state, layers.meets, layers.same, layers.repeated, layers.heads_of, layers.gated,
         np.repeat, np.tile, nn.Flatten, torch.reshape, torch.relu, torch.tanh, torch.sigmoid)
 KNOWN |= {f"operator.{name}": getattr(operator, name) for name in "getitem add sub mul truediv floordiv mod pow neg matmul eq ne lt le gt ge".split()}

@@ -16,8 +16,8 @@ import operator
 import numpy as np, torch
 from torch import nn
 from ..graph.cut import GroupCut, kind, regrouped, sizes
-from ..graph import vertex
-from ..graph.vertex import Slice, Vertex, immutable, indexmap, invariant, label, moved, stack
+from ..graph import moves, roles, vertex
+from ..graph.vertex import Slice, Vertex, immutable, indexmap, invariant, label, stack
 from .rules import RULES, Rule, register, rule, unknown
 
 # %% ../../nbs/api/nets/01_layers.ipynb #9976002b
@@ -162,7 +162,7 @@ BLOCKS[nn.ChannelShuffle] = lambda module, v: shuffle(v, module.groups)
 
 # %% ../../nbs/api/nets/01_layers.ipynb #803375d2
 def gated(a, b): return a * torch.sigmoid(b)
-BLOCKS[nn.GLU] = lambda module, v: invariant(gated, *(moved(Slice(k * v.nout // 2, (k + 1) * v.nout // 2, module.dim), v) for k in (0, 1)))
+BLOCKS[nn.GLU] = lambda module, v: invariant(gated, *(moves.moved(Slice(k * v.nout // 2, (k + 1) * v.nout // 2, module.dim), v) for k in (0, 1)))
 
 # %% ../../nbs/api/nets/01_layers.ipynb #27baaa8c
 class Attend(nn.Module):
@@ -193,7 +193,7 @@ def _attend_source(self, args, me):
 Attend.source = _attend_source
 
 # %% ../../nbs/api/nets/01_layers.ipynb #f80338e2
-class Masked(vertex.Heads):
+class Masked(roles.Heads):
     "As `Heads`, with a mask as a fourth input"
     def __call__(self, q, k, v, mask): return v
     def meets(self, q, k, v, mask, out): return super().meets(q, k, v, out)
@@ -201,7 +201,7 @@ class Masked(vertex.Heads):
     def follow(self, begins, count): return Masked(self.width, count)
 
 def _attend_vertex(module, q, k, v, mask=None):
-    made = vertex.heads(module, q, k, v, width=module.width)
+    made = moves.heads(module, q, k, v, width=module.width)
     made.op = module
     if mask is not None: made.inputs, made.role = [*made.inputs, mask], Masked(module.width, v.nout)
     return made
@@ -314,11 +314,11 @@ def cat(*inputs, axis=1):   # -1 for sequences, whose features come last
 # %% ../../nbs/api/nets/01_layers.ipynb #be6422a2
 def split(v, sizes):
     "One vertex for each of `sizes`, which add up to the channels of `v`"
-    return vertex.split(v, sizes, axis=1)
+    return moves.split(v, sizes, axis=1)
 
 def shuffle(v, groups):
     "Channel shuffle: the first channel of each group, then the second of each, ..."
-    return vertex.shuffle(v, groups, axis=1)
+    return moves.shuffle(v, groups, axis=1)
 
 # %% ../../nbs/api/nets/01_layers.ipynb #2a4cf2d4
 def relu(v): return layer(nn.ReLU(), v)

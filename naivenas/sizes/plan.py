@@ -12,8 +12,10 @@ from collections import Counter
 from dataclasses import dataclass
 import numpy as np
 from ..graph.cut import kind, resized
-from ..graph.vertex import SizeError, Vertex, followed, label, parts
-from ..graph.core import Core, circle, give_names, topological
+from ..graph.roles import followed, parts
+from ..graph.vertex import SizeError, Vertex, label
+from ..graph.core import Core
+from ..graph.order import circle, give_names, topological
 from .wires import Edit, Ties, begins_of, known_ties, ties
 from .demands import Sizes, demands_of, from_inputs, per_vertex, pinned_vertices, utilities, wished
 from .closed import MANY

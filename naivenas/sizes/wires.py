@@ -14,7 +14,8 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 from ..graph.cut import resized
-from ..graph.vertex import SizeError, followed, label, parts
+from ..graph.roles import followed, parts
+from ..graph.vertex import SizeError, label
 from ..graph.core import topological
 
 # %% ../../nbs/api/sizes/00_wires.ipynb #87563178
