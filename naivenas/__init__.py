@@ -15,12 +15,12 @@ A network is written as values, or comes in as any PyTorch module:
 >>> net["both"].nout, net["out"].op.in_features
 (12, 12)
 
-    net = Net.from_torch(model, example)     # your own module
-    net.prune(keep=.6)                       # the least important neurons go
-    net.plan({"first": +8})                  # look before you leap: sizes, picture, program; .apply()
+    net = Net.from_torch(model, example)         # your own module
+    net.prune(keep=.6, by=naivenas.magnitude)    # the least important neurons go
+    net.plan({"first": +8})                      # look before you leap: sizes, picture, program; .apply()
     net.insert(lambda v: conv(v, v.nout), after="first"); net.remove("both")
-    net.to_torch(), net.save("net.zip")      # a plain module again; a file
-    best = naivenas.fit(X, y)                # find a network for data
+    net.to_torch(); net.save("net.zip")          # a plain module again; a file
+    best = naivenas.fit(X, y)                    # find a network for data
 
 Where to go
     help(naivenas.Net)          what a network can do
