@@ -7,10 +7,10 @@
     class Scale(nn.Module):
         def __init__(self, width):
             super().__init__()
-            self.width, self.weight = width, nn.Parameter(torch.ones(width))
-        def forward(self, x): return x * self.weight
+            self.width, self.gain = width, nn.Parameter(torch.ones(width))
+        def forward(self, x): return x * self.gain
 
-    register(Scale, "width", "width", role="invariant", weight="o", fill={"weight": 1.})
+    register(Scale, "width", "width", role="invariant", gain="o", fill={"gain": 1.})
     net = Net(x, layer(Scale(8), linear(x, 8)))
 
 2. An operator: how neurons go through a tensor operator that `Net.from_torch` meets. A rule gets the import `work` and
@@ -21,7 +21,7 @@
     def shared(work, s):
         (l,) = s.layouts
         if l.axes != (1,): return None
-        work.statistics[s.label] = "sum of sizes"   # every neuron's value depends on all others: growth changes it
+        work.statistics[s.label] = "sum of sizes"   # each value depends on all others: growth changes it
         return work.made(s, "invariant", Layout(s.shape, l.axes))
 
 3. A solver: a function of one objective, a `Problem` and a time limit in seconds. It returns the best x, or None if
