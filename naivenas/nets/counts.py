@@ -6,7 +6,7 @@
 __all__ = ['arrays', 'parameters', 'positions', 'macs', 'planned']
 
 # %% ../../nbs/api/nets/04_counts.ipynb #ea0b0bf4
-import math, sys
+import contextlib, math, sys
 import numpy as np
 from ..graph.cut import Cut, GroupCut, resized
 from ..graph.fmap import fmaps
@@ -22,7 +22,8 @@ def arrays(v, plan=None):   # a vertex; a `Plan`, to count as if it had been app
     "`{name: shape}` of what `v` has learned"
     here = plan is not None and v in plan.ties.labels
     ins, out = (plan.ins(v), plan.out(v)) if here else ([np.arange(u.nout) for u in v.inputs], np.arange(v.nout))
-    cuts = {k: how for k, how in resized(v.op, ins, out).items() if isinstance(how, (Cut, GroupCut)) and getattr(v.op, k, None) is not None}
+    cuts = {k: how for k, how in resized(v.op, ins, out).items()
+            if isinstance(how, (Cut, GroupCut)) and getattr(v.op, k, None) is not None}
     have = dict(v.op.named_parameters()) if hasattr(v.op, "named_parameters") else {k: getattr(v.op, k) for k in cuts}
     return {k: _changed(tuple(a.shape), cuts[k]) if here and k in cuts else tuple(a.shape) for k, a in have.items()}
 
@@ -35,24 +36,35 @@ def parameters(graph, plan=None):
 # %% ../../nbs/api/nets/04_counts.ipynb #ca534f5a
 def positions(graph, *example):   # one value per input, with a batch axis
     "`{vertex: how often each of its weights is used}` for one example"
-    values, quiet = dict(zip(graph.inputs, example)), sys.modules["torch"].no_grad() if hasattr(graph, "training") else None
+    values, quiet = dict(zip(graph.inputs, example)), hasattr(graph, "training")
     training = getattr(graph, "training", False)
     if training: graph.eval()
     try:
-        if quiet: quiet.__enter__()
-        for v in graph.vertices[len(graph.inputs):]: values[v] = v.op(*[values[u] for u in v.inputs])
+        with sys.modules["torch"].no_grad() if quiet else contextlib.nullcontext():
+            for v in graph.vertices[len(graph.inputs):]: values[v] = v.op(*[values[u] for u in v.inputs])
     finally:
-        if quiet: quiet.__exit__(None, None, None)
         if training: graph.train()
-    read = lambda v: v.inputs[0] if type(v.op).__name__.startswith("ConvTranspose") else v
-    return {v: _places(v.op, values[read(v)], len(example[0])) for v in graph if v.role != "input"}
+    return {v: _places(v.op, values[v.inputs[0] if _spreads(v.op) else v], len(example[0])) for v in graph if v.role != "input"}
+
+# %% ../../nbs/api/nets/04_counts.ipynb #e0345852
+def _ask(what, op):
+    "What the rules say about a module of PyTorch's; None about anything else, for which torch need not be there"
+    if "torch" not in sys.modules: return None
+    from . import rules
+    return getattr(rules, what)(op)
+
+def _spreads(op):
+    "Whether this is a transposed convolution"
+    r = _ask("rule", op)
+    return r is not None and r.window == "transposed"
 
 def _places(op, value, many):
-    "How often each weight is used for one of `many` examples that give `value`, wherever they lie in it; of several results the mean over all features"
+    "How often each weight is used for one of `many` examples that give `value`; of several results the mean over all features"
     if isinstance(value, tuple): value = value[0]      # a recurrent layer, with its state
-    if isinstance(value, list): return sum(_places(op, part, many) * part.shape[-1] for part in value) / sum(part.shape[-1] for part in value)
+    if isinstance(value, list):
+        return sum(_places(op, part, many) * part.shape[-1] for part in value) / sum(part.shape[-1] for part in value)
     if len(value.shape) < 2: return 1
-    features = value.shape[-1 if hasattr(op, "in_features") or hasattr(op, "hidden_size") else 1]
+    features = value.shape[-1 if _ask("neuron_axis", op) == -1 else 1]
     return max(math.prod(value.shape) // (features * many), 1)
 
 # %% ../../nbs/api/nets/04_counts.ipynb #325f74a3
@@ -61,11 +73,11 @@ def macs(graph, where, plan=None):   # `where`: from `positions`
     vertices, where = list(plan.ties.labels) if plan else graph.vertices, dict(where)
     for v in vertices:
         if v not in where and v.inputs: where[v] = where.get(v.inputs[0], 1)
-    return round(sum(math.prod(shape) * where.get(v, 1) for v in vertices for shape in arrays(v, plan).values() if len(shape) > 1))
+    matrices = [(v, shape) for v in vertices for shape in arrays(v, plan).values() if len(shape) > 1]
+    return round(sum(math.prod(shape) * where.get(v, 1) for v, shape in matrices))
 
 # %% ../../nbs/api/nets/04_counts.ipynb #5ebaefaf
 def planned(plan, *example):   # as for `positions`
     "`positions` after a plan that rewires; SizeError where its maps do not meet, or are not known"
     maps = fmaps(list(plan.ties.labels), *(tuple(x.shape[2:]) for x in example), wiring=plan.inputs.get)
-    read = lambda v: plan.inputs[v][0] if type(v.op).__name__.startswith("ConvTranspose") else v
-    return {v: math.prod(maps[read(v)]) for v in maps if v.role != "input"}
+    return {v: math.prod(maps[plan.inputs[v][0] if _spreads(v.op) else v]) for v in maps if v.role != "input"}

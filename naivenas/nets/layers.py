@@ -21,27 +21,32 @@ from ..graph.vertex import Slice, Vertex, immutable, indexmap, invariant, label,
 from .rules import RULES, Rule, register, rule, unknown
 
 # %% ../../nbs/api/nets/01_layers.ipynb #9976002b
-register(nn.Linear, "in_features", "out_features", weight="oi", bias="o")
-register(nn.Bilinear, "in1_features in2_features", "out_features", weight="oij", bias="o")
-register(nn.Embedding, None, "embedding_dim", weight=".o")
-register(nn.EmbeddingBag, None, "embedding_dim", weight=".o")
+register(nn.Linear, "in_features", "out_features", axis=-1, weight="oi", bias="o")
+register(nn.Bilinear, "in1_features in2_features", "out_features", axis=-1, weight="oij", bias="o")
+register(nn.Embedding, None, "embedding_dim", axis=-1, weight=".o")
+register(nn.EmbeddingBag, None, "embedding_dim", axis=-1, weight=".o")
 for _norm, _over in (nn.LayerNorm, "mean and variance"), (nn.RMSNorm, "mean square"):
-    register(_norm, "normalized_shape", "normalized_shape", role="invariant", fill={"weight": 1.}, weight="o", bias="o", statistic=f"{_over} over all neurons")
-for _norm in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d):
-    register(_norm, "num_features", "num_features", role="invariant", fill={"weight": 1., "running_var": 1.},
+    register(_norm, "normalized_shape", "normalized_shape", role="invariant", fill={"weight": 1.}, axis=-1,
+             statistic=f"{_over} over all neurons", weight="o", bias="o")
+for _norm in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm,
+              nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d):
+    register(_norm, "num_features", "num_features", role="invariant", fill={"weight": 1., "running_var": 1.}, axis=1,
              weight="o", bias="o", running_mean="o", running_var="o")
 
 # %% ../../nbs/api/nets/01_layers.ipynb #19e6dc75
 def _convolution(op, letters):
-    if not hasattr(op, "mixes"): op.mixes = "all" if op.groups == 1 else "group" if op.groups < op.in_channels else "none"
+    if not hasattr(op, "mixes"):
+        op.mixes = "all" if op.groups == 1 else "group" if op.groups < op.in_channels else "none"
     return _convolution_rule(op.mixes, op.out_channels // op.in_channels, letters)
 
 @cache
 def _convolution_rule(mixes, many, letters):
-    names = "in_channels", "out_channels"
-    if mixes == "all": return Rule("absorb", *names, dict(weight=letters, bias="o"))
-    if mixes == "group": return Rule("absorb", *names, dict(weight=groups_out_first if letters == "oi" else groups_in_first, bias="o"), then=dict(groups=groups_then))
-    return Rule("invariant" if many == 1 else partial(np.repeat, repeats=many), *names, dict(weight="i" if letters == "io" and many > 1 else "o", bias="o"), also=("groups",))
+    made = partial(Rule, nin="in_channels", nout="out_channels", axis=1, window="conv" if letters == "oi" else "transposed")
+    if mixes == "all": return made("absorb", arrays=dict(weight=letters, bias="o"))
+    grouped = groups_out_first if letters == "oi" else groups_in_first
+    if mixes == "group": return made("absorb", arrays=dict(weight=grouped, bias="o"), then=dict(groups=groups_then))
+    role, first = "invariant" if many == 1 else partial(np.repeat, repeats=many), "i" if letters == "io" and many > 1 else "o"
+    return made(role, arrays=dict(weight=first, bias="o"), also=("groups",))
 
 # %% ../../nbs/api/nets/01_layers.ipynb #aaa0846a
 def groups_then(op, ins, out): return regrouped(op.groups, (out, op.out_channels), (ins[0], op.in_channels))
@@ -53,16 +58,24 @@ for _d in "123":
     RULES[getattr(nn, f"ConvTranspose{_d}d")] = partial(_convolution, letters="io")
 
 # %% ../../nbs/api/nets/01_layers.ipynb #a215356e
-_PLAIN = """Identity ReLU ReLU6 LeakyReLU RReLU ELU CELU SELU GELU SiLU Mish Sigmoid LogSigmoid Tanh Softplus Softsign Hardtanh
+_PLAIN = """Identity ReLU ReLU6 LeakyReLU ELU CELU SELU GELU SiLU Mish Sigmoid LogSigmoid Tanh Softplus Softsign Hardtanh
 Hardsigmoid Hardswish Tanhshrink Softshrink Hardshrink Threshold Upsample UpsamplingNearest2d UpsamplingBilinear2d
-Dropout{} Dropout1d Dropout2d Dropout3d AlphaDropout FeatureAlphaDropout FractionalMaxPool2d FractionalMaxPool3d
-MaxPool# AvgPool# LPPool# AdaptiveAvgPool# AdaptiveMaxPool# ZeroPad# ConstantPad# ReflectionPad# ReplicationPad# CircularPad#"""
-for _name in _PLAIN.replace("{}", "").split():
-    for _each in {_name.replace("#", f"{d}d") for d in "123"}: RULES[getattr(nn, _each)] = Rule("invariant")
-for _name in "Softmax Softmin LogSoftmax Softmax2d".split(): RULES[getattr(nn, _name)] = Rule("invariant", statistic="softmax over all neurons")
-RULES[nn.LocalResponseNorm] = Rule("invariant", statistic="sum over neighbouring neurons")
+ZeroPad# ConstantPad# ReflectionPad# ReplicationPad# CircularPad#"""
+_DRAWING = "RReLU Dropout Dropout# AlphaDropout FeatureAlphaDropout"
+_POOLS, _ADAPTIVE = "MaxPool# AvgPool# LPPool#", "AdaptiveAvgPool# AdaptiveMaxPool#"
+_NORMALISING = "Softmax Softmin LogSoftmax Softmax2d"
 
-def _prelu(op): return Rule("invariant", *["num_parameters"] * 2, dict(weight="o"), {"weight": .25}) if op.num_parameters > 1 else Rule("invariant")
+def _each(names): return {getattr(nn, name.replace("#", f"{d}d")) for name in names.split() for d in "123"}
+for _names, _made in ((_PLAIN, Rule("invariant")), (_DRAWING, Rule("invariant", random=True)), (_ADAPTIVE, Rule("invariant")),
+                      (_POOLS, Rule("invariant", window="pool")), ("FractionalMaxPool2d FractionalMaxPool3d", Rule("invariant", random=True)),
+                      (_NORMALISING, Rule("invariant", statistic="softmax over all neurons")),
+                      ("LocalResponseNorm", Rule("invariant", statistic="sum over neighbouring neurons"))):
+    RULES.update(dict.fromkeys(_each(_names), _made))
+
+def _prelu(op):
+    "A slope for each neuron, or one for all"
+    if op.num_parameters == 1: return Rule("invariant")
+    return Rule("invariant", "num_parameters", "num_parameters", dict(weight="o"), {"weight": .25}, axis=1)
 RULES[nn.PReLU] = _prelu
 
 # %% ../../nbs/api/nets/01_layers.ipynb #7ba56c1b
@@ -74,7 +87,7 @@ def _recurrent(op):
     for name in arrays:
         if name.startswith("weight_ih_l0"): arrays[name] = inner, "i"
     heard = {name: 0. for name in arrays if op.proj_size and "weight_hr" not in name}   # what hears the new, starts deaf to it
-    return Rule("absorb", "input_size", out, arrays, heard)
+    return Rule("absorb", "input_size", out, arrays, heard, axis=-1)
 for _cell in nn.RNN, nn.LSTM, nn.GRU: RULES[_cell] = _recurrent
 
 # %% ../../nbs/api/nets/01_layers.ipynb #c4a45be2
@@ -118,7 +131,8 @@ def meets(y, x): return y   # and both have the same neurons
 
 def _cell(op):
     rows = f"{ {nn.LSTMCell: 4, nn.GRUCell: 3}.get(type(op), 1)}o"
-    return Rule("absorb", "input_size", "hidden_size", dict(weight_ih=(rows, "i"), weight_hh=(rows, "o"), bias_ih=(rows,), bias_hh=(rows,)))
+    arrays = dict(weight_ih=(rows, "i"), weight_hh=(rows, "o"), bias_ih=(rows,), bias_hh=(rows,))
+    return Rule("absorb", "input_size", "hidden_size", arrays, axis=-1)
 
 def _cell_vertex(module, x, h=None):
     lstm, state = isinstance(module, nn.LSTMCell), [] if h is None else [h]
@@ -135,10 +149,11 @@ def norm_groups_then(op, ins, out): return regrouped(op.groups, (out, op.num_cha
 def _groupnorm(op):
     names, arrays = ["num_channels"] * 2, dict(weight="o", bias="o")
     if not hasattr(op, "mixes"): op.mixes = "none" if op.num_groups == op.num_channels > 1 else "group"
-    if op.mixes == "none": return Rule("invariant", *names, arrays, {"weight": 1.}, also=("num_groups",))
+    if op.mixes == "none": return Rule("invariant", *names, arrays, {"weight": 1.}, also=("num_groups",), axis=1)
     op.groups = op.num_groups
     then = dict.fromkeys(("groups", "num_groups"), norm_groups_then)
-    return Rule("absorb" if op.groups > 1 else "invariant", *names, arrays, {"weight": 1.}, then=then, statistic="mean and variance over the neurons of a group")
+    return Rule("absorb" if op.groups > 1 else "invariant", *names, arrays, {"weight": 1.}, then=then, axis=1,
+                statistic="mean and variance over the neurons of a group")
 RULES[nn.GroupNorm] = _groupnorm
 
 def _groupnorm_vertex(module, v):
@@ -179,6 +194,7 @@ class Attend(nn.Module):
         y = y.transpose(1, 2).flatten(2)
         return y if self.batch_first else y.transpose(0, 1)
 
+    def source(self, args, me): return _attend_source(self, args, me)
     def extra_repr(self): return f"width={self.width}"
 
 # %% ../../nbs/api/nets/01_layers.ipynb #aebc7f99
@@ -190,7 +206,6 @@ def _attend_source(self, args, me):
     if self.dropout: how.append(f"dropout_p={float(self.dropout)} if {me}.training else 0.")
     if self.causal: how.append("is_causal=True")
     return f"F.scaled_dot_product_attention({', '.join(how)}).transpose(1, 2).flatten(2){turn}"
-Attend.source = _attend_source
 
 # %% ../../nbs/api/nets/01_layers.ipynb #f80338e2
 class Masked(vertex.Heads):
