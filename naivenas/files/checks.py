@@ -7,7 +7,7 @@ __all__ = ['ROLES', 'senseless', 'whole', 'of', 'identifier', 'field', 'at', 'sh
            'checked_form', 'fits']
 
 # %% ../../nbs/api/files/02_checks.ipynb #07a292da
-import json
+import json, re
 
 # %% ../../nbs/api/files/02_checks.ipynb #6239b646
 def senseless(where, value, wanted):

@@ -47,16 +47,14 @@ def positions(graph, *example):   # one value per input, with a batch axis
     return {v: _places(v.op, values[v.inputs[0] if _spreads(v.op) else v], len(example[0])) for v in graph if v.role != "input"}
 
 # %% ../../nbs/api/nets/04_counts.ipynb #e0345852
-def _ask(what, op):
-    "What the rules say about a module of PyTorch's; None about anything else, for which torch need not be there"
-    if "torch" not in sys.modules: return None
-    from . import rules
-    return getattr(rules, what)(op)
+def _facts(op):
+    "`(window, axis)` of a PyTorch module; Nones for anything else, for which torch need not be there"
+    if "torch" not in sys.modules: return None, None
+    from naivenas.nets.rules import neuron_axis, rule
+    r = rule(op)
+    return r and r.window, neuron_axis(op)
 
-def _spreads(op):
-    "Whether this is a transposed convolution"
-    r = _ask("rule", op)
-    return r is not None and r.window == "transposed"
+def _spreads(op): return _facts(op)[0] == "transposed"
 
 def _places(op, value, many):
     "How often each weight is used for one of `many` examples that give `value`; of several results the mean over all features"
@@ -64,7 +62,7 @@ def _places(op, value, many):
     if isinstance(value, list):
         return sum(_places(op, part, many) * part.shape[-1] for part in value) / sum(part.shape[-1] for part in value)
     if len(value.shape) < 2: return 1
-    features = value.shape[-1 if _ask("neuron_axis", op) == -1 else 1]
+    features = value.shape[-1 if _facts(op)[1] == -1 else 1]
     return max(math.prod(value.shape) // (features * many), 1)
 
 # %% ../../nbs/api/nets/04_counts.ipynb #325f74a3
