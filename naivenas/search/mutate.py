@@ -4,21 +4,22 @@
 
 # %% auto #0
 __all__ = ['ACTIVATIONS', 'Change', 'InOrder', 'Perhaps', 'Pick', 'shield', 'open_to', 'ranks', 'chances', 'Mutation', 'maps',
-           'applied', 'ChangeSize', 'AddBlock', 'RemoveVertex', 'AddEdge', 'RemoveEdge', 'set_windows', 'retuned',
-           'ChangeKernel', 'ChangeStride', 'set_op', 'ChangeActivation', 'ChangePool', 'mutations']
+           'applied', 'keeps_all', 'ChangeSize', 'AddBlock', 'RemoveVertex', 'AddEdge', 'RemoveEdge', 'reset_windows',
+           'retuned', 'window_of', 'ChangeKernel', 'ChangeStride', 'exchangeable', 'exchanged', 'ChangeActivation',
+           'ChangePool', 'mutations']
 
 # %% ../../nbs/api/search/02_mutate.ipynb #091180b3
-import copy
 from dataclasses import dataclass
 from itertools import cycle
 import numpy as np
 from torch import nn
-from ..graph.cut import Cut, kind
+from ..graph.cut import kind
 from ..graph.vertex import add, label
 from ..graph.fmap import align_fmaps, fmaps, windows
-from ..sizes.plan import commit
 from ..sizes.demands import relaxed
+from ..nets.rules import rule
 from ..nets.layers import GlobalPool as GlobalPooling, cat, conv, linear
+from ..nets.surgery import settings_changed
 from ..nets.importance import magnitude
 from .space import BatchNorm, Chain, Conv, Linear, OneOf, Relu, Residual, Space
 
@@ -53,7 +54,9 @@ class Perhaps:
 class Pick:
     "One of the mutations; another if that one finds nothing to do"
     mutations: tuple
-    def __call__(self, net, rng): return next((c for i in rng.permutation(len(self.mutations)) if (c := self.mutations[i](net, rng))), None)
+    def __call__(self, net, rng):
+        tried = (self.mutations[i](net, rng) for i in rng.permutation(len(self.mutations)))
+        return next((change for change in tried if change), None)
 
 # %% ../../nbs/api/search/02_mutate.ipynb #8f1d38d0
 def shield(net, *vertices,   # vertices or names
@@ -112,12 +115,16 @@ def maps(shape): return shape if shape and not np.isscalar(shape[0]) else [shape
 def applied(draft, shape, what, keeps, **how):
     "The `Change` of a draft whose maps meet and whose outputs' maps stay; ValueError if they do not"
     net = draft.graph
-    before, after = fmaps(net, *maps(shape)), fmaps(draft.vertices(), *maps(shape), wiring=lambda v: [u for u, _ in draft.wiring(v)])
-    if [before[v] for v in net.outputs] != [after[v] for v in draft.edit.outputs]: raise ValueError(f"{what} would change the output's map")
+    before = fmaps(net, *maps(shape))
+    after = fmaps(draft.vertices(), *maps(shape), wiring=lambda v: [u for u, _ in draft.wiring(v)])
+    if [before[v] for v in net.outputs] != [after[v] for v in draft.edit.outputs]:
+        raise ValueError(f"{what} would change the output's map")
     plan = draft.plan(**how)
-    return Change(what, bool(keeps and plan.decision.kept.all() and not any(map(_statistic, net))), plan.apply())
+    return Change(what, bool(keeps and keeps_all(plan)), plan.apply())
 
-def _statistic(v): return kind(v.op) in ("layernorm", "groupnorm", "softmax", "logsoftmax", "rmsnorm", "localresponsenorm")
+def keeps_all(plan):
+    "Whether all old neurons stay, and no statistic runs over new ones, as the rules tell"
+    return bool(plan.decision.kept.all()) and not plan.caveats
 
 # %% ../../nbs/api/search/02_mutate.ipynb #57aaddf4
 @dataclass
@@ -129,17 +136,20 @@ class ChangeSize(Mutation):
     what = "size"
 
     def __call__(self, net, rng):
-        able = [v for v in net.vertices if v.role == "absorb" and open_to(net, v, self.what) and v not in net.outputs and v not in net.frozen]
+        held = {*net.outputs, *net.frozen}
+        able = [v for v in net.vertices if v.role == "absorb" and open_to(net, v, self.what) and v not in held]
         if not able: return None
         p = chances(ranks(net, able, self.by), self.p or 0., self.odds)
-        some = [v for v, q in zip(able, p) if rng.random() < q] if self.p is not None else [able[int(rng.integers(len(able)))]]
+        if self.p is None: some = [able[int(rng.integers(len(able)))]]
+        else: some = [v for v, q in zip(able, p) if rng.random() < q]
         share = rng.uniform(self.low, self.high, len(some))
         deltas = {v: int(np.sign(s) * np.ceil(abs(s) * v.nout)) for v, s in zip(some, share)}
         wishes = {v: relaxed(d) for v, d in deltas.items() if d and v.nout + d > 0}
         if not wishes: return None
         try: plan = net.plan(wishes, self.worth)
         except ValueError: return None
-        return Change("sizes: " + ", ".join(f"{label(v)} {w.delta:+d}" for v, w in wishes.items()), bool(plan.decision.kept.all()) and not any(map(_statistic, net)), plan.apply())
+        what = ", ".join(f"{label(v)} {w.delta:+d}" for v, w in wishes.items())
+        return Change(f"sizes: {what}", keeps_all(plan), plan.apply())
 
 # %% ../../nbs/api/search/02_mutate.ipynb #443d25c8
 @dataclass
@@ -200,28 +210,25 @@ class RemoveEdge(Mutation):
         return applied(draft.remove(v) if len(v.inputs) == 2 else draft, self.shape, what, False)
 
 # %% ../../nbs/api/search/02_mutate.ipynb #de0d7c26
-def set_windows(net, changes):   # {vertex: {"kernel_size", "stride", "padding", ...: one value per axis}}
-    "Change layers' windows in place, all or none; kernels keep their middle"
-    rng, todo = copy.deepcopy(net.rng), []
-    for v, how in changes.items():
-        if "kernel_size" in how and hasattr(v.op, "weight"):
-            how = how | {"weight": Cut({2 + a: _centred(old, new) for a, (old, new) in enumerate(zip(v.op.kernel_size, how["kernel_size"]))})}
-        todo += list(net.cut(v.op, how, rng))
-    commit([*todo, (net, "version", object())], net._settle)
-
-def _centred(old, new):
-    left = abs(new - old) // 2
-    return [*range(left, left + new)] if new <= old else [-1] * left + [*range(old)] + [-1] * (new - old - left)
+def reset_windows(net, changes):   # {vertex: {"kernel_size", "stride", "padding", ...: one value per axis}}
+    "The `Report` of changed windows, all or none; a padding that is not said stays"
+    stays = lambda op: {"padding": op.padding} if hasattr(op, "padding") else {}
+    return settings_changed(net, {v: stays(v.op) | how for v, how in changes.items()})
 
 # %% ../../nbs/api/search/02_mutate.ipynb #77eb9805
 def retuned(net, shape, given, first=("padding", "output_padding"), then=("stride",)):
     "Changes with which the windows `given` go, outputs' maps unchanged; SizeError if there are none"
     before, start = fmaps(net, *maps(shape)), dict(zip(net.inputs, cycle(maps(shape))))
-    how = dict(given=given, reach=2, most=1000, held=[v for v in net if v in net.frozen or not open_to(net, v, "kernel")])
+    held = [v for v in net if v in net.frozen or not open_to(net, v, "kernel")]
+    how = dict(given=given, reach=2, most=1000, held=held)
     try: return align_fmaps(net, start, {v: before[v] for v in net.outputs}, change=first, **how)
     except ValueError: return align_fmaps(net, start, {v: before[v] for v in net.outputs}, change=then, **how)
 
-def _own_window(net, v): return hasattr(v.op, "kernel_size") and not isinstance(getattr(v.op, "padding", 0), str) and getattr(v.op, "padding_mode", "zeros") == "zeros" and sum(w.op is v.op for w in net) == 1
+def window_of(net, v):
+    "What kind of window `v` has that may change: 'conv', 'transposed', 'pool'; '' for none"
+    r, op = rule(v.op), v.op
+    odd = isinstance(getattr(op, "padding", 0), str) or getattr(op, "padding_mode", "zeros") != "zeros"
+    return "" if r is None or odd or sum(w.op is op for w in net) > 1 else r.window
 
 # %% ../../nbs/api/search/02_mutate.ipynb #467bd3e7
 @dataclass
@@ -229,16 +236,18 @@ class ChangeKernel(Mutation):
     "A convolution's kernel grows or shrinks by one of `steps`, at most to the size of its map"
     steps: tuple = (-2, 2)
     what = "kernel"
-    def able(self, net, v): return bool(self.shape) and hasattr(v.op, "weight") and _own_window(net, v)
+    def able(self, net, v): return bool(self.shape) and window_of(net, v) in ("conv", "transposed")
 
     def change(self, net, v, rng):
-        step, room = self.steps[int(rng.integers(len(self.steps)))], fmaps(net, *maps(self.shape))[v.inputs[0]]
+        step = self.steps[int(rng.integers(len(self.steps)))]
+        room = fmaps(net, *maps(self.shape))[v.inputs[0]]
         now = windows(v.op, len(room))
-        given = [w._replace(kernel_size=w.kernel_size + step, padding=w.padding + w.dilation * step // 2) for w in now]
+        given = [w._replace(kernel_size=w.kernel_size + step, padding=w.padding + w.dilation * step // 2)
+                 for w in now]
         if any(not 1 <= w.kernel_size <= max(n, 1) or w.padding < 0 for w, n in zip(given, room)): return None
         changes = retuned(net, self.shape, {v: given})
-        set_windows(net, changes)
-        return Change(f"kernel of {label(v)} {step:+d}", step > 0 and step % 2 == 0 and list(changes) == [v])
+        keeps = step > 0 and step % 2 == 0 and list(changes) == [v]
+        return Change(f"kernel of {label(v)} {step:+d}", keeps, reset_windows(net, changes))
 
 # %% ../../nbs/api/search/02_mutate.ipynb #2704e7f6
 @dataclass
@@ -247,47 +256,54 @@ class ChangeStride(Mutation):
     strides: tuple = (1, 2)
     least: int = 2
     what = "kernel"
-    def able(self, net, v): return bool(self.shape) and _own_window(net, v)
+    def able(self, net, v): return bool(self.shape and window_of(net, v))
 
     def change(self, net, v, rng):
         now = windows(v.op, len(maps(self.shape)[0]))
         others = [s for s in self.strides if any(w.stride != s for w in now)]
         given = [w._replace(stride=others[int(rng.integers(len(others)))]) for w in now]
         changes = retuned(net, self.shape, {v: given}, ("stride",), ("padding", "output_padding"))
-        use = {u: [w._replace(**{k: new[a] for k, new in how.items()}) for a, w in enumerate(windows(u.op, len(now)))] for u, how in changes.items()}
+        use = {u: [w._replace(**{k: new[a] for k, new in how.items()}) for a, w in enumerate(windows(u.op, len(now)))]
+               for u, how in changes.items()}
         before, after = fmaps(net, *maps(self.shape)), fmaps(net, *maps(self.shape), use=use)
         if any(min(after[u]) < min(self.least, *before[u]) for u in net if after[u]): return None
-        set_windows(net, changes)
-        return Change(f"stride of {label(v)} {given[0].stride}")
+        return Change(f"stride of {label(v)} {given[0].stride}", False, reset_windows(net, changes))
 
 # %% ../../nbs/api/search/02_mutate.ipynb #05da9939
 ACTIVATIONS = nn.ReLU, nn.ELU, nn.SELU, nn.GELU, nn.SiLU, nn.Tanh, nn.LeakyReLU
 
-def set_op(net, v, op):
-    "Let `v` compute with another module of the same size"
-    commit([(v, "op", op.train(net.training)), (net, "version", object())], net._settle)
-    return Change(f"{label(v)} computes {kind(op)}")
+def exchangeable(v): return v.role == "invariant" and len(v.inputs) == 1   # what `Net.set` asks of it
+
+def exchanged(net, v, op):
+    "The `Change` that lets `v` compute with another module of the same size"
+    return Change(f"{label(v)} computes {kind(op)}", False, net.set(v, activation=op))
 
 @dataclass
 class ChangeActivation(Mutation):
     "Another activation function, one of `acts`"
     acts: tuple = ACTIVATIONS
     what = "activation"
-    def able(self, net, v): return isinstance(v.op, ACTIVATIONS)
+    def able(self, net, v): return isinstance(v.op, ACTIVATIONS) and exchangeable(v)
+
     def change(self, net, v, rng):
-        if others := [a for a in self.acts if type(v.op) is not a]: return set_op(net, v, others[int(rng.integers(len(others)))]())
+        others = [a for a in self.acts if type(v.op) is not a]
+        return exchanged(net, v, others[int(rng.integers(len(others)))]()) if others else None
 
 # %% ../../nbs/api/search/02_mutate.ipynb #27879103
 @dataclass
 class ChangePool(Mutation):
     "Maximum becomes mean, and mean maximum"
     what = "pool"
-    def able(self, net, v): return kind(v.op).startswith(("maxpool", "avgpool", "globalpool")) and getattr(v.op, "dilation", 1) == 1
+    def able(self, net, v):
+        pools = kind(v.op).startswith(("maxpool", "avgpool", "globalpool")) and getattr(v.op, "dilation", 1) == 1
+        return pools and exchangeable(v)
+
     def change(self, net, v, rng):
         op = v.op
-        if isinstance(op, GlobalPooling): return set_op(net, v, GlobalPooling("max" if op.how == "mean" else "mean"))
+        if isinstance(op, GlobalPooling): return exchanged(net, v, GlobalPooling("max" if op.how == "mean" else "mean"))
         other = dict(max="Avg", avg="Max")[kind(op)[:3]]
-        return set_op(net, v, getattr(nn, f"{other}Pool{kind(op)[-2]}d")(op.kernel_size, op.stride, op.padding, ceil_mode=op.ceil_mode))
+        made = getattr(nn, f"{other}Pool{kind(op)[-2]}d")
+        return exchanged(net, v, made(op.kernel_size, op.stride, op.padding, ceil_mode=op.ceil_mode))
 
 # %% ../../nbs/api/search/02_mutate.ipynb #3fa1d6af
 def mutations(shape=(),      # the map of the inputs, `()` for features
@@ -297,6 +313,9 @@ def mutations(shape=(),      # the map of the inputs, `()` for features
     layer = Conv(16, k=(1, 3), dim=len(shape)) if shape else Linear(16)
     block = Chain(layer, BatchNorm(dim=max(len(shape), 1)), Relu())
     space, q = space or OneOf(block, Residual(block)), lambda p: min(1., p * rate)
-    return InOrder((Perhaps(q(.1), RemoveVertex(shape, by=magnitude, odds=1/4)), Perhaps(q(.5), ChangeSize(shape, p=.2)), Perhaps(q(.2), ChangeKernel(shape)),
-                    Perhaps(q(.1), RemoveEdge(shape)), Perhaps(q(.2), AddEdge(shape, by=magnitude, odds=4)), Perhaps(q(.1), ChangeStride(shape)),
-                    Perhaps(q(.2), AddBlock(shape, by=magnitude, odds=4, space=space)), Perhaps(q(.1), ChangeActivation(shape)), Perhaps(q(.05), ChangePool(shape))))
+    return InOrder((
+        Perhaps(q(.1), RemoveVertex(shape, by=magnitude, odds=1/4)), Perhaps(q(.5), ChangeSize(shape, p=.2)),
+        Perhaps(q(.2), ChangeKernel(shape)), Perhaps(q(.1), RemoveEdge(shape)),
+        Perhaps(q(.2), AddEdge(shape, by=magnitude, odds=4)), Perhaps(q(.1), ChangeStride(shape)),
+        Perhaps(q(.2), AddBlock(shape, by=magnitude, odds=4, space=space)),
+        Perhaps(q(.1), ChangeActivation(shape)), Perhaps(q(.05), ChangePool(shape))))
