@@ -6,7 +6,7 @@ from naivenas import (Act, AddBlock, AddEdge, BatchNorm, Chain, ChangeActivation
                       InOrder, Linear, Maybe, Net, OneOf, Perhaps, Pick, Pool, Relu, RemoveEdge, RemoveVertex, Repeat, Residual, Settings, cross_settings, inputvertex,
                       magnitude, mutate_settings, mutations, segments, shield)
 from naivenas.nets.layers import layer, linear
-from naivenas.nets.surgery import settings_changed
+from naivenas.nets.settings import settings_changed
 from naivenas.search.mutate import chances
 from randomnets import assert_same, snapshot
 

@@ -19,7 +19,7 @@ from ..graph.fmap import align_fmaps, fmaps, windows
 from ..sizes.demands import relaxed
 from ..nets.rules import rule
 from ..nets.layers import GlobalPool as GlobalPooling, cat, conv, linear
-from ..nets.surgery import settings_changed
+from ..nets.settings import settings_changed
 from ..nets.importance import magnitude
 from .space import BatchNorm, Chain, Conv, Linear, OneOf, Relu, Residual, Space
 
