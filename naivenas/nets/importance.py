@@ -9,6 +9,7 @@ __all__ = ['matrices', 'magnitude', 'l1', 'batchnorm_scale', 'geometric_median',
 import weakref
 import numpy as np, torch
 from torch import nn
+from ..graph.vertex import Vertex
 from ..sizes.demands import number, relaxed
 from .rules import axes_of, neuron_axis, rule
 from .layers import groups_in_first
@@ -28,49 +29,170 @@ def _by_neuron(op, p, axes, n):
 # %% ../../nbs/api/nets/10_importance.ipynb #3f2c41a1
 def matrices(v):
     "`{attribute: matrix with a row for each neuron}` of the parameters of `v`"
-    r = rule(v.op) if isinstance(v.op, nn.Module) and v.role not in ("scalar", "immutable") and not hasattr(v.role, "follow") else None
-    made = {k: _by_neuron(v.op, p, axes, v.nout) for k, axes in (r.arrays if r else {}).items() if (p := v.op._parameters.get(k)) is not None}
+    by_rule = isinstance(v.op, nn.Module) and v.role not in ("scalar", "immutable") and not hasattr(v.role, "follow")
+    r = rule(v.op) if by_rule else None
+    if r is None: return {}
+    have = {k: p for k in r.arrays if (p := v.op._parameters.get(k)) is not None}
+    made = {k: _by_neuron(v.op, p, r.arrays[k], v.nout) for k, p in have.items()}
     return {k: m for k, m in made.items() if m is not None}
 
 # %% ../../nbs/api/nets/10_importance.ipynb #b8c5604d
 def _numbers(t): return t.double().cpu().numpy()
 
 # %% ../../nbs/api/nets/10_importance.ipynb #6dc1fbfb
-def magnitude(v, p=2):
-    "Lp norm of each neuron's weights plus that of its bias; None for a vertex without parameters"
+def magnitude(v: Vertex, p: float = 2) -> np.ndarray | None:
+    """Size of each neuron's weights: their Lp norm plus that of its bias.
+
+    Source: Li et al., Pruning Filters for Efficient ConvNets, arXiv 1608.08710.
+
+    Parameters
+    ----------
+    v : Vertex
+        A vertex of a net.
+    p : float
+        Of the norm; 1 adds up sizes.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        (neurons,), double precision; None for a vertex without parameters.
+
+    Examples
+    --------
+    >>> x = naivenas.inputvertex("x", 3)
+    >>> layer = "layer" >> naivenas.linear(x, 4)
+    >>> naivenas.magnitude(layer).shape
+    (4,)
+    """
     norms = [torch.linalg.vector_norm(m, p, dim=1) for m in matrices(v).values()]
     return _numbers(sum(norms[1:], norms[0])) if norms else None
 
 # %% ../../nbs/api/nets/10_importance.ipynb #bb3d2ee4
-def l1(v):
-    "L1 norm of each neuron's weights plus the size of its bias; None for a vertex without parameters"
+def l1(v: Vertex) -> np.ndarray | None:
+    """Sum of the sizes of each neuron's weights, and of its bias.
+
+    Parameters
+    ----------
+    v : Vertex
+        A vertex of a net.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        (neurons,), double precision; None for a vertex without parameters.
+
+    Examples
+    --------
+    >>> x = naivenas.inputvertex("x", 3)
+    >>> layer = "layer" >> naivenas.linear(x, 4)
+    >>> np.allclose(naivenas.l1(layer), naivenas.magnitude(layer, p=1))
+    True
+    """
     return magnitude(v, p=1)
 
 # %% ../../nbs/api/nets/10_importance.ipynb #d2510610
-def batchnorm_scale(v):
-    "Size of each neuron's scale in a batch norm; None for any other vertex"
-    scale = getattr(v.op, "weight", None) if isinstance(v.op, nn.modules.batchnorm._BatchNorm) else None
+def batchnorm_scale(v: Vertex) -> np.ndarray | None:
+    """Size of each neuron's scale in a batch norm.
+
+    Source: Liu et al., Network Slimming, arXiv 1708.06519.
+
+    Parameters
+    ----------
+    v : Vertex
+        A vertex of a net.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        (neurons,), double precision; None for any other vertex.
+
+    Examples
+    --------
+    >>> naivenas.batchnorm_scale(naivenas.batchnorm(naivenas.inputvertex("x", 3)))
+    array([1., 1., 1.])
+    """
+    norm = isinstance(v.op, nn.modules.batchnorm._BatchNorm)
+    scale = getattr(v.op, "weight", None) if norm else None
     return None if scale is None else _numbers(scale.detach().abs())
 
 # %% ../../nbs/api/nets/10_importance.ipynb #e79ba2d6
-def geometric_median(v):
-    "Summed distance of each neuron's weights to those of the others; None where there are no weights to compare"
+def geometric_median(v: Vertex) -> np.ndarray | None:
+    """How different each neuron is: the summed distance of its weights to those of the others.
+
+    Source: He et al., Filter Pruning via Geometric Median, arXiv 1811.00250.
+
+    Parameters
+    ----------
+    v : Vertex
+        A vertex of a net.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        (neurons,), double precision; None where there are no weights to compare.
+
+    Examples
+    --------
+    >>> x = naivenas.inputvertex("x", 3)
+    >>> layer = "layer" >> naivenas.linear(x, 4)
+    >>> naivenas.geometric_median(layer).shape
+    (4,)
+    """
     rows = [m for k, m in matrices(v).items() if getattr(v.op, k).ndim > 1]
-    return _numbers(torch.cdist(*[torch.cat(rows, 1).double()] * 2).sum(1)) if rows and v.role == "absorb" else None
+    if not rows or v.role != "absorb": return None
+    together = torch.cat(rows, 1).double()
+    return _numbers(torch.cdist(together, together).sum(1))
 
 # %% ../../nbs/api/nets/10_importance.ipynb #1b26c970
 class Random:
-    "Numbers between 0 and 1 for each neuron of a layer with parameters; the same seed, vertex name and size give the same ones"
-    def __init__(self, seed=0): self.seed = seed
+    """Numbers between 0 and 1 for each neuron of a layer with weights: what other criteria should beat.
+
+    Parameters
+    ----------
+    seed : int
+        The same seed, vertex name and size give the same numbers.
+
+    Examples
+    --------
+    >>> layer = "layer" >> naivenas.linear(naivenas.inputvertex("x", 3), 4)
+    >>> np.array_equal(naivenas.Random(1)(layer), naivenas.Random(1)(layer))
+    True
+    """
+    def __init__(self, seed: int = 0): self.seed = seed
+
     def __call__(self, v):
+        "One number per neuron of `v`; None for a vertex without weights of its own"
         if v.role != "absorb": return None
         return np.random.default_rng([self.seed, *v.name.encode()]).random(v.nout)
 
 # %% ../../nbs/api/nets/10_importance.ipynb #817df164
-def keeping(net,
-            share):   # of the neurons of each layer: a number for all, or {vertex or name: number}
-    "Wishes under which layers keep a share of their neurons, for `net.resize(..., by=magnitude)`"
-    if not isinstance(share, dict): share = {v: share for v in net if v.role == "absorb" and v not in net.outputs and v not in net.frozen}
+def keeping(net: object, share: float | dict) -> dict:
+    """Wishes under which layers keep a share of their neurons, for `net.resize(..., by=magnitude)`.
+
+    Parameters
+    ----------
+    net : Net
+        The net whose layers are to shrink.
+    share : float or dict
+        More than 0 and at most 1: a number for all layers but outputs and frozen ones, or {vertex or name:
+        number}.
+
+    Returns
+    -------
+    dict
+        A relaxed wish for each vertex.
+
+    Examples
+    --------
+    >>> x = naivenas.inputvertex("x", 3)
+    >>> net = naivenas.Net(x, naivenas.linear("hidden" >> naivenas.linear(x, 8), 2))
+    >>> report = net.resize(naivenas.keeping(net, .5), by=naivenas.magnitude)
+    >>> net["hidden"].nout
+    4
+    """
+    if not isinstance(share, dict):
+        held = {*net.outputs, *net.frozen}
+        share = {v: share for v in net if v.role == "absorb" and v not in held}
     for v, s in share.items():
         number(s, f"the share of neurons that {net[v].name} keeps", lambda n: 0 < n <= 1, "more than 0 and at most 1")
     return {v: relaxed(max(round(s * net[v].nout), 1) - net[v].nout) for v, s in share.items()}

@@ -6,15 +6,34 @@
 __all__ = ['accuracy', 'train']
 
 # %% ../../nbs/api/nets/13_training.ipynb #6473eceb
+from collections.abc import Iterator
 import torch
 from torch import nn
 
 # %% ../../nbs/api/nets/13_training.ipynb #4ba91644
 @torch.no_grad()
-def accuracy(net,               # any module from images to one number per class
-             x, y,              # images and labels, on the net's device
-             batch_size=1000):  # images at a time
-    "Share of the images whose largest output is their label, 0 to 1"
+def accuracy(net: nn.Module, x: torch.Tensor, y: torch.Tensor, batch_size: int = 1000) -> float:
+    """Share of the images whose largest output is their label.
+
+    Parameters
+    ----------
+    net : torch.nn.Module
+        From images to one number per class.
+    x, y : Tensor
+        Images and labels, on the net's device.
+    batch_size : int
+        Images at a time.
+
+    Returns
+    -------
+    float
+        0 to 1.
+
+    Examples
+    --------
+    >>> naivenas.accuracy(nn.Identity(), torch.eye(4), torch.tensor([0, 1, 2, 0]))
+    0.75
+    """
     training = net.training
     net.eval()
     right = sum((net(a).argmax(1) == b).sum().item() for a, b in zip(x.split(batch_size), y.split(batch_size)))
@@ -22,14 +41,39 @@ def accuracy(net,               # any module from images to one number per class
     return right / len(x)
 
 # %% ../../nbs/api/nets/13_training.ipynb #257fe224
-def train(net,            # any module from images to one number per class
-          x, y,           # images and labels, on the net's device
-          epochs=1,
-          optimizer=None, # None: Adam with learning rate 1e-3
-          batch_size=64,
-          seed=0,         # for the order of the images
-          progress=True): # show a bar
-    "Yield the mean cross-entropy of each epoch"
+def train(net: nn.Module, x: torch.Tensor, y: torch.Tensor, epochs: int = 1, optimizer: torch.optim.Optimizer | None = None,
+          batch_size: int = 64, seed: int = 0, progress: bool = True) -> Iterator[float]:
+    """Train with cross-entropy; yield the mean loss of each epoch as it ends.
+
+    Parameters
+    ----------
+    net : torch.nn.Module
+        From images to one number per class.
+    x, y : Tensor
+        Images and labels, on the net's device.
+    epochs : int
+        How often each image is seen.
+    optimizer : torch.optim.Optimizer, optional
+        Adam with learning rate 1e-3 if not given.
+    batch_size : int
+        Images in a step.
+    seed : int
+        For the order of the images; no global random number is drawn.
+    progress : bool
+        Show a bar.
+
+    Returns
+    -------
+    Iterator of float
+        A generator: nothing happens until it is asked.
+
+    Examples
+    --------
+    >>> net, x = nn.Linear(2, 2), torch.eye(2)
+    >>> losses = list(naivenas.train(net, x, torch.tensor([0, 1]), epochs=3, progress=False))
+    >>> losses[2] < losses[0]
+    True
+    """
     from tqdm.auto import tqdm
     optimizer = optimizer or torch.optim.Adam(net.parameters(), lr=1e-3)
     draw = torch.Generator().manual_seed(seed)
