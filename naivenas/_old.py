@@ -3,12 +3,13 @@ import functools, importlib, importlib.abc, importlib.util, sys, types, warnings
 
 MOVED = """
 cut vertex axes fold fmap = graph
-ties = sizes.wires
+ties = sizes.wires sizes.tracing
 footprint = sizes.bundles
-milp = sizes.program
-closed decide pruning = sizes
-resize = sizes.plan look.graph
-structure = sizes.edits look.graph
+milp = sizes.program sizes.solvers
+closed pruning = sizes
+decide = sizes.decide sizes.levels
+resize = sizes.plan sizes.planning sizes.commit sizes.lists look.graph
+structure = sizes.edits sizes.drafting look.graph
 wiring = look.wiring look.graph
 show report pages = look
 rules layers importance counts data training = nets
