@@ -27,7 +27,7 @@ NOW = {}   # old name -> modules that have what it had
 for _line in MOVED.strip().splitlines():
     _olds, _, _new = _line.partition(" = ")
     for _old in _olds.split(): NOW[_old] = [n if "." in n or len(_new.split()) > 1 else f"{n}.{_old}" for n in _new.split()]
-PACKAGES = {"graph": ["graph.core", "look.graph"], "sizes": ["sizes.demands"], "search": ["search.search"]}   # modules of 0.1 that are packages now
+PACKAGES = {"graph": ["graph.core", "look.graph"], "sizes": ["sizes.wishes", "sizes.demands"], "search": ["search.search"]}   # modules of 0.1 that are packages now
 
 
 def found(homes, old, name):
