@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np, torch
 from torch import nn
 from torch.utils import _pytree as pytree
-from .checks import checked_form, field, fits, identifier, of, senseless, whole
+from .checks import checked_form, entry, fits, identifier, of, senseless, whole
 from .trace import Call, Spot, item
 
 # %% ../nbs/api/28_contents.ipynb #dbbbb1a9
@@ -48,7 +48,7 @@ def called(cls, target, args, kwargs):
 
 # %% ../nbs/api/28_contents.ipynb #eb8b5bec
 def array(value, again, tensors):
-    dtype = np.dtype(of(str, field(value, "of", "array"), "array"))
+    dtype = np.dtype(of(str, entry(value, "of", "array"), "array"))
     if dtype.kind not in "biuf": raise senseless("array", value["of"], "type of numbers")
     made = np.array(value["array"])
     if made.size and made.dtype.kind not in "biuf": raise senseless("array", value["array"], "list of numbers")
@@ -94,8 +94,8 @@ def suited(cls, how, where, tensors):
 
 def keys_of(value):
     "`{name of a parameter or buffer: name of its tensor}`"
-    said = of(dict, field(value, "tensors", value["module"]), value["module"])
-    of(list, field(value, "fixed", value["module"]), value["module"])
+    said = of(dict, entry(value, "tensors", value["module"]), value["module"])
+    of(list, entry(value, "fixed", value["module"]), value["module"])
     return {identifier(k, value["module"]): path for k, path in said.items()}
 
 def noted(value, key):

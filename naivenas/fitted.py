@@ -10,7 +10,7 @@ import copy, json
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np, torch
-from .checks import at, field, of, senseless, whole
+from .checks import at, entry, of, senseless, whole
 from .vertex import inputvertex
 from .layers import linear, relu
 from .fitness import outputs
@@ -65,7 +65,7 @@ def load_fitted(folder):
     path = Path(folder) / "model.json"
     try: text, encoder = json.loads(path.read_text()), Encoder()
     except ValueError as e: raise ValueError(f"{path} is damaged ({e})") from None
-    known, nets = of(dict, field(text, "encoder", f"{path}"), f"{path}: encoder"), whole(field(text, "nets", f"{path}"), f"{path}: nets", 1, 10**4)
+    known, nets = of(dict, entry(text, "encoder", f"{path}"), f"{path}: encoder"), whole(entry(text, "nets", f"{path}"), f"{path}: nets", 1, 10**4)
     for k, v in known.items():
         if k not in _LEARNT: raise senseless(f"{path}: encoder", k, "name of what an encoder learns")
         if not isinstance(v, _LEARNT[k]): raise senseless(f"{path}: {k}", v, "such value")

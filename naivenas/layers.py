@@ -12,7 +12,6 @@ __all__ = ['BLOCKS', 'groups_then', 'groups_out_first', 'groups_in_first', 'laye
 
 # %% ../nbs/api/20_layers.ipynb #b94c4f2d
 from functools import cache, partial
-import operator
 import numpy as np, torch
 from torch import nn
 from .cut import GroupCut, kind, regrouped, resized, sizes
@@ -185,7 +184,7 @@ class Attend(nn.Module):
 def _attend_source(self, args, me):
     "The same as an expression"
     turn = "" if self.batch_first else ".transpose(0, 1)"
-    how = [f"({a}){turn}.unflatten(-1, (-1, {operator.index(self.width)})).transpose(1, 2)" for a in args[:3]]
+    how = [f"({a}){turn}.unflatten(-1, (-1, {int(self.width)})).transpose(1, 2)" for a in args[:3]]
     how += [f"{a}[:, None] if {a}.ndim == 3 else {a}[:, None, None]" for a in args[3:]]
     if self.dropout: how.append(f"dropout_p={float(self.dropout)} if {me}.training else 0.")
     if self.causal: how.append("is_causal=True")

@@ -11,7 +11,7 @@ import contextlib, copy, csv, hashlib, io, json, os, shutil, tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 import numpy as np, torch
-from .checks import at, field, of, senseless
+from .checks import at, entry, of, senseless
 from .vertex import inputvertex
 from .layers import batchnorm, linear, relu
 from .settings import Settings
@@ -283,7 +283,7 @@ def _checked(path, digest, known, generation):
 
 # %% ../nbs/api/35_population.ipynb #f29af7d4
 def _candidate(row, home, saved, settings, files):
-    if field(row, "net", "its row") not in files: raise senseless("net", row["net"], "file of this generation")
+    if entry(row, "net", "its row") not in files: raise senseless("net", row["net"], "file of this generation")
     row = {k: tuple(v) if k in ("parents", "fitness", "before") and isinstance(v, list) else v for k, v in row.items()}
     kind, row["settings"] = row.pop("optimizer"), settings(**row["settings"]) if row["settings"] else None
     net, shields = Net.load(home / row.pop("net")), row.pop("shields")

@@ -13,7 +13,7 @@ import numpy as np, torch
 from torch import nn
 from torch.utils import _pytree as pytree
 from . import layers, vertex
-from .checks import at, checked, field, identifier, of, senseless, whole
+from .checks import at, checked, entry, identifier, of, senseless, whole
 from .contents import array, bound, called, keys_of, kind_of_numbers, noted, own, structure, suited, tensor_of
 from .cut import kind, sizes
 from .vertex import Gather, Slice, Vertex, inputvertex, label, size_of
@@ -127,7 +127,7 @@ def _object(value, again, tensors):
     cls = known_as(value["object"])
     if not isinstance(cls, type): raise ValueError(f"{value['object']!r} is no class")
     if "made" in value: return called(cls, *map(again, of(list, value["made"], value["object"])))
-    config = {identifier(k, value["object"]): again(v) for k, v in of(dict, field(value, "config", value["object"]), value["object"]).items()}
+    config = {identifier(k, value["object"]): again(v) for k, v in of(dict, entry(value, "config", value["object"]), value["object"]).items()}
     if hasattr(cls, "from_config"): return cls.from_config(config)
     made = cls.__new__(cls)
     made.__dict__.update(own(cls, config, value["object"]))
@@ -173,7 +173,7 @@ def _made(value, again, tensors):
     cls = known_as(value["module"])
     if not (isinstance(cls, type) and issubclass(cls, nn.Module)): raise ValueError(f"{value['module']!r} is no module")
     if "attributes" in value: return _made_plainly(cls, value, again, tensors)
-    how = of(dict, again(field(value, "arguments", value["module"])), value["module"])
+    how = of(dict, again(entry(value, "arguments", value["module"])), value["module"])
     suited(cls, how, value["module"], len(tensors))
     with torch.device("meta"): m = cls(**how)
     for key, path in keys_of(value).items():
@@ -183,9 +183,9 @@ def _made(value, again, tensors):
         if key in m._buffers: m._buffers[key] = new.detach()
         else: setattr(m, key, _parameter(new, key not in value["fixed"]))
     if lost := [k for k, t in (*m._parameters.items(), *m._buffers.items()) if t is not None and t.is_meta]: raise ValueError(f"{value['module']} lacks its {lost[0]}")
-    more = of(dict, field(value, "more", value["module"]), value["module"])
+    more = of(dict, entry(value, "more", value["module"]), value["module"])
     m.__dict__.update({k: noted(v, k) for k, v in more.items() if k in _MORE})
-    return m.train(of(bool, field(value, "training", value["module"]), "training"))
+    return m.train(of(bool, entry(value, "training", value["module"]), "training"))
 
 # %% ../nbs/api/28_save.ipynb #266139f9
 def _parameter(t, trained): return (t if isinstance(t, nn.Parameter) else nn.Parameter(t, trained)).requires_grad_(trained)
@@ -201,12 +201,12 @@ def _made_plainly(cls, value, again, tensors):
     held = {identifier(k, value["module"]): v for k, v in of(dict, again(value["attributes"]), value["module"]).items()}
     if odd := [k for k in held if k[0] == "_"]: raise senseless(value["module"], odd[0], "attribute of it")
     m.__dict__.update(own(cls, held, value["module"]))
-    buffers = of(dict, field(value, "buffers", value["module"]), "buffers")
+    buffers = of(dict, entry(value, "buffers", value["module"]), "buffers")
     for key, path in keys_of(value).items():
         if key in buffers: m.register_buffer(key, tensor_of(path, tensors).detach(), persistent=of(bool, buffers[key], "buffers"))
         else: m.register_parameter(key, _parameter(tensor_of(path, tensors), key not in value["fixed"]))
     for key in [k for k in inspect.signature(cls).parameters if k in ("weight", "bias") and k not in m._parameters]: m.register_parameter(key, None)
-    return m.train(of(bool, field(value, "training", value["module"]), "training"))
+    return m.train(of(bool, entry(value, "training", value["module"]), "training"))
 
 # %% ../nbs/api/28_save.ipynb #efbf66ca
 VERSION = 1
