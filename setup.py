@@ -22,6 +22,7 @@ setup(
                  "Natural Language :: English", "Programming Language :: Python :: 3"],
     packages=find_packages(include=["naivenas", "naivenas.*"]),
     include_package_data=True,
+    package_data={"naivenas": ["py.typed", "*.pyi"]},
     python_requires=">=" + cfg["min_python"],
     install_requires=cfg["requirements"].split(),
     extras_require={extra: cfg[f"{extra}_requirements"].split() for extra in ("dev", "onnx", "dask")},

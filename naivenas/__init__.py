@@ -1,6 +1,24 @@
+"""Exact structural surgery on PyTorch networks, and architecture search on top.
+
+Change a layer's width, drop or grow neurons, insert or remove layers and connections: every other layer that has to follow,
+follows, and every neuron that stays is wired as before. What must follow is worked out by an integer program.
+
+    from naivenas import Net, prune
+    small = prune(model, example, keep=.5)      # a smaller copy of any module
+    net = Net.from_torch(model, example)        # or operate on it
+    net.resize("layer1.conv", +8)
+    net.remove("layer2.1")
+    net.to_torch()                              # a plain module again
+    net.save("net.safetensors")                 # numbers and names, no code
+
+`Net` is a graph and an `nn.Module`; `Graph` is the same without PyTorch. `net.plan(...)` shows what would happen before it does,
+`explore(net)` opens a panel in a notebook, `fit(X, y)` searches for a network. `solvers()` says what solves on this machine.
+The packages, from the bottom up: `graph`, `sizes`, `look`, `nets`, `capture`, `files`, `search`, `apps`.
+"""
 __version__ = "0.1.0"
 
-# Names come from the room that defines them, which is imported when a name is first used: `import naivenas` is quick.
+# Names come from the module that defines them, which is imported when a name is first used: `import naivenas` is quick.
+# `__init__.pyi` says the same to editors and type checkers; a test keeps both in step.
 _ROOMS = {
     "graph.cut": "Cut Dense GroupCut",
     "graph.vertex": "Gather SizeError Slice Vertex absorb immutable indexmap inputvertex invariant stack",

@@ -58,6 +58,12 @@ def test_public_names_are_where_the_package_looks():
         assert set(names.split()) <= set(module.__all__), room
         assert not set(names.split()) & set(PACKAGES), "a name that is a package's, too, would be shadowed by it"
 
+def test_the_stub_says_what_the_package_offers():
+    import naivenas
+    stub = ast.parse((REPO / "naivenas" / "__init__.pyi").read_text())
+    said = {a.asname: node.module for node in stub.body if isinstance(node, ast.ImportFrom) for a in node.names}
+    assert said == naivenas._room_of
+
 def test_names_of_version_0_1_go_on_working_with_one_warning():
     code = """
 import warnings

@@ -75,11 +75,14 @@ def bound(value, again, tensors):
 _SIZES = {*"kernel_size stride dilation groups num_groups upscale_factor downscale_factor width num_layers".split()}, {*"""in_channels out_channels in_features
     in1_features in2_features out_features num_features num_embeddings embedding_dim input_size hidden_size num_channels num_parameters normalized_shape proj_size""".split()}
 
+@functools.cache
+def _takes(cls): return inspect.signature(cls).parameters
+
 def suited(cls, how, where, tensors):
     "ValueError if these arguments cannot be those of a module of this class; `tensors`: how many there are in the file"
     if cls.__module__ in ("torch.nn.modules.transformer", "torch.nn.modules.adaptive", "torch.nn.modules.lazy"): raise ValueError(f"{where} consists of other modules, which no file of Net.save has")
     if whole(how.get("num_layers", 1), f"{where}.num_layers", 1) > max(tensors, 1): raise senseless(f"{where}.num_layers", how["num_layers"], "number of layers for which there are tensors")
-    takes = inspect.signature(nn.RNNBase if issubclass(cls, nn.RNNBase) else cls).parameters
+    takes = _takes(nn.RNNBase if issubclass(cls, nn.RNNBase) else cls)
     for k, value in how.items():
         p, at = takes.get(identifier(k, where)), f"{where}.{k}"
         texts = p is None or isinstance(p.default, str) or "str" in str(p.annotation) or cls.__module__[:8] not in ("torch.nn", "naivenas")

@@ -295,4 +295,6 @@ class Sizing(Planning):
         """
         if delta is None and not isinstance(wishes, dict):
             raise TypeError(f"how many neurons? Write resize({wishes!r}, +8), or resize({{{wishes!r}: +8}})")
+        if delta is not None and isinstance(wishes, dict):
+            raise TypeError(f"{wishes!r} says by how many already: leave {delta!r} out")
         return self.plan(wishes if delta is None else {wishes: delta}, **how).apply()

@@ -7,20 +7,25 @@ __all__ = ['planned']
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #e8f2cf68
 import numpy as np
-from ..graph.cut import kind
+from ..graph.cut import kind, obstacle
 from ..graph.vertex import SizeError, followed, label, parts
 from ..graph.core import circle, give_names, topological
 from .tracing import Edit
 from .wires import known_ties, ties
-from .wishes import from_inputs, utilities, wished
-from .demands import Sizes, demands_of, per_vertex, pinned_vertices
+from .wishes import from_inputs, known_worth, utilities, wished
+from .demands import Sizes, checked, demands_of, per_vertex, pinned_vertices
 from .closed import MANY
 from .decide import decide
+from .commit import stays
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #622a5cc6
 def planned(graph, wishes, by, nin, frozen, least, multiple_of, max_new, groups, also, solver, seconds, edit):
     "What the wishes entail for every vertex; the arguments are those of `Graph.plan`"
     changed = edit or Edit()
+    counts = dict(least=least, multiple_of=multiple_of, max_new=max_new)
+    frozen, least, multiple_of, max_new = checked(frozen, seconds, also, groups, **counts)
+    known_worth(by, True)
+    wished(graph, wishes)
     wishes, outputs = wished(graph, (wishes or {}) | from_inputs(graph, nin)), changed.outputs or graph.outputs
     vertices = graph.vertices if edit is None else _reordered(graph, edit, outputs)
     t = known_ties(graph) if edit is None else ties(vertices, edit)
@@ -35,6 +40,7 @@ def planned(graph, wishes, by, nin, frozen, least, multiple_of, max_new, groups,
     before = {v: v.nout for v in graph}
     made = graph.plan_type(graph, changed, t, done, s.utility, wishes, graph.version, before, reads)
     for v in vertices: _check_moves(made, v)
+    for v in vertices if edit else (): _check_whole(made, v)
     for v in vertices if done.new.any() else (): _check_slots(made, v)
     return made
 
@@ -87,6 +93,13 @@ def _moved_right(plan, v, ins, out, was):
     read = np.concatenate([np.where(i < 0, -1, i + a) for i, a in zip(ins, np.cumsum([0, *was]))])
     now, past = read[moves(*parts(map(len, ins)))], v.role(*parts(was))
     return np.array_equal(now < 0, out < 0) and (past[out] == now)[out >= 0].all()
+
+# %% ../../nbs/api/sizes/12_planning.ipynb #0b57ac3e
+def _check_whole(plan, v):
+    "SizeError if the arrays of `v` would have to be cut, and cannot be"
+    if not (why := obstacle(v.op)): return
+    if stays(plan.out(v), v.nout) and all(stays(i, u.nout) for i, u in zip(plan.ins(v), v.inputs)): return
+    raise SizeError(f"{plan.edit.why or 'this'} is impossible: {label(v)} would have to be cut, but {why}")
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #06acf273
 def _check_slots(plan, v):

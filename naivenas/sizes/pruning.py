@@ -9,9 +9,10 @@ __all__ = ['scores', 'pruned', 'PruningPlans', 'Pruning']
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 import numpy as np
+from ..graph.core import several
 from .tracing import Edit
 from .wires import known_ties
-from .wishes import ranked, wished, worths_of
+from .wishes import known_worth, number, ranked, wished, worths_of
 from .demands import pinned_vertices
 from .plan import Applied, Solved
 
@@ -41,8 +42,9 @@ def scores(graph, t, by, normalise=True):
 # %% ../../nbs/api/sizes/14_pruning.ipynb #086d9dce
 def pruned(graph, keep, by, normalise, wishes, frozen, max_new, how):
     "The plan that drops the least useful wires; the arguments are those of `Graph.prune_plan`"
-    if not 0 < keep <= 1:
-        raise ValueError(f"keep is the share of neurons to keep, more than 0 and at most 1, not {keep!r}")
+    number(keep, "keep", lambda n: 0 < n <= 1, "the share of neurons to keep, more than 0 and at most 1")
+    known_worth(by)
+    frozen = several("frozen", frozen)
     t = known_ties(graph)
     score, many = scores(graph, t, by, normalise)
     held = np.zeros(t.wires, bool)
