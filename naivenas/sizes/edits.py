@@ -6,18 +6,19 @@
 __all__ = ['Drafting', 'Draft', 'Blocks', 'Places', 'Edges', 'Editing']
 
 # %% ../../nbs/api/sizes/16_edits.ipynb #b84d5ae2
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 from ..graph.vertex import SizeError, Vertex
+from .wishes import PerVertex
 from .drafting import Paper, connected, disconnected, inserted, removed, replaced
 from .plan import Applied, Solved
 
 # %% ../../nbs/api/sizes/16_edits.ipynb #17054841
 class Drafting(Paper):
     "The verbs on paper; each gives the draft back"
-    def insert(self, block: Callable, after: Vertex | str | None = None, before: Vertex | str | None = None,
-               to: Vertex | str | Iterable | None = None) -> "Drafting":
+    def insert(self, block: Callable[..., Any], after: Vertex | str | None = None, before: Vertex | str | None = None,
+               to: Vertex | str | Iterable[Any] | None = None) -> "Drafting":
         "Put a block into one or several edges; the arguments are those of `Graph.insert`"
         return inserted(self, block, after, before, to)
 
@@ -25,7 +26,7 @@ class Drafting(Paper):
         "Take a vertex out; the arguments are those of `Graph.remove`"
         return removed(self, vertex, reconnect)
 
-    def replace(self, vertex: Vertex | str | tuple, block: Callable) -> "Drafting":
+    def replace(self, vertex: Vertex | str | tuple[Any, ...], block: Callable[..., Any]) -> "Drafting":
         "Put a block in the place of a vertex or a segment; the arguments are those of `Graph.replace`"
         return replaced(self, vertex, block)
 
@@ -56,22 +57,22 @@ class Draft(Drafting):
     >>> g.sizes
     {'x': 2, 'h': 4, 'more': 3, 'y': 1}
     """
-    def plan(self, wishes: Mapping | None = None, **how: Any) -> Solved:
+    def plan(self, wishes: PerVertex | None = None, **how: Any) -> Solved:
         "The `Plan` of the draft; wishes and options are those of `Graph.plan`"
         try: return self.graph.plan(wishes, edit=self.edit, **how)
         except SizeError as first:
             try: return self.graph.plan(wishes, edit=replace(self.edit, loose=True), **how)
             except SizeError: raise first from None
 
-    def apply(self, wishes: Mapping | None = None, **how: Any) -> Applied:
+    def apply(self, wishes: PerVertex | None = None, **how: Any) -> Applied:
         "Carry the draft out, whole or not at all; wishes and options are those of `Graph.plan`"
         return self.plan(wishes, **how).apply()
 
 # %% ../../nbs/api/sizes/16_edits.ipynb #ed012b60
 class Blocks:
     "Edits that put a block somewhere, or take a vertex out"
-    def insert(self, block: Callable, after: Vertex | str | None = None, before: Vertex | str | None = None,
-               to: Vertex | str | Iterable | None = None, **how: Any) -> Applied:
+    def insert(self, block: Callable[..., Any], after: Vertex | str | None = None, before: Vertex | str | None = None,
+               to: Vertex | str | Iterable[Any] | None = None, **how: Any) -> Applied:
         """Put a block into one or several edges, and align all sizes.
 
         Parameters
@@ -129,7 +130,7 @@ class Places(Blocks):
         """
         return Draft(self).remove(vertex, reconnect).apply(**how)
 
-    def replace(self, vertex: Vertex | str | tuple, block: Callable, **how: Any) -> Applied:
+    def replace(self, vertex: Vertex | str | tuple[Any, ...], block: Callable[..., Any], **how: Any) -> Applied:
         """Let the readers of a vertex, or of a segment's last one, read a block, and align all sizes.
 
         Parameters

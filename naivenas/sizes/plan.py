@@ -6,7 +6,7 @@
 __all__ = ['Telling', 'Explaining', 'Solved', 'Undoing', 'Applied', 'Planning', 'Sizing']
 
 # %% ../../nbs/api/sizes/13_plan.ipynb #b7935355
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 import numpy as np
@@ -14,7 +14,7 @@ from ..graph.vertex import Vertex
 from .tracing import Edit
 from .wires import Ties, known_ties
 from .program import Problem
-from .wishes import relaxed
+from .wishes import PerVertex, relaxed
 from .lists import Lists, Table, size_table, summary_of
 from .commit import carried_out, taken_back
 from .planning import planned
@@ -197,11 +197,11 @@ class Applied(Undoing):
 # %% ../../nbs/api/sizes/13_plan.ipynb #77a3d821
 class Planning:
     "Plans for a graph's sizes"
-    def plan(self, wishes: Mapping | None = None, by: Callable | Mapping | np.ndarray | None = None, *,
-             nin: Mapping | None = None, frozen: Iterable = (), least: int | Mapping = 1,
-             multiple_of: int | Mapping = 1, max_new: int | Mapping | None = None, groups: str | Mapping = "equal",
-             also: Callable | None = None, solver: str | None = None, seconds: float = 60.,
-             edit: Edit | None = None) -> Solved:
+    def plan(self, wishes: PerVertex | None = None, by: Callable[..., Any] | PerVertex | np.ndarray | None = None, *,
+             nin: PerVertex | None = None, frozen: Iterable[Any] = (), least: int | PerVertex = 1,
+             multiple_of: int | PerVertex = 1, max_new: int | PerVertex | None = None,
+             groups: str | PerVertex = "equal", also: Callable[..., Any] | None = None,
+             solver: str | None = None, seconds: float = 60., edit: Edit | None = None) -> Solved:
         """What the wishes entail for every vertex, to look at before anything is done.
 
         Parameters
@@ -268,7 +268,7 @@ class Sizing(Planning):
         """
         return known_ties(self)
 
-    def resize(self, wishes: Mapping | Vertex | str, delta: int | relaxed | None = None, **how: Any) -> Applied:
+    def resize(self, wishes: PerVertex | Vertex | str, delta: int | relaxed | None = None, **how: Any) -> Applied:
         """Change sizes, exactly, or raise SizeError and change nothing.
 
         Parameters

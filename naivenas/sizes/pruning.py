@@ -6,13 +6,13 @@
 __all__ = ['scores', 'pruned', 'PruningPlans', 'Pruning']
 
 # %% ../../nbs/api/sizes/14_pruning.ipynb #e6e01382
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 import numpy as np
 from ..graph.core import several
 from .tracing import Edit
 from .wires import known_ties
-from .wishes import known_worth, number, ranked, wished, worths_of
+from .wishes import PerVertex, known_worth, number, ranked, wished, worths_of
 from .demands import pinned_vertices
 from .plan import Applied, Solved
 
@@ -65,8 +65,9 @@ def pruned(graph, keep, by, normalise, wishes, frozen, max_new, how):
 # %% ../../nbs/api/sizes/14_pruning.ipynb #57a70294
 class PruningPlans:
     "Plans that drop what is worth least"
-    def prune_plan(self, keep: float, by: Callable | Mapping, normalise: bool = True, *, wishes: Mapping | None = None,
-                   frozen: Iterable = (), max_new: int | Mapping = 0, **how: Any) -> Solved:
+    def prune_plan(self, keep: float, by: Callable[..., Any] | PerVertex, normalise: bool = True, *,
+                   wishes: PerVertex | None = None, frozen: Iterable[Any] = (), max_new: int | PerVertex = 0,
+                   **how: Any) -> Solved:
         """The plan behind `prune`, to look at before anything is done.
 
         Parameters
@@ -99,7 +100,7 @@ class PruningPlans:
 # %% ../../nbs/api/sizes/14_pruning.ipynb #aed904dd
 class Pruning(PruningPlans):
     "Dropping what is worth least"
-    def prune(self, keep: float, by: Callable | Mapping, normalise: bool = True, **how: Any) -> Applied:
+    def prune(self, keep: float, by: Callable[..., Any] | PerVertex, normalise: bool = True, **how: Any) -> Applied:
         """Drop the least important wires, wherever they are.
 
         Parameters
