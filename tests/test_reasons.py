@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from naivenas import Graph, relaxed
-from naivenas.sizes.decide import decide
+from naivenas.sizes import decide
 from naivenas.graph.vertex import SizeError, inputvertex
 from oracle import Oracle
 from test_oracle import dense, random_graph
