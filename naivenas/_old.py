@@ -3,12 +3,13 @@ import functools, importlib, importlib.abc, importlib.util, sys, types, warnings
 
 MOVED = """
 cut vertex axes fold fmap = graph
-ties = sizes.wires
+ties = sizes.wires sizes.tracing
 footprint = sizes.bundles
-milp = sizes.program
-closed decide pruning = sizes
-resize = sizes.plan look.graph
-structure = sizes.edits look.graph
+milp = sizes.program sizes.solvers
+closed pruning = sizes
+decide = sizes.decide sizes.levels
+resize = sizes.plan sizes.planning sizes.commit sizes.lists look.graph
+structure = sizes.edits sizes.drafting look.graph
 wiring = look.wiring look.graph
 show report pages = look
 rules layers importance counts data training = nets
@@ -26,7 +27,7 @@ NOW = {}   # old name -> modules that have what it had
 for _line in MOVED.strip().splitlines():
     _olds, _, _new = _line.partition(" = ")
     for _old in _olds.split(): NOW[_old] = [n if "." in n or len(_new.split()) > 1 else f"{n}.{_old}" for n in _new.split()]
-PACKAGES = {"graph": ["graph.core", "look.graph"], "sizes": ["sizes.demands"], "search": ["search.search"]}   # modules of 0.1 that are packages now
+PACKAGES = {"graph": ["graph.core", "look.graph"], "sizes": ["sizes.wishes", "sizes.demands"], "search": ["search.search"]}   # modules of 0.1 that are packages now
 
 
 def found(homes, old, name):

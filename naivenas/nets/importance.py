@@ -10,7 +10,7 @@ __all__ = ['matrices', 'magnitude', 'l1', 'batchnorm_scale', 'geometric_median',
 import weakref
 import numpy as np, torch
 from torch import nn
-from ..sizes.demands import number, relaxed
+from ..sizes.wishes import number, relaxed
 from .rules import axes_of, rule
 from .layers import groups_in_first
 

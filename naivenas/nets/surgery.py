@@ -14,7 +14,7 @@ from torch import nn
 from ..graph.cut import Cut, cut, kind, obstacle
 from ..graph.vertex import Vertex, label
 from ..sizes.wires import Edit
-from ..sizes.plan import NOTHING, assignments, commit
+from ..sizes.commit import NOTHING, assignments, commit
 from .rules import rule
 
 # %% ../../nbs/api/nets/02_surgery.ipynb #3c8b55cd

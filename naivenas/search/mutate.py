@@ -16,7 +16,7 @@ from torch import nn
 from ..graph.cut import Cut, kind
 from ..graph.vertex import add, label
 from ..graph.fmap import align_fmaps, fmaps, windows
-from ..sizes.plan import commit
+from ..sizes.commit import commit
 from ..sizes.demands import relaxed
 from ..nets.layers import GlobalPool as GlobalPooling, cat, conv, linear
 from ..nets.importance import magnitude
