@@ -2,7 +2,7 @@
 import random
 import numpy as np, torch
 from torch import nn
-from naivenas.sizes.demands import relaxed
+from naivenas.sizes.wishes import relaxed
 from naivenas.graph.vertex import inputvertex
 from naivenas.nets.layers import (batchnorm, cat, conv, dropout, flatten, globalpool, layer, linear, maxpool, relu, shuffle, split, tanh)
 from naivenas import Net

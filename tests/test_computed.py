@@ -5,7 +5,7 @@ from torch.nn.utils import parametrizations, parametrize, prune, remove_spectral
 
 from naivenas import Net, SizeError, inputvertex, layer, linear, magnitude, relu
 from naivenas.nets.rules import RULES
-from naivenas.sizes.wires import Edit
+from naivenas.sizes.tracing import Edit
 from naivenas.sizes.demands import pinned_vertices
 
 def masked(m): prune.l1_unstructured(m, "weight", .4); return m

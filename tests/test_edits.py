@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from naivenas.graph.cut import Dense
-from naivenas.sizes.demands import relaxed
+from naivenas.sizes.wishes import relaxed
 from naivenas.sizes.edits import Draft
 from naivenas import Graph
 from naivenas.sizes.wires import ties

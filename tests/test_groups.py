@@ -10,7 +10,7 @@ from torch import nn
 from naivenas.graph.cut import Cut, Dense, GroupCut, regrouped
 from naivenas.nets.layers import conv, convtranspose, globalpool, groupnorm, linear
 from naivenas import Net
-from naivenas.sizes.demands import relaxed
+from naivenas.sizes.wishes import relaxed
 from naivenas import Graph
 from naivenas.graph.vertex import SizeError, absorb, cat, inputvertex, shuffle
 from oracle import Oracle, values_of

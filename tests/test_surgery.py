@@ -4,7 +4,7 @@ from collections import Counter
 import numpy as np, pytest, torch
 from hypothesis import HealthCheck, given, settings, strategies as st
 from torch import nn
-from naivenas.sizes.demands import relaxed
+from naivenas.sizes.wishes import relaxed
 from naivenas.graph.vertex import Gather, SizeError, Vertex, add, mul
 from naivenas.nets.layers import batchnorm, cat, conv, linear, relu, tanh
 from randomnets import assert_same, evaluate, heights, moved, provenance, random_net, reads, snapshot, utility_of, wishes_of

@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 from naivenas.nets.importance import magnitude
 from naivenas import Net
-from naivenas.sizes.demands import relaxed
+from naivenas.sizes.wishes import relaxed
 from naivenas.sizes.wires import ties
 import naivenas.capture.arrival, naivenas.files.export, naivenas.files.save
 from naivenas.capture.trace import Untraceable

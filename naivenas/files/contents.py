@@ -12,7 +12,7 @@ import numpy as np, torch
 from torch import nn
 from torch.utils import _pytree as pytree
 from .checks import checked_form, field, fits, identifier, of, senseless, whole
-from ..capture.trace import Call, Spot, item
+from ..capture.calls import Call, Spot, item
 
 # %% ../../nbs/api/files/03_contents.ipynb #dbbbb1a9
 def own(cls, config, where):

@@ -20,7 +20,8 @@ from ..graph.cut import kind, sizes
 from ..graph.vertex import Gather, Slice, Vertex, inputvertex, label, size_of
 from ..nets.layers import BLOCKS
 from ..nets.rules import RULES
-from ..capture.trace import Call
+from ..graph.names import NAMED, name_in_files
+from ..capture.calls import Call
 
 # %% ../../nbs/api/files/04_save.ipynb #df1c127e
 KNOWN = {}   # name -> function or class
@@ -37,13 +38,10 @@ savable(Slice, Gather, vertex.Heads, vertex.add, vertex.mul, vertex._swapped, ve
 KNOWN |= {f"operator.{name}": getattr(operator, name) for name in "getitem add sub mul truediv floordiv mod pow neg matmul eq ne lt le gt ge".split()}
 
 # %% ../../nbs/api/files/04_save.ipynb #5d46f137
-_ROOMS = {"axes": "naivenas.graph.axes", **{room: f"naivenas.capture.{room}" for room in ("trace", "operators", "neurons", "padding", "sites", "slices", "standins")}}   # what may occur in a net
-
-def _in_rooms(name):
-    room, _, name = name.partition(".")
-    if room == "trace" and name not in ("Call", "Spot", "Direct", "item"): return None
-    found = getattr(importlib.import_module(_ROOMS[room]), name, None) if room in _ROOMS else None
-    return found if getattr(found, "__module__", None) == _ROOMS.get(room) else None
+def _in_capture(name):
+    "What has that name in files, once all of the capture is there"
+    importlib.import_module("naivenas.capture.arrival")
+    return NAMED.get(name)
 
 def _in_torch(name):
     found = getattr(nn, name, None)
@@ -71,18 +69,19 @@ def operator_called(name):   # such as "aten.add.Tensor"
 def known_as(name):
     "The function or class of that name; ValueError if there is none"
     of(str, name, "name")
-    found = KNOWN.get(name) or next((c for c in (*RULES, *BLOCKS) if c.__name__ == name), None) or _in_rooms(name) or _in_torch(name) or _in_libraries(name)
+    registered = next((c for c in (*RULES, *BLOCKS) if c.__name__ == name), None)
+    found = KNOWN.get(name) or registered or _in_capture(name) or _in_torch(name) or _in_libraries(name)
     if found is None: raise ValueError(f"the operation {name!r} is not known: naivenas.savable({name}), or naivenas.register({name}, ...) for a module, makes it so")
     return found
 
 # %% ../../nbs/api/files/04_save.ipynb #e8639daa
 def name_of(thing):
     "The name of a known function or class; ValueError if it is not known"
-    name, home = thing.__name__, getattr(thing, "__module__", None) or ""
-    room = home.rpartition(".")[2].lstrip("_") if home in (*_ROOMS.values(), "_operator") else ""
-    if KNOWN.get(name) is not thing and room in (*_ROOMS, "operator"): name = f"{room}.{name}"
+    name = name_in_files(thing) or thing.__name__
+    if KNOWN.get(name) is not thing and getattr(thing, "__module__", None) == "_operator": name = f"operator.{name}"
     if known_as(name) is not thing: raise ValueError(f"{thing!r} is not what is known as {name!r}")
     return name
+
 
 # %% ../../nbs/api/files/04_save.ipynb #2a3f9962
 def encode(value, tensors, path):
@@ -192,7 +191,8 @@ def _made(value, again, tensors):
 def _parameter(t, trained): return (t if isinstance(t, nn.Parameter) else nn.Parameter(t, trained)).requires_grad_(trained)
 
 # %% ../../nbs/api/files/04_save.ipynb #3cebf1ef
-def _at_home(m): return type(m).__module__ in _ROOMS.values()
+def _at_home(m): return name_in_files(type(m)) is not None
+
 
 # %% ../../nbs/api/files/04_save.ipynb #5eb160c0
 def _made_plainly(cls, value, again, tensors):
