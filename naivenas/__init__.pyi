@@ -10,7 +10,8 @@ from .sizes.program import solvers as solvers
 from .look.show import diff as diff, draw as draw, table as table
 from .look.wiring import conflict as conflict, paint as paint
 from .look.graph import Graph as Graph, Plan as Plan, Report as Report
-from .nets.rules import register as register
+from .capture.trace import Untraceable as Untraceable
+from .nets.rules import Rule as Rule, register as register
 from .nets.layers import attention as attention, avgpool as avgpool, batchnorm as batchnorm, bilinear as bilinear
 from .nets.layers import cat as cat, conv as conv, convtranspose as convtranspose, dropout as dropout, elu as elu
 from .nets.layers import embedding as embedding, flatten as flatten, gelu as gelu, globalpool as globalpool
@@ -35,10 +36,11 @@ from .apps.watching import watch as watch
 
 # What `from naivenas import *` takes: no name that stands for something else in many a notebook
 __all__ = [
-    "Net", "Graph", "Plan", "Report", "Vertex", "SizeError", "inputvertex", "immutable", "relaxed", "solvers",
-    "attention", "avgpool", "batchnorm", "bilinear", "cat", "conv", "convtranspose", "elu", "embedding", "flatten",
-    "gelu", "globalpool", "groupnorm", "gru", "instancenorm", "layer", "layernorm", "leakyrelu", "linear", "lstm",
-    "maxpool", "pixelshuffle", "pixelunshuffle", "relu", "rmsnorm", "rnn", "selu", "sigmoid", "silu", "tanh", "upsample",
+    "Net", "Graph", "Plan", "Report", "Vertex", "SizeError", "Untraceable", "inputvertex", "immutable", "relaxed",
+    "solvers", "attention", "avgpool", "batchnorm", "bilinear", "cat", "conv", "convtranspose", "elu", "embedding",
+    "flatten", "gelu", "globalpool", "groupnorm", "gru", "instancenorm", "layer", "layernorm", "leakyrelu", "linear", "lstm",
+    "maxpool", "pixelshuffle", "pixelunshuffle", "relu", "rmsnorm", "rnn", "selu", "sigmoid", "silu", "tanh",
+    "upsample",
     "Taylor", "batchnorm_scale", "geometric_median", "keeping", "l1", "magnitude", "draw", "explore", "watch",
     "load_fitted", "NASClassifier", "NASRegressor",
 ]

@@ -46,48 +46,11 @@ def test_links_between_pages_lead_somewhere():
     links = [(p, m[1]) for p, text in texts.items() for m in re.finditer(r'(?:\]\(|src=")(?!https?:|#|data:)([^)#"\s]+)', text)]
     assert len(links) > 100 and [f"{p.name}: {to}" for p, to in links if not (p.parent / to).exists()] == []
 
-STOREYS = "graph sizes look nets capture files search apps".split()
-
-def modules(repo=REPO):
-    "{'graph.cut': (storey, place in it)}, from the notebooks"
-    found = {}
-    for path in sorted((repo / "nbs" / "api").glob("*/*.ipynb")):
-        source = "\n".join("".join(c["source"]) for c in json.loads(path.read_text())["cells"])
-        name = re.search(r"#\|\s*default_exp\s+(\S+)", source)[1]
-        assert name.split(".")[0] == path.parent.name, path
-        found[name] = STOREYS.index(path.parent.name), int(path.name[:2])
-    assert len(set(found.values())) == len(found), "two pages of a package have the same number"
-    return found
-
-def imports(module, repo=REPO):
-    "Modules of naivenas that a module imports, relatively, lazily and by name in `import_module`, too"
-    home = ["naivenas", *module.split(".")[:-1]]
-    for node in ast.walk(ast.parse((repo / "naivenas" / f"{module.replace('.', '/')}.py").read_text())):
-        if isinstance(node, ast.Import): names = [a.name for a in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = ".".join([*home[:len(home) - node.level + 1], *filter(None, [node.module])]) if node.level else node.module
-            names = [base] + [f"{base}.{a.name}" for a in node.names]
-        elif isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) == "import_module":
-            names = [a.value for a in node.args if isinstance(a, ast.Constant)]
-        else: continue
-        yield from (n.removeprefix("naivenas.") for n in names if n.startswith("naivenas."))
-
-def upwards(repo=REPO):
-    at = modules(repo)
-    return sorted({(m, other) for m in at for other in imports(m, repo) if other in at and at[other] >= at[m]})
-
-def test_modules_import_downwards_only():
-    assert upwards() == []
-
-@pytest.mark.parametrize("line", ["from ..apps.cli import main", "from naivenas.files import save", "import naivenas.search.space", "from . import fold",
-                                  "def late():\n    from ..sizes.plan import commit"])
-def test_a_planted_upward_import_is_found(twin, line):
-    path = twin / "naivenas" / "graph" / "cut.py"
-    path.write_text((REPO / "naivenas" / "graph" / "cut.py").read_text() + "\n" + line + "\n")
-    assert [m for m, _ in upwards(twin)] == ["graph.cut"]
+PACKAGES = "graph sizes look nets capture files search apps".split()
 
 def test_modules_are_small():
-    long = {m: n for m in modules() if (n := len((REPO / "naivenas" / f"{m.replace('.', '/')}.py").read_text().splitlines())) > 360}
+    sources = {p: len(p.read_text().splitlines()) for part in PACKAGES for p in (REPO / "naivenas" / part).glob("*.py")}
+    long = {p.name: n for p, n in sources.items() if n > 360}
     assert long == {}
 
 @pytest.mark.parametrize("package", ["naivenas", "naivenas.search"])

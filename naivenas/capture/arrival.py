@@ -13,13 +13,14 @@ from torch import nn
 from torch.utils import _pytree as pytree
 from ..graph.vertex import Vertex, inputvertex
 from ..graph.axes import Layout
+from ..graph.cut import obstacle
 from .agreement import agreement
 from .trace import Direct, Untraceable, captured, folded_constants, one
 from .neurons import Again, agree, comes_from, comes_out, recut, same_along, sample, trial, upstream, want
 from .operators import OPERATORS, elementwise, experiment
 from . import padding, products   # their rules are in `OPERATORS`, too
 from .sharing import tie_shared
-from .sites import Site, _counts, call, joining, leaf, owner, part, site, sited, whole_modules
+from .sites import Site, _counts, call, joining, leaf, owner, part, side_by_side, site, sited, whole_modules
 from .standins import PARAMETERS, RECURRENT, layered, stand_in, with_dropout
 
 # %% ../../nbs/api/capture/11_arrival.ipynb #40cc2588
@@ -186,7 +187,8 @@ Importer.settled = settled
 def made(self, s, role, layout):
     "Make the vertex of a site; True"
     if not layout.axes and s.node in self.wanted: role, layout = "immutable", Layout(layout.shape, (self.wanted[s.node],))
-    v = Vertex(joining(s.op) if role == "invariant" else s.op, [self.get(u) for u in s.order], role, layout.size)
+    op = joining(s.op) if role == "invariant" else side_by_side(s.op, len(s.order)) if role == "stack" else s.op
+    v = Vertex(op, [self.get(u) for u in s.order], role, layout.size)
     v.name = self.named(s.label)
     for known in self.opaque, self.statistics:
         if s.label in known and s.label != v.name: known[v.name] = known.pop(s.label)
@@ -234,6 +236,8 @@ def arrived(cls, module, example, named, share):
     if not training: said("%s computes something else in training mode: what it computes in evaluation mode was taken", type(module).__name__)
     if lost: said("%s has a backward pass of its own (%s); the net has that of the operators, and other gradients", type(module).__name__, ", ".join(lost))
     for k, why in net.opaque.items(): said("%s (%s) is not understood: it stays as it is, and so do its neighbours", k, why)
+    for v in net:
+        if why := obstacle(v.op): said("%s stays as it is, and so do its neighbours: %s", v.name, why)
     for m in {*net.modules()} - {*module.modules()}: m.training = module.training
     return net
 

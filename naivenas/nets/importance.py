@@ -10,7 +10,7 @@ __all__ = ['matrices', 'magnitude', 'l1', 'batchnorm_scale', 'geometric_median',
 import weakref
 import numpy as np, torch
 from torch import nn
-from ..sizes.demands import relaxed
+from ..sizes.demands import number, relaxed
 from .rules import axes_of, rule
 from .layers import groups_in_first
 
@@ -72,7 +72,8 @@ def keeping(net,
             share):   # of the neurons of each layer: a number for all, or {vertex or name: number}
     "Wishes under which layers keep a share of their neurons, for `net.resize(..., by=magnitude)`"
     if not isinstance(share, dict): share = {v: share for v in net if v.role == "absorb" and v not in net.outputs and v not in net.frozen}
-    if odd := [s for s in share.values() if not 0 < s <= 1]: raise ValueError(f"a share of neurons to keep is more than 0 and at most 1, not {odd[0]!r}")
+    for v, s in share.items():
+        number(s, f"the share of neurons that {net[v].name} keeps", lambda n: 0 < n <= 1, "more than 0 and at most 1")
     return {v: relaxed(max(round(s * net[v].nout), 1) - net[v].nout) for v, s in share.items()}
 
 # %% ../../nbs/api/nets/03_importance.ipynb #608180ff

@@ -7,8 +7,8 @@ __all__ = ['BLOCKS', 'groups_then', 'groups_out_first', 'groups_in_first', 'laye
            'norm_groups_then', 'heads_of', 'repeated', 'same', 'gated', 'Attend', 'Masked', 'conv', 'linear',
            'convtranspose', 'bilinear', 'embedding', 'rnn', 'lstm', 'gru', 'attention', 'batchnorm', 'maxpool',
            'avgpool', 'dropout', 'layernorm', 'rmsnorm', 'groupnorm', 'instancenorm', 'upsample', 'pixelshuffle',
-           'pixelunshuffle', 'GlobalPool', 'globalpool', 'flatten', 'cat', 'split', 'shuffle', 'relu', 'elu', 'selu',
-           'gelu', 'silu', 'leakyrelu', 'sigmoid', 'tanh']
+           'pixelunshuffle', 'GlobalPool', 'globalpool', 'flatten', 'cat_along', 'cat', 'split', 'shuffle', 'relu',
+           'elu', 'selu', 'gelu', 'silu', 'leakyrelu', 'sigmoid', 'tanh']
 
 # %% ../../nbs/api/nets/01_layers.ipynb #b94c4f2d
 from functools import cache, partial
@@ -89,8 +89,6 @@ def layer(module,     # a torch.nn.Module
     r = rule(module)
     if r is None and nout is None: raise TypeError(unknown(module))
     if r is None or r.role == "immutable": return immutable(module, *inputs, nout=nout or getattr(module, r.nout))
-    if odd := [k for k in r.arrays if getattr(module, k, None) is not None and k not in {**module._parameters, **module._buffers}]:
-        raise TypeError(f"the {odd[0]} of {type(module).__name__} is computed from something else (a parametrization?): remove that first, then it can be cut")
     v = Vertex(module, inputs, r.role, None if r.nin or r.role != "absorb" else sizes(module)[1])
     if r.nin and sizes(module)[0] != [u.nout for u in v.inputs]: Vertex(module, inputs, "absorb")   # raises, and says what does not fit
     return v
@@ -150,6 +148,7 @@ BLOCKS[nn.GroupNorm] = _groupnorm_vertex
 def heads_of(i, many): return i[::many]
 def repeated(i, many): return np.repeat(i[::many], many)
 def same(x): return x
+same.helps = "a pixel shuffle, whose channels come and go by whole blocks"
 
 def _pixelshuffle_vertex(module, v):
     many = module.upscale_factor**2
@@ -306,10 +305,12 @@ def flatten(v, pixels=1): return indexmap(nn.Flatten(), v, moves=partial(np.repe
 # %% ../../nbs/api/nets/01_layers.ipynb #7926c2d4
 def _cat(*tensors, axis=1): return torch.cat(tensors, axis)
 
+def cat_along(axis): return _cat if axis == 1 else partial(_cat, axis=axis)
+
 def cat(*inputs, axis=1):   # -1 for sequences, whose features come last
     "Concatenation of channels"
     if not inputs: raise ValueError("cat needs at least one vertex")
-    return stack(_cat if axis == 1 else partial(_cat, axis=axis), *inputs)
+    return stack(cat_along(axis), *inputs)
 
 # %% ../../nbs/api/nets/01_layers.ipynb #be6422a2
 def split(v, sizes):

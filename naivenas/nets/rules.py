@@ -11,7 +11,7 @@ from functools import cache
 from dataclasses import dataclass, field
 import numpy as np, torch
 from torch import nn
-from ..graph.cut import Cut, alike, pick, resized, sizes
+from ..graph.cut import Cut, alike, kind, obstacle, pick, resized, sizes
 
 # %% ../../nbs/api/nets/00_rules.ipynb #96ab1106
 _LAST = {4: torch.channels_last, 5: torch.channels_last_3d}   # a weight's other memory format
@@ -143,3 +143,31 @@ def _(op: nn.Module, ins, out):
     return cuts | {a: _like(getattr(op, a), len(index)) for a, index in names} | {a: f(op, ins, out) for a, f in r.then.items()}
 
 def _like(old, n): return n if isinstance(old, int) else (n, *old[1:])
+
+# %% ../../nbs/api/nets/00_rules.ipynb #0b57ac1e
+@obstacle.register
+def _(op: nn.Module):
+    if type(op) in RULES and not op._forward_pre_hooks: return ""
+    r = rule(op)
+    if r is None or r.nout is None: return ""
+    own = {**op._parameters, **op._buffers}
+    odd = next((k for k in r.arrays if k not in own and getattr(op, k, None) is not None), None)
+    if odd: return f"the {odd} of this {kind(op)} is computed by {_computing(op, odd)}"
+    tensors = *op.named_parameters(), *op.named_buffers()
+    others = (k for k, t in tensors if k not in r.arrays and t.numel() > 1)
+    if (more := next(others, None)) is None: return ""
+    return f"this {kind(op)} has a tensor {more!r} that its rule does not know, naivenas.register would teach it"
+
+# %% ../../nbs/api/nets/00_rules.ipynb #0b57ac2e
+_UNDO = {"WeightNorm": "torch.nn.utils.remove_weight_norm", "SpectralNorm": "torch.nn.utils.remove_spectral_norm",
+         "BasePruningMethod": "torch.nn.utils.prune.remove"}
+
+def _computing(op, key):
+    "What computes an array of a module, and how to make it a plain parameter again"
+    if key in getattr(op, "parametrizations", ()):
+        first = type(op.parametrizations[key][0]).__name__
+        return f"a parametrization, {first}, and can be cut only after torch.nn.utils.parametrize.remove_parametrizations"
+    hooks = [h for h in op._forward_pre_hooks.values() if key in (getattr(h, "name", None), getattr(h, "_tensor_name", None))]
+    undo = next((_UNDO[c.__name__] for h in hooks for c in type(h).__mro__ if c.__name__ in _UNDO), None)
+    if undo: return f"a forward pre-hook, {type(hooks[0]).__name__}, and can be cut only after {undo}"
+    return "something else, perhaps a forward pre-hook, and can be cut only once it is a parameter or buffer again"

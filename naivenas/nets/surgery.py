@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cache
 import numpy as np, torch
 from torch import nn
-from ..graph.cut import Cut, cut, kind
+from ..graph.cut import Cut, cut, kind, obstacle
 from ..graph.vertex import Vertex, label
 from ..sizes.wires import Edit
 from ..sizes.plan import NOTHING, assignments, commit
@@ -50,16 +50,19 @@ def _cut_parameter(net, p, how, rng):
     if gradient is not None: yield p, "grad", gradient
     for memory in (o.state[p] for o in net.optimizers if p in o.state):
         for key, value in memory.items():
-            if torch.is_tensor(value) and value.ndim == p.ndim > 0: yield memory, key, cut(value, _broadcast(how, value, p), fill=0.)
+            if torch.is_tensor(value) and value.ndim == p.ndim > 0: yield memory, key, cut(value, _broadcast(how, value, p, key), fill=0.)
 
 @cache
 def _nothing(dtype, device): return torch.empty(0, dtype=dtype, device=device)
 
 # %% ../../nbs/api/nets/02_surgery.ipynb #3e5402cc
-def _broadcast(how, value, p):
+_MEANS = {"row_var": -1, "col_var": -2}   # what Adafactor remembers: the axis that it has averaged over
+
+def _broadcast(how, value, p, key):
     "The same cut for a tensor that has some of the axes of `p` at length 1"
-    if value.shape == p.shape or not isinstance(how, Cut): return how
-    return replace(how, axes={a: index for a, index in how.axes.items() if value.shape[a] == p.shape[a]})
+    over = p.ndim + _MEANS[key] if key in _MEANS else None
+    if value.shape == p.shape and over is None or not isinstance(how, Cut): return how
+    return replace(how, axes={a: index for a, index in how.axes.items() if value.shape[a] == p.shape[a] and a != over})
 
 # %% ../../nbs/api/nets/02_surgery.ipynb #da2de870
 def joined(net, vertices):
@@ -159,6 +162,8 @@ def _set(net, name, op, settings, rng):
         elif isinstance(old, tuple) and len(value) != len(old): raise ValueError(f"{key} of {name} is one number or {len(old)}, not {value!r}")
     settings = settings | _padding(name, op, settings)
     if hasattr(op, "_reversed_padding_repeated_twice") and "padding" in settings: settings["_reversed_padding_repeated_twice"] = _sides(op, settings)
+    if "kernel_size" in settings and (why := obstacle(op)):
+        raise ValueError(f"the kernel of {name} cannot be changed: {why}")
     if "kernel_size" in settings and getattr(op, "weight", None) is not None:
         taps = {axis: _taps(old, new) for axis, old, new in zip(range(2, op.weight.ndim), op.kernel_size, settings["kernel_size"])}
         yield from net.cut(op, {"weight": Cut(taps)}, rng)

@@ -10,6 +10,7 @@ import copy, json
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np, torch
+from ..files.checks import at, field, of, senseless, whole
 from .fitness import outputs
 from .encoding import Encoder
 from ..files.net import Net
@@ -62,6 +63,12 @@ def load_fitted(folder):
     path = Path(folder) / "model.json"
     try: text, encoder = json.loads(path.read_text()), Encoder()
     except ValueError as e: raise ValueError(f"{path} is damaged ({e})") from None
-    arrays = "mean", "scale", "y_mean", "y_scale", "classes"
-    vars(encoder).update({k: np.array(v) if k in arrays else tuple(v) if k == "shape" else v for k, v in text["encoder"].items()})
-    return Fitted(encoder, [Net.load(path.with_name(f"net-{i}.safetensors")).eval() for i in range(text["nets"])])
+    known, nets = of(dict, field(text, "encoder", f"{path}"), f"{path}: encoder"), whole(field(text, "nets", f"{path}"), f"{path}: nets", 1, 10**4)
+    for k, v in known.items():
+        if k not in _LEARNT: raise senseless(f"{path}: encoder", k, "name of what an encoder learns")
+        if not isinstance(v, _LEARNT[k]): raise senseless(f"{path}: {k}", v, "such value")
+        setattr(encoder, k, at(f"{path}: {k}", np.array, v, *([] if k == "classes" else [float])) if k in _ARRAYS else tuple(v) if k == "shape" else v)
+    return Fitted(encoder, [Net.load(path.with_name(f"net-{i}.safetensors")).eval() for i in range(nets)])
+
+_ARRAYS = "mean", "scale", "y_mean", "y_scale", "classes"
+_LEARNT = {"kind": str, "task": str, "columns": (dict, type(None)), "shape": list, "ndim": int, "classes": list} | dict.fromkeys(_ARRAYS[:4], (int, float, list))

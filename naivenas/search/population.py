@@ -11,6 +11,8 @@ import contextlib, copy, csv, hashlib, io, json, os, shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 import torch
+from ..files.checks import at, of, senseless
+from ..files.checks import field as entry
 from .settings import Settings
 from .mutate import shield
 from .fitness import optimizer_of
@@ -266,7 +268,8 @@ def load(self, generation=None):   # None: the last one
     for key, t in unpacked(files["memory.safetensors"]).items():
         i, name = key.split("/", 1)
         saved.setdefault(int(i), {})[name] = t
-    return Population(_candidate(row, home, saved.get(i, {}), self.settings) for i, row in enumerate(json.loads(files["candidates.json"]))), generation
+    rows, where = of(list, at(f"{home}", json.loads, files["candidates.json"]), f"{home}"), home / "candidates.json"
+    return Population(at(f"{where}[{i}]", _candidate, row, home, saved.get(i, {}), self.settings, files) for i, row in enumerate(rows)), generation
 Store.load = load
 
 # %% ../../nbs/api/search/06_population.ipynb #b65acf32
@@ -278,7 +281,8 @@ def _checked(path, digest, known, generation):
     raise ValueError(f"{path} is {'missing' if data is None else 'not as it was written'}: " + (f"go back with load({others[-1]})" if others else "start again in an empty folder"))
 
 # %% ../../nbs/api/search/06_population.ipynb #f29af7d4
-def _candidate(row, home, saved, settings):
+def _candidate(row, home, saved, settings, files):
+    if entry(row, "net", "its row") not in files: raise senseless("net", row["net"], "file of this generation")
     row = {k: tuple(v) if k in ("parents", "fitness", "before") and isinstance(v, list) else v for k, v in row.items()}
     kind, row["settings"] = row.pop("optimizer"), settings(**row["settings"]) if row["settings"] else None
     net, shields = Net.load(home / row.pop("net")), row.pop("shields")

@@ -52,10 +52,23 @@ def _check_inputs(v, number, now, why):
     "ValueError if `v`, with `now` inputs, cannot compute with `number`"
     if number < 1: raise ValueError(f"{why} is impossible: {label(v)} would have no input left")
     if v.role == "stack" or number == now: return
-    try: inspect.signature(getattr(v.op, "forward", v.op)).bind(*range(number))
+    try:
+        if hasattr(v.role, "follow"): raise TypeError("it knows where the neurons of each of its inputs lie")
+        for f in (getattr(v.op, "forward", v.op), *([v.role] if callable(v.role) else [])): _needed(f).bind(*range(number))
     except (TypeError, ValueError):
         raise ValueError(f"{why} is impossible: {label(v)} ({kind(v.op)}) takes {now} input{'s' * (now != 1)}, "
                          f"not {number}; sums and concatenations take any number") from None
+
+# %% ../../nbs/api/sizes/08_edits.ipynb #0b57ad5e
+def _check_helper(v, why):
+    "ValueError if `v` is there for another vertex only"
+    if helps := getattr(v.op, "helps", ""):
+        raise ValueError(f"{why} is impossible: {label(v)} is a part of {helps}; edit the vertices around that one")
+
+def _needed(f):
+    "The signature of `f` without arguments that may be left out: those are settings, and no place for an edge"
+    s = inspect.signature(f)
+    return s.replace(parameters=[p for p in s.parameters.values() if p.default is p.empty or p.kind == p.KEYWORD_ONLY])
 
 # %% ../../nbs/api/sizes/08_edits.ipynb #55c425d2
 def inserted(draft, block, after, before, to):
@@ -86,6 +99,7 @@ def _built(block, *inputs):
 def removed(draft, vertex, reconnect):
     "The draft without a vertex, and without what nothing depends on any more"
     v, why = draft[vertex], f"removing {label(draft[vertex])}"
+    _check_helper(v, why)
     inputs = [u for u, _ in draft.wiring(v)]
     if not inputs: raise ValueError(f"{label(v)} is an input of the graph: {why} is impossible")
     instead = inputs if reconnect else []
@@ -121,8 +135,10 @@ def replaced(draft, vertex, block):
     first, last = map(draft.__getitem__, vertex if isinstance(vertex, tuple) else (vertex, vertex))
     if first.role == "input": raise ValueError(f"{label(first)} is an input of the graph and cannot be replaced")
     segment(draft, first, last)
+    for v in first, last: _check_helper(v, f"replacing {label(v)}")
     draft.redirect(last, [_built(block, *[u for u, _ in draft.wiring(first)])])
     return draft.because(f"replacing {label(last) if first is last else f'{label(first)} to {label(last)}'}")
+
 
 # %% ../../nbs/api/sizes/08_edits.ipynb #2f470d8b
 def connected(draft, source, target, at):

@@ -11,11 +11,12 @@ import copy, types
 from collections import Counter
 from dataclasses import dataclass
 import numpy as np
-from ..graph.cut import kind, resized
+from ..graph.cut import kind, obstacle, resized
 from ..graph.vertex import SizeError, Vertex, followed, label, parts
 from ..graph.core import Core, circle, give_names, topological
 from .wires import Edit, Ties, begins_of, known_ties, ties
-from .demands import Sizes, demands_of, from_inputs, per_vertex, pinned_vertices, utilities, wished
+from .demands import (Sizes, checked, demands_of, from_inputs, known_worth, per_vertex, pinned_vertices,
+                                    utilities, wished)
 from .closed import MANY
 from .decide import Decision, decide
 
@@ -87,6 +88,10 @@ class Lists:
 def planned(graph, wishes, by, nin, frozen, least, multiple_of, max_new, groups, also, solver, seconds, edit):
     "What the wishes entail for every vertex; the arguments are those of `Graph.plan`"
     changed = edit or Edit()
+    counts = dict(least=least, multiple_of=multiple_of, max_new=max_new)
+    frozen, least, multiple_of, max_new = checked(frozen, seconds, also, groups, **counts)
+    known_worth(by, True)
+    wished(graph, wishes)
     wishes, outputs = wished(graph, (wishes or {}) | from_inputs(graph, nin)), changed.outputs or graph.outputs
     vertices = graph.vertices if edit is None else _reordered(graph, edit, outputs)
     t = known_ties(graph) if edit is None else ties(vertices, edit)
@@ -101,6 +106,7 @@ def planned(graph, wishes, by, nin, frozen, least, multiple_of, max_new, groups,
     made = graph.plan_type(graph, changed, t, done, s.utility, wishes, graph.version, {v: v.nout for v in graph},
                 {v: [u for u, _ in changed.inputs[v]] if v in changed.inputs else v.inputs for v in vertices})
     for v in vertices: _check_moves(made, v)
+    for v in vertices if edit else (): _check_whole(made, v)
     for v in vertices if done.new.any() else (): _check_slots(made, v)
     return made
 
@@ -133,6 +139,14 @@ def _check_moves(plan, v):
         hint = "" if hasattr(v.op, "follow") or hasattr(v.role, "follow") else ", or use split, shuffle or Gather, which follow"
         raise SizeError(f"{label(v)} ({kind(v.op)}) moves neurons by a fixed rule, which would not fit the neurons that it would then read; "
                         f"keep them with frozen=[{v.inputs[0].name!r}]{hint}")
+
+# %% ../../nbs/api/sizes/06_plan.ipynb #0b57ac3e
+def _check_whole(plan, v):
+    "SizeError if the arrays of `v` would have to be cut, and cannot be"
+    same = lambda index, n: np.array_equal(index, np.arange(n))
+    if not (why := obstacle(v.op)): return
+    if same(plan.out(v), v.nout) and all(same(i, u.nout) for i, u in zip(plan.ins(v), v.inputs)): return
+    raise SizeError(f"{plan.edit.why or 'this'} is impossible: {label(v)} would have to be cut, but {why}")
 
 # %% ../../nbs/api/sizes/06_plan.ipynb #bf46d1c4
 def _check_slots(plan, v):
@@ -354,4 +368,7 @@ class Sizing:
         "Change sizes, exactly, or raise SizeError and change nothing; a `Report`"
         if delta is None and not isinstance(wishes, dict):
             raise TypeError(f"how many neurons? Write resize({wishes!r}, +8), or resize({{{wishes!r}: +8}})")
+        if delta is not None and isinstance(wishes, dict):
+            raise TypeError(f"{wishes!r} says by how many already: leave {delta!r} out")
         return self.plan(wishes if delta is None else {wishes: delta}, **how).apply()
+

@@ -7,8 +7,10 @@ __all__ = ['scores', 'pruned', 'Pruning']
 
 # %% ../../nbs/api/sizes/07_pruning.ipynb #a7ed9719
 import numpy as np
+from ..graph.core import several
 from .wires import Edit, known_ties
-from .demands import pinned_vertices, ranked, wished, worths_of
+from .demands import known_worth, number, pinned_vertices, ranked, wished, worths_of
+
 
 # %% ../../nbs/api/sizes/07_pruning.ipynb #2f9b6a76
 def scores(graph, t,         # the `Ties` of the graph
@@ -28,7 +30,9 @@ def scores(graph, t,         # the `Ties` of the graph
 # %% ../../nbs/api/sizes/07_pruning.ipynb #086d9dce
 def pruned(graph, keep, by, normalise, wishes, frozen, max_new, how):
     "The plan that drops the least useful wires; the arguments are those of `Graph.prune_plan`"
-    if not 0 < keep <= 1: raise ValueError(f"keep is the share of neurons to keep, more than 0 and at most 1, not {keep!r}")
+    number(keep, "keep", lambda n: 0 < n <= 1, "the share of neurons to keep, more than 0 and at most 1")
+    known_worth(by)
+    frozen = several("frozen", frozen)
     t = known_ties(graph)
     score, many = scores(graph, t, by, normalise)
     held = np.zeros(t.wires, bool)
