@@ -1,4 +1,4 @@
-"""The module names of version 0.1, for one release: `naivenas.net` still gives what it gave, with one DeprecationWarning"""
+"""The names of version 0.1, for one release: `naivenas.net` still gives what it gave, with one DeprecationWarning"""
 import functools, importlib, importlib.abc, importlib.util, sys, types, warnings
 
 MOVED = """
@@ -30,8 +30,27 @@ exploring panel watching demo cli = apps
 NOW = {}   # old name -> modules that have what it had
 for _line in MOVED.strip().splitlines():
     _olds, _, _new = _line.partition(" = ")
-    for _old in _olds.split(): NOW[_old] = [n if "." in n or len(_new.split()) > 1 else f"{n}.{_old}" for n in _new.split()]
-PACKAGES = {"graph": ["graph.core", "look.graph"], "sizes": ["sizes.wishes", "sizes.demands"], "search": ["search.search"]}   # modules of 0.1 that are packages now
+    for _old in _olds.split():
+        NOW[_old] = [n if "." in n or len(_new.split()) > 1 else f"{n}.{_old}" for n in _new.split()]
+# Modules of 0.1 that are packages now
+PACKAGES = {"graph": ["graph.core", "look.graph"], "sizes": ["sizes.wishes", "sizes.demands"], "search": ["search.search"]}
+
+# Names that stood at the top level in 0.1, and where they are now
+TOP = {name: home for home, names in {
+    "graph.cut": "Cut Dense GroupCut",
+    "graph.vertex": "Gather Slice absorb indexmap invariant",
+    "graph.fmap": "align_fmaps fmaps",
+    "sizes.program": "Problem solve",
+    "sizes.edits": "Draft",
+    "files.onnx_io": "onnx_module",
+    "search": """
+        Act BatchNorm Between Chain Conv Fork GlobalPool Layer Linear Maybe OneOf Pool Relu Repeat Residual Space
+        AddBlock AddEdge Change ChangeActivation ChangeKernel ChangePool ChangeSize ChangeStride InOrder Perhaps Pick
+        RemoveEdge RemoveVertex mutations shield Settings cross_settings mutate_settings Crossover segments Combined
+        Latency Macs Score Smoothed Train augmented ageing chain combine each elite evolve fresh pairs pareto ranked sus
+        tournament Candidate Population Store crossed founder mutated seeded survive Processes evaluate halving network
+    """,
+}.items() for name in names.split()}
 
 
 def found(homes, old, name):
@@ -44,9 +63,19 @@ def found(homes, old, name):
 
 @functools.cache
 def warn(old, *homes):
-    "Once for each old name"
-    warnings.warn(f"naivenas.{old} is now naivenas.{' and naivenas.'.join(homes)}; the old name goes with the next release",
-                  DeprecationWarning, stacklevel=3)
+    "Once for each old name; the line that is shown is the nearest one that isn't naivenas's"
+    at = sys._getframe(1)
+    while at.f_back and at.f_globals.get("__name__", "").partition(".")[0] in ("naivenas", "importlib"): at = at.f_back
+    where = f"naivenas.{' and naivenas.'.join(homes)}"
+    warnings.warn_explicit(f"naivenas.{old} is now {where}; the old name goes with the next release",
+                           DeprecationWarning, at.f_code.co_filename, at.f_lineno, at.f_globals.get("__name__"))
+
+
+def top(name):
+    "A name that has left the top level"
+    value = getattr(importlib.import_module(f"naivenas.{TOP[name]}"), name)
+    warn(name, f"{TOP[name]}.{name}")
+    return value
 
 
 class Old(types.ModuleType):
@@ -55,7 +84,8 @@ class Old(types.ModuleType):
         if name.startswith("__") and name != "__all__": raise AttributeError(name)
         return found(NOW[self._old], self._old, name)
 
-    def __dir__(self): return sorted({n for home in NOW[self._old] for n in dir(importlib.import_module(f"naivenas.{home}"))})
+    def __dir__(self):
+        return sorted({n for home in NOW[self._old] for n in dir(importlib.import_module(f"naivenas.{home}"))})
 
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -83,4 +113,5 @@ def package_getattr(package):
     return get
 
 
-if not any(type(f).__name__ == "Finder" and type(f).__module__ == __name__ for f in sys.meta_path): sys.meta_path.insert(0, Finder())
+if not any(type(f).__name__ == "Finder" and type(f).__module__ == __name__ for f in sys.meta_path):
+    sys.meta_path.insert(0, Finder())
