@@ -20,7 +20,8 @@ save = files.save files.net
 onnx_io = files.onnx_io files.net
 trace sites neurons operators slices standins products padding sharing agreement = capture
 source onnx_ops onnx_nets onnx_layers = files
-space settings mutate crossover fitness evolution population executors encoding fitted estimators = search
+mutate = search.mutate search.rewiring search.mutation
+space settings crossover fitness evolution population executors encoding fitted estimators = search
 exploring panel watching demo cli = apps
 """
 NOW = {}   # old name -> modules that have what it had

@@ -8,6 +8,7 @@ __all__ = ['followed_by', 'Following', 'Tracking']
 # %% ../../nbs/api/nets/09_tracking.ipynb #4c4d64c6
 import torch
 from torch import nn
+from ..graph.core import Hooks
 from .surgery import along, at_home, cut_net, joined, statistics_in
 from .settings import settings_changed
 
@@ -91,9 +92,9 @@ class Following:
         return settings_changed(self, {vertex: given})
 
 # %% ../../nbs/api/nets/09_tracking.ipynb #b88021d3
-class Tracking(Following):
+class Tracking(Following, Hooks):
     "Surgery on PyTorch modules that gradients, optimizers and copies follow"
-    def __init__(self, inputs, outputs, frozen=()):   # as for `Graph`
+    def __init__(self, inputs: object, outputs: object, frozen: tuple | list = ()):   # as for `Graph`
         nn.Module.__init__(self)
         self.optimizers, self.twins = [], []
         super().__init__(inputs, outputs, frozen)
@@ -130,13 +131,13 @@ class Tracking(Following):
         for twin in self.twins: twin._settle()
         return order
 
-    def settled(self): torch.clear_autocast_cache()   # it may hold copies of weights as they were
-    def changes(self, plan, rng): return [*along(plan, rng), *super().changes(plan, rng)]
-    def cut(self, op, changes, rng): return cut_net(self, op, changes, rng)
-    def membership(self, vertices): return [*joined(self, vertices), *super().membership(vertices)]
-    def caveats(self, plan): return [*super().caveats(plan), *statistics_in(plan)]
+    def settled(self) -> None: torch.clear_autocast_cache()   # it may hold copies of weights as they were
+    def changes(self, plan: object, rng: object) -> list: return [*along(plan, rng), *super().changes(plan, rng)]
+    def cut(self, op: object, changes: dict, rng: object) -> list: return [*cut_net(self, op, changes, rng)]
+    def membership(self, vertices: list) -> list: return [*joined(self, vertices), *super().membership(vertices)]
+    def caveats(self, plan: object) -> list: return [*super().caveats(plan), *statistics_in(plan)]
 
-    def adopt(self, vertices):
+    def adopt(self, vertices: list) -> None:
         super().adopt(vertices)
         at_home(self, vertices)
 
