@@ -44,7 +44,8 @@ def positions(graph, *example):   # one value per input, with a batch axis
             for v in graph.vertices[len(graph.inputs):]: values[v] = v.op(*[values[u] for u in v.inputs])
     finally:
         if training: graph.train()
-    return {v: _places(v.op, values[v.inputs[0] if _spreads(v.op) else v], len(example[0])) for v in graph if v.role != "input"}
+    seen = {v: values[v.inputs[0] if _spreads(v.op) else v] for v in graph if v.role != "input"}
+    return {v: _places(v.op, value, len(example[0])) for v, value in seen.items()}
 
 # %% ../../nbs/api/nets/11_counts.ipynb #e0345852
 def _facts(op):
@@ -57,7 +58,7 @@ def _facts(op):
 def _spreads(op): return _facts(op)[0] == "transposed"
 
 def _places(op, value, many):
-    "How often each weight is used for one of `many` examples that give `value`; of several results the mean over all features"
+    "How often each weight is used for one of `many` examples that give `value`; the mean over several results"
     if isinstance(value, tuple): value = value[0]      # a recurrent layer, with its state
     if isinstance(value, list):
         return sum(_places(op, part, many) * part.shape[-1] for part in value) / sum(part.shape[-1] for part in value)

@@ -208,7 +208,7 @@ def _listen(taylor):
 
 # %% ../../nbs/api/nets/10_importance.ipynb #8d3f5b17
 def _axis(v, value):
-    "The axis of `value`, given by the module of `v`, along which its neurons lie; None if there is none of their number"
+    "The axis of what the module of `v` gives, along which its neurons lie; None if there is none of their number"
     may = [a for a in {1, value.ndim - 1} if 0 < a < value.ndim and value.shape[a] == v.nout]
     if len(may) < 2: return may[0] if may else None
     told = None
@@ -231,8 +231,9 @@ class _Hook:
         taylor.calls[v] = calls = taylor.calls.get(v, -1) + 1
         if calls % taylor.every: return
         values = [p.detach() for p in parts]
-        if len(parts) == 1: parts[0].register_hook(lambda gradient: taylor.measure(v, values, [gradient], axes))
-        else: torch.autograd.graph.register_multi_grad_hook(parts, lambda gradients: taylor.measure(v, values, gradients, axes))
+        told = lambda gradients: taylor.measure(v, values, gradients, axes)
+        if len(parts) == 1: parts[0].register_hook(lambda gradient: told([gradient]))
+        else: torch.autograd.graph.register_multi_grad_hook(parts, told)
 
 # %% ../../nbs/api/nets/10_importance.ipynb #8176821d
 def _measure(taylor, v, values, gradients, axes):
@@ -281,7 +282,8 @@ class Taylor:
     4
     """
     def __init__(self, net: object, every: int = 1, decay: float = .9):
-        if not 0 <= decay < 1: raise ValueError(f"decay is the weight of the past, at least 0 and less than 1, not {decay!r}")
+        if not 0 <= decay < 1:
+            raise ValueError(f"decay is the weight of the past, at least 0 and less than 1, not {decay!r}")
         self.net, self.every, self.decay = net, every, decay
         self.values, self.calls, self.hooks = {}, {}, {}     # hooks: {vertex: (module, its hook)}
         self.listen()

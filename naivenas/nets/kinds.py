@@ -37,11 +37,13 @@ def _convolution(op, letters):
 
 @cache
 def _convolution_rule(mixes, many, letters):
-    made = partial(Rule, nin="in_channels", nout="out_channels", axis=1, window="conv" if letters == "oi" else "transposed")
+    window = "conv" if letters == "oi" else "transposed"
+    made = partial(Rule, nin="in_channels", nout="out_channels", axis=1, window=window)
     if mixes == "all": return made("absorb", arrays=dict(weight=letters, bias="o"))
     grouped = groups_out_first if letters == "oi" else groups_in_first
     if mixes == "group": return made("absorb", arrays=dict(weight=grouped, bias="o"), then=dict(groups=groups_then))
-    role, first = "invariant" if many == 1 else partial(np.repeat, repeats=many), "i" if letters == "io" and many > 1 else "o"
+    first = "i" if letters == "io" and many > 1 else "o"
+    role = "invariant" if many == 1 else partial(np.repeat, repeats=many)
     return made(role, arrays=dict(weight=first, bias="o"), also=("groups",))
 
 # %% ../../nbs/api/nets/01_kinds.ipynb #aaa0846a
@@ -54,19 +56,18 @@ for _d in "123":
     RULES[getattr(nn, f"ConvTranspose{_d}d")] = partial(_convolution, letters="io")
 
 # %% ../../nbs/api/nets/01_kinds.ipynb #a215356e
-_PLAIN = """Identity ReLU ReLU6 LeakyReLU ELU CELU SELU GELU SiLU Mish Sigmoid LogSigmoid Tanh Softplus Softsign Hardtanh
-Hardsigmoid Hardswish Tanhshrink Softshrink Hardshrink Threshold Upsample UpsamplingNearest2d UpsamplingBilinear2d
-ZeroPad# ConstantPad# ReflectionPad# ReplicationPad# CircularPad#"""
-_DRAWING = "RReLU Dropout Dropout# AlphaDropout FeatureAlphaDropout"
+_PLAIN = """Identity ReLU ReLU6 LeakyReLU ELU CELU SELU GELU SiLU Mish Sigmoid LogSigmoid Tanh Softplus Softsign
+Hardtanh Hardsigmoid Hardswish Tanhshrink Softshrink Hardshrink Threshold Upsample
+UpsamplingNearest2d UpsamplingBilinear2d ZeroPad# ConstantPad# ReflectionPad# ReplicationPad# CircularPad#"""
+_DRAWING = "RReLU Dropout Dropout# AlphaDropout FeatureAlphaDropout FractionalMaxPool2d FractionalMaxPool3d"
 _POOLS, _ADAPTIVE = "MaxPool# AvgPool# LPPool#", "AdaptiveAvgPool# AdaptiveMaxPool#"
 _NORMALISING = "Softmax Softmin LogSoftmax Softmax2d"
 
 def _each(names): return {getattr(nn, name.replace("#", f"{d}d")) for name in names.split() for d in "123"}
-for _names, _made in ((_PLAIN, Rule("invariant")), (_DRAWING, Rule("invariant", random=True)), (_ADAPTIVE, Rule("invariant")),
-                      (_POOLS, Rule("invariant", window="pool")), ("FractionalMaxPool2d FractionalMaxPool3d", Rule("invariant", random=True)),
-                      (_NORMALISING, Rule("invariant", statistic="softmax over all neurons")),
-                      ("LocalResponseNorm", Rule("invariant", statistic="sum over neighbouring neurons"))):
-    RULES.update(dict.fromkeys(_each(_names), _made))
+for _names, _facts in ((f"{_PLAIN} {_ADAPTIVE}", {}), (_DRAWING, dict(random=True)), (_POOLS, dict(window="pool")),
+                       (_NORMALISING, dict(statistic="softmax over all neurons")),
+                       ("LocalResponseNorm", dict(statistic="sum over neighbouring neurons"))):
+    RULES.update(dict.fromkeys(_each(_names), Rule("invariant", **_facts)))
 
 def _prelu(op):
     "A slope for each neuron, or one for all"
@@ -82,7 +83,7 @@ def _recurrent(op):
     arrays = {name: axes[name.split("_")[1]] if "weight" in name else (inner,) for name in op._flat_weights_names}
     for name in arrays:
         if name.startswith("weight_ih_l0"): arrays[name] = inner, "i"
-    heard = {name: 0. for name in arrays if op.proj_size and "weight_hr" not in name}   # what hears the new, starts deaf to it
+    heard = {name: 0. for name in arrays if op.proj_size and "weight_hr" not in name}   # starts deaf to new ones
     return Rule("absorb", "input_size", out, arrays, heard, axis=-1)
 for _cell in nn.RNN, nn.LSTM, nn.GRU: RULES[_cell] = _recurrent
 
@@ -155,7 +156,8 @@ def _cell(op):
 def _cell_vertex(module, x, h=None):
     lstm, state = isinstance(module, nn.LSTMCell), [] if h is None else [h]
     if lstm and state:
-        raise TypeError("the state of an LSTMCell is two tensors, and a vertex gives one: leave the state out, or use lstm")
+        raise TypeError("the state of an LSTMCell is two tensors, and a vertex gives one: "
+                        "leave the state out, or use lstm")
     if odd := [v for v, n in zip((x, *state), (module.input_size, module.hidden_size)) if v.nout != n]:
         raise vertex.SizeError(f"{module} does not take {label(odd[0])} with {odd[0].nout} neurons")
     cell = Vertex(module, [x, *state], "absorb", module.hidden_size)
@@ -215,7 +217,7 @@ def _attend_source(self, args, me):
 
 # %% ../../nbs/api/nets/01_kinds.ipynb #27baaa8c
 class Attend(nn.Module):
-    "Heads of `width` neurons attend: queries, keys, values and perhaps a mask, each (batch, steps, features), to the same"
+    "Heads of `width` neurons attend: queries, keys, values, perhaps a mask, each (batch, steps, features), to the same"
     def __init__(self, width, dropout=0., batch_first=True, causal=False):
         super().__init__()
         self.width, self.dropout, self.batch_first, self.causal = width, dropout, batch_first, causal

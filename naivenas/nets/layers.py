@@ -15,8 +15,8 @@ import numpy as np, torch
 from torch import nn
 from ..graph.vertex import Vertex
 from .rules import rule
-from .kinds import (BLOCKS, Attend, GlobalPool, gated, groups_in_first, groups_out_first, heads_of, layer, meets, output,
-                                 repeated, same, state)
+from .kinds import (BLOCKS, Attend, GlobalPool, gated, groups_in_first, groups_out_first, heads_of, layer, meets,
+                                 output, repeated, same, state)
 from .activations import elu, gelu, leakyrelu, relu, selu, sigmoid, silu, tanh
 from .norms import (avgpool, batchnorm, dropout, globalpool, groupnorm, instancenorm, layernorm, maxpool,
                                  pixelshuffle, pixelunshuffle, rmsnorm, upsample)
@@ -37,7 +37,8 @@ def _started(module, start):
 
 # %% ../../nbs/api/nets/06_layers.ipynb #6f174b85
 def conv(v: Vertex, nout: int, k: int | tuple = 3, stride: int | tuple = 1, padding: int | tuple | str | None = None,
-         dilation: int | tuple = 1, groups: int = 1, bias: bool = True, dim: int = 2, start: str | None = None) -> Vertex:
+         dilation: int | tuple = 1, groups: int = 1, bias: bool = True, dim: int = 2,
+         start: str | None = None) -> Vertex:
     """A convolution, `nn.Conv1d` to `nn.Conv3d`.
 
     Parameters
@@ -103,7 +104,7 @@ def linear(v: Vertex, nout: int, bias: bool = True, start: str | None = None) ->
 # %% ../../nbs/api/nets/06_layers.ipynb #35e84949
 def convtranspose(v: Vertex, nout: int, k: int | tuple = 2, stride: int | tuple = 2, padding: int | tuple = 0,
                   output_padding: int | tuple = 0, groups: int = 1, bias: bool = True, dim: int = 2) -> Vertex:
-    """A transposed convolution, `nn.ConvTranspose1d` to `nn.ConvTranspose3d`; it doubles height and width unless told otherwise.
+    """A transposed convolution, `nn.ConvTranspose1d` to `nn.ConvTranspose3d`; it doubles the map unless told otherwise.
 
     Parameters
     ----------

@@ -148,7 +148,8 @@ def dropout(v: Vertex, p: float = .5) -> Vertex:
     return layer(nn.Dropout(p), v)
 
 # %% ../../nbs/api/nets/03_norms.ipynb #f7d4c6c5
-def maxpool(v: Vertex, k: int | tuple = 2, stride: int | tuple | None = None, padding: int | tuple = 0, dim: int = 2) -> Vertex:
+def maxpool(v: Vertex, k: int | tuple = 2, stride: int | tuple | None = None, padding: int | tuple = 0,
+            dim: int = 2) -> Vertex:
     """The maximum of each window, `nn.MaxPool1d` to `nn.MaxPool3d`.
 
     Parameters
@@ -175,7 +176,8 @@ def maxpool(v: Vertex, k: int | tuple = 2, stride: int | tuple | None = None, pa
     return layer(getattr(nn, f"MaxPool{dim}d")(k, stride, padding), v)
 
 # %% ../../nbs/api/nets/03_norms.ipynb #2ae25f34
-def avgpool(v: Vertex, k: int | tuple = 2, stride: int | tuple | None = None, padding: int | tuple = 0, dim: int = 2) -> Vertex:
+def avgpool(v: Vertex, k: int | tuple = 2, stride: int | tuple | None = None, padding: int | tuple = 0,
+            dim: int = 2) -> Vertex:
     """The mean of each window, `nn.AvgPool1d` to `nn.AvgPool3d`.
 
     Parameters

@@ -107,8 +107,9 @@ def rule(module):
     return found(module) if callable(found) else found
 
 # %% ../../nbs/api/nets/00_rules.ipynb #364d6244
-def register(cls: type, nin: str | None = None, nout: str | None = None, role: object = "absorb", fill: dict | None = None,
-             also: tuple = (), statistic: str = "", axis: int | None = None, random: bool = False, window: str = "",
+def register(cls: type, nin: str | None = None, nout: str | None = None, role: object = "absorb",
+             fill: dict | None = None, also: tuple = (), statistic: str = "", axis: int | None = None,
+             random: bool = False, window: str = "",
              **arrays: object) -> None:
     """Teach naivenas a type of module.
 
@@ -151,8 +152,9 @@ def _number(n): return n if isinstance(n, int) else n[0]
 def unknown(module):
     "The question to ask about a module without a rule"
     name = type(module).__name__
-    return (f"how does {name} keep its neurons? Teach it with naivenas.register({name}, nin=..., nout=..., weight='oi', ...), "
-            "or say layer(module, vertex, nout=...) if its sizes need never change")
+    return (f"how does {name} keep its neurons? Teach it with "
+            f"naivenas.register({name}, nin=..., nout=..., weight='oi', ...), or say "
+            "layer(module, vertex, nout=...) if its sizes need never change")
 
 @sizes.register
 def _(op: nn.Module):
@@ -176,11 +178,12 @@ def axes_of(axes):   # such as "oi" or ("4o", "i")
     "`[(blocks, letter, times), ...]`, one for each axis"
     parts = [re.fullmatch(r"(\d*)([oijk.])(\d*)", a) for a in axes]
     if None in parts:
-        raise ValueError(f"{axes!r} is no list of axes: each is one of o, i, j, k and ., with numbers like 4o or o64 in a tuple")
+        raise ValueError(f"{axes!r} is no list of axes: each is one of o, i, j, k and ., "
+                         "with numbers like 4o or o64 in a tuple")
     return [(int(p[1] or 1), p[2], int(p[3] or 1)) for p in parts]
 
 def how_to_cut(op, array, axes, ins, out, role, fill=None):
-    "The `Cut` of one tensor; new rows of anything that is more than a vector start as noise, unless the rule says as what"
+    "The `Cut` of one tensor; new rows of anything that is more than a vector start as noise, if the rule says nothing"
     if callable(axes): return axes(op, ins, out)
     made, shape = {}, array.shape
     for axis, (blocks, letter, times) in enumerate(axes_of(axes)):
@@ -207,7 +210,8 @@ def _(op: nn.Module, ins, out):
     cuts = {key: how_to_cut(op, array, axes, ins, out, r.role, r.fill.get(key))
             for key, axes in r.arrays.items() if (array := getattr(op, key, None)) is not None}
     names = [*zip((r.nin or "").split(), ins), *((a, ins[0]) for a in r.also), (r.nout, out)]
-    return cuts | {a: _like(getattr(op, a), len(index)) for a, index in names} | {a: f(op, ins, out) for a, f in r.then.items()}
+    many = {a: _like(getattr(op, a), len(index)) for a, index in names}
+    return cuts | many | {a: f(op, ins, out) for a, f in r.then.items()}
 
 def _like(old, n): return n if isinstance(old, int) else (n, *old[1:])
 
@@ -233,8 +237,10 @@ def _computing(op, key):
     "What computes an array of a module, and how to make it a plain parameter again"
     if key in getattr(op, "parametrizations", ()):
         first = type(op.parametrizations[key][0]).__name__
-        return f"a parametrization, {first}, and can be cut only after torch.nn.utils.parametrize.remove_parametrizations"
-    hooks = [h for h in op._forward_pre_hooks.values() if key in (getattr(h, "name", None), getattr(h, "_tensor_name", None))]
+        undo = "torch.nn.utils.parametrize.remove_parametrizations"
+        return f"a parametrization, {first}, and can be cut only after {undo}"
+    named = lambda hook: (getattr(hook, "name", None), getattr(hook, "_tensor_name", None))
+    hooks = [h for h in op._forward_pre_hooks.values() if key in named(h)]
     undo = next((_UNDO[c.__name__] for h in hooks for c in type(h).__mro__ if c.__name__ in _UNDO), None)
     if undo: return f"a forward pre-hook, {type(hooks[0]).__name__}, and can be cut only after {undo}"
     return "something else, perhaps a forward pre-hook, and can be cut only once it is a parameter or buffer again"

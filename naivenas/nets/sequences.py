@@ -136,5 +136,6 @@ def last(v: Vertex) -> Vertex:
     >>> naivenas.last(naivenas.gru(naivenas.inputvertex("steps", 3), 8)).nout
     8
     """
-    if v.op is not output: raise TypeError(f"last takes the outputs of a recurrent layer, not {label(v)} ({kind(v.op)})")
+    if v.op is not output:
+        raise TypeError(f"last takes the outputs of a recurrent layer, not {label(v)} ({kind(v.op)})")
     return Vertex(partial(state, directions=1 + v.inputs[0].op.bidirectional), v.inputs, v.role)

@@ -24,10 +24,12 @@ def settings_changed(net,
     "The `Report` of settings of several vertices, all changed or none"
     changes = {net[v]: dict(settings) for v, settings in changes.items()}
     for v in changes:
-        if not isinstance(v.op, nn.Module): raise TypeError(f"{label(v)} ({kind(v.op)}) is no module and has no settings")
+        if not isinstance(v.op, nn.Module):
+            raise TypeError(f"{label(v)} ({kind(v.op)}) is no module and has no settings")
         other = next((u for u in changes if u.op is v.op and u is not v), None)
         if other is not None: raise ValueError(f"{label(v)} and {label(other)} share their module: name one of them")
-    why = "; ".join(f"setting {', '.join(f'{k}={x!r}' for k, x in given.items())} of {label(v)}" for v, given in changes.items())
+    said = lambda given: ", ".join(f"{key}={value!r}" for key, value in given.items())
+    why = "; ".join(f"setting {said(given)} of {label(v)}" for v, given in changes.items())
     plan = net.plan(frozen=net.vertices, edit=Edit(outputs=list(net.outputs), why=why))
     steps = [step for one in (net, *net.twins) for step in _settings(one, changes)]
     report = net.report_type(plan, commit(steps, net._settle))
@@ -42,7 +44,8 @@ def _settings(net, changes):
         mine, settings = net[v.name], dict(settings)
         activation = settings.pop("activation", None)
         if activation is None: yield from _set(net, label(v), mine.op, settings, copy.deepcopy(net.rng))
-        elif settings: raise TypeError(f"give {', '.join(settings)} to the {kind(activation)} that {label(v)} is to have")
+        elif settings:
+            raise TypeError(f"give {', '.join(settings)} to the {kind(activation)} that {label(v)} is to have")
         else: yield from _exchanged(mine, activation)
 
 # %% ../../nbs/api/nets/08_settings.ipynb #3a0991a1
@@ -71,7 +74,7 @@ def _set(net, name, op, settings, rng):
     for key, value in settings.items(): yield op, key, value
 
 def _checked(name, op, key, value):
-    "The value of a setting, one for each dimension where the module has that; TypeError or ValueError if it cannot be set"
+    "The value of a setting, one for each dimension where the module has that; an error if it cannot be set"
     r, old, fixed = rule(op), getattr(op, key, None), {"training"}
     if r: fixed |= {*(r.nin or "").split(), r.nout, *r.also, *r.arrays, "groups"}
     if key in fixed or key.startswith("_") or key not in op.__dict__:
@@ -84,7 +87,7 @@ def _checked(name, op, key, value):
 
 # %% ../../nbs/api/nets/08_settings.ipynb #e5a6da96
 def taps(old, new):
-    "Index list of a kernel's positions: the middle of the old ones, or the old ones in the middle, as torch's padding='same' has it"
+    "Index list of a kernel's positions: the middle of the old ones, or these in the middle, as padding='same' has it"
     first = (old - 1) // 2 - (new - 1) // 2
     return [i if 0 <= i < old else -1 for i in range(first, first + new)]
 
@@ -100,7 +103,8 @@ def _padding(name, op, settings):
     padding = -1 + 0 * more if same else np.atleast_1d(0 if op.padding == "valid" else op.padding) + more // 2
     if (more % 2).any() or (padding < 0).any():
         hint = ", or change the kernel by an even number" if (more % 2).any() else ""
-        raise ValueError(f"no padding of {name} keeps its outputs where they are; say which to use with padding=...{hint}")
+        raise ValueError(f"no padding of {name} keeps its outputs where they are; "
+                         f"say which to use with padding=...{hint}")
     return {"padding": tuple(padding.tolist()) if isinstance(op.padding, (tuple, str)) else int(padding[0])}
 
 # %% ../../nbs/api/nets/08_settings.ipynb #06228720

@@ -20,7 +20,7 @@ from .rules import rule
 def cut_net(net, op, changes, rng):
     "`[(owner, key, new value), ...]` for what `resized` said of the module `op`"
     fields = getattr(op, "__dict__", {})
-    weights, buffers = fields.get("_parameters", ()), fields.get("_buffers", ())    # a module looks there, too, but takes longer
+    weights, buffers = fields.get("_parameters", ()), fields.get("_buffers", ())    # quicker than getattr
     for key, how in changes.items():
         owner = weights if key in weights else buffers if key in buffers else fields if key in fields else op
         if not isinstance(how, Cut) and not callable(how): yield owner, key, how; continue
@@ -90,7 +90,8 @@ def mirrored(plan, twin):
     odd = next((v.name for v, w in at.items() if w is None or w.nout != v.nout), None)
     if odd is not None: raise RuntimeError(f"the tracked copy is no copy any more: {odd} differs")
     for v in plan.ties.labels:
-        if v not in at: at[v] = Vertex(copy.deepcopy(v.op, memo), [at[u] for u in plan.inputs[v]], v.role, v.nout, v.name)
+        if v in at: continue
+        at[v] = Vertex(copy.deepcopy(v.op, memo), [at[u] for u in plan.inputs[v]], v.role, v.nout, v.name)
     swap = lambda d: {at[v]: x for v, x in d.items()}
     t, e = plan.ties, plan.edit
     wiring = {at[v]: [(at[u], s) for u, s in pairs] for v, pairs in e.inputs.items()}
@@ -104,8 +105,8 @@ def along(plan, rng):
     "The assignments that carry the plan out for tracked copies of its graph"
     for twin in plan.graph.twins:
         mine = mirrored(plan, twin)
-        yield from [*twin.membership(mine.ties.labels), *twin.changes(mine, rng), *assignments(mine, copy.deepcopy(rng)),
-                    (twin, "version", object())]
+        yield from [*twin.membership(mine.ties.labels), *twin.changes(mine, rng)]
+        yield from [*assignments(mine, copy.deepcopy(rng)), (twin, "version", object())]
         if mine.edit.outputs: yield twin, "outputs", mine.edit.outputs
         yield twin, "frozen", {v for v in twin.frozen if v in mine.ties.labels}
 

@@ -41,8 +41,9 @@ def accuracy(net: nn.Module, x: torch.Tensor, y: torch.Tensor, batch_size: int =
     return right / len(x)
 
 # %% ../../nbs/api/nets/13_training.ipynb #257fe224
-def train(net: nn.Module, x: torch.Tensor, y: torch.Tensor, epochs: int = 1, optimizer: torch.optim.Optimizer | None = None,
-          batch_size: int = 64, seed: int = 0, progress: bool = True) -> Iterator[float]:
+def train(net: nn.Module, x: torch.Tensor, y: torch.Tensor, epochs: int = 1,
+          optimizer: torch.optim.Optimizer | None = None, batch_size: int = 64, seed: int = 0,
+          progress: bool = True) -> Iterator[float]:
     """Train with cross-entropy; yield the mean loss of each epoch as it ends.
 
     Parameters

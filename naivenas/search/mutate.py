@@ -218,5 +218,5 @@ def mutations(shape: tuple = (), space: object = None, rate: float = 1.) -> InOr
         Perhaps(q(.1), ChangeActivation(shape)), Perhaps(q(.05), ChangePool(shape))))
 
 # %% ../../nbs/api/search/04_mutate.ipynb #96f93860
-_all_ = ["Change", "InOrder", "Mutation", "Perhaps", "Pick", "applied", "chances", "keeps_all", "maps", "open_to", "ranks",
-         "shield", "AddBlock", "AddEdge", "ChangeSize", "RemoveEdge", "RemoveVertex"]
+_all_ = ["Change", "InOrder", "Mutation", "Perhaps", "Pick", "applied", "chances", "keeps_all", "maps", "open_to",
+         "ranks", "shield", "AddBlock", "AddEdge", "ChangeSize", "RemoveEdge", "RemoveVertex"]

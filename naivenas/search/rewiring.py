@@ -90,7 +90,8 @@ class AddBlock(Mutation):
         block = lambda u: self.space(u, rng, u.nout, self.start) if isinstance(self.space, Space) else self.space(u)
         made = block(v)
         if made is v: return None
-        return applied(net.draft().insert(lambda u: made, after=v, to=to), self.shape, f"a block behind {label(v)}", self.start == "identity")
+        draft = net.draft().insert(lambda u: made, after=v, to=to)
+        return applied(draft, self.shape, f"a block behind {label(v)}", self.start == "identity")
 
 # %% ../../nbs/api/search/03_rewiring.ipynb #6cc23142
 @dataclass
@@ -145,7 +146,9 @@ class AddEdge(Mutation):
             return applied(net.draft().insert(block, after=x, to=w), self.shape, f"{label(w)} reads {label(u)}", True)
 
 def _projection(u, nout, stride, rng):
-    return conv(u, nout, k=1, stride=tuple(stride), dim=len(stride), start="zero") if stride else linear(u, nout, start="zero")
+    "A layer from `u` to `nout` neurons that gives 0 until it learns"
+    if not stride: return linear(u, nout, start="zero")
+    return conv(u, nout, k=1, stride=tuple(stride), dim=len(stride), start="zero")
 
 # %% ../../nbs/api/search/03_rewiring.ipynb #7df52d3d
 @dataclass
