@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from ..graph.core import Hooks
 from .surgery import along, at_home, cut_net, joined, statistics_in
-from .settings import settings_changed
+from .settings import Setting
 
 # %% ../../nbs/api/nets/09_tracking.ipynb #3c8b55cd
 def followed_by(net, followers):
@@ -27,7 +27,7 @@ def followed_by(net, followers):
 
 # %% ../../nbs/api/nets/09_tracking.ipynb #d56bfce5
 class Following:
-    "Whom the surgery of a net takes along, and settings of its modules"
+    "Whom the surgery of a net takes along"
     def track(self, *followers: object) -> object:
         """Keep optimizers and copies in step with the surgery.
 
@@ -57,42 +57,8 @@ class Following:
         followed_by(self, followers)
         return self
 
-    def set(self, vertex: object, activation: nn.Module | None = None, **settings: object) -> object:
-        """Change settings of a vertex's module, all of them or none.
-
-        Parameters
-        ----------
-        vertex : Vertex or str
-            The vertex or its name.
-        activation : torch.nn.Module, optional
-            A module without parameters that takes the place of the vertex's, such as `nn.GELU()`.
-        **settings
-            What its module is to have: `kernel_size=5`, `stride=2`, `p=.1`. The padding follows a kernel unless it
-            is given.
-
-        Returns
-        -------
-        Report
-            It can be taken back with `undo()`.
-
-        Raises
-        ------
-        TypeError, ValueError
-            For what is no setting, or does not fit; nothing is changed then.
-
-        Examples
-        --------
-        >>> x = naivenas.inputvertex("x", 3)
-        >>> net = naivenas.Net(x, naivenas.relu("first" >> naivenas.conv(x, 4)))
-        >>> report = net.set("first", kernel_size=5)
-        >>> net["first"].op.padding
-        (2, 2)
-        """
-        given = settings if activation is None else settings | {"activation": activation}
-        return settings_changed(self, {vertex: given})
-
 # %% ../../nbs/api/nets/09_tracking.ipynb #b88021d3
-class Tracking(Following, Hooks):
+class Tracking(Following, Setting, Hooks):
     "Surgery on PyTorch modules that gradients, optimizers and copies follow"
     def __init__(self, inputs: object, outputs: object, frozen: tuple | list = ()):   # as for `Graph`
         nn.Module.__init__(self)
