@@ -3,7 +3,9 @@ import contextlib, importlib, pkgutil, sys
 import numpy as np, pytest, torch
 import naivenas
 from naivenas import Graph
-from naivenas.nets.layers import batchnorm, cat, conv, globalpool, linear, relu
+from naivenas.nets.layers import conv, linear, cat
+from naivenas.nets.norms import batchnorm, globalpool
+from naivenas.nets.activations import relu
 from naivenas import Net
 from naivenas.graph.vertex import inputvertex
 from randomnets import assert_same, snapshot

@@ -6,7 +6,11 @@ from torch import nn
 from naivenas import Net as TracedNet
 from naivenas.files.export import constructor
 from naivenas.nets.importance import magnitude
-from naivenas.nets.layers import attention, groupnorm, gru, last, lstm, batchnorm, cat, conv, globalpool, layer, linear, relu, shuffle, split
+from naivenas.nets.layers import attention, conv, linear, cat, shuffle, split
+from naivenas.nets.norms import groupnorm, batchnorm, globalpool
+from naivenas.nets.sequences import gru, last, lstm
+from naivenas.nets.kinds import layer
+from naivenas.nets.activations import relu
 from naivenas import Net
 from naivenas.graph.vertex import immutable, Gather, SizeError, inputvertex, invariant, moved
 from randomnets import evaluate, random_net

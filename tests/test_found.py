@@ -4,7 +4,10 @@ import naivenas.sizes.edits
 from naivenas.sizes import program as milp
 from naivenas.graph.cut import Dense, GroupCut, cut
 from naivenas import Graph
-from naivenas.nets.layers import cat, conv, globalpool, layer, linear, relu, shuffle, split
+from naivenas.nets.layers import conv, linear, cat, shuffle, split
+from naivenas.nets.norms import globalpool
+from naivenas.nets.kinds import layer
+from naivenas.nets.activations import relu
 from naivenas import Net
 from naivenas.graph.vertex import SizeError, absorb, inputvertex
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from naivenas.graph.cut import Cut, Dense, GroupCut, regrouped
-from naivenas.nets.layers import conv, convtranspose, globalpool, groupnorm, linear
+from naivenas.nets.layers import conv, convtranspose, linear
+from naivenas.nets.norms import globalpool, groupnorm
 from naivenas import Net
 from naivenas.sizes.wishes import relaxed
 from naivenas import Graph

@@ -7,7 +7,11 @@ onnx, ort = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
 import onnx.reference
 from onnx import helper, numpy_helper
 from onnx.backend.test.case.node import collect_testcases
-from naivenas.nets.layers import batchnorm, cat, conv, flatten, globalpool, layer, linear, relu, shuffle, silu
+from naivenas.nets.layers import conv, linear, cat, shuffle
+from naivenas.nets.norms import batchnorm, globalpool
+from naivenas.nets.shapes import flatten
+from naivenas.nets.kinds import layer
+from naivenas.nets.activations import relu, silu
 from naivenas.nets.importance import magnitude
 from naivenas.files.onnx_io import example_of, onnx_module
 from naivenas.files.onnx_layers import MODULES

@@ -5,8 +5,12 @@ from types import ModuleType
 import numpy as np, pytest, torch
 from torch import nn
 import naivenas.files.save as room
-from naivenas.nets.layers import (attention, batchnorm, bilinear, cat, conv, convtranspose, dropout, embedding, flatten, gelu, globalpool, groupnorm, last, layer,
-                             layernorm, leakyrelu, linear, lstm, maxpool, pixelshuffle, relu, rmsnorm, shuffle, split, upsample)
+from naivenas.nets.layers import attention, bilinear, conv, convtranspose, linear, cat, shuffle, split
+from naivenas.nets.norms import batchnorm, dropout, globalpool, groupnorm, layernorm, maxpool, pixelshuffle, rmsnorm, upsample
+from naivenas.nets.sequences import embedding, last, lstm
+from naivenas.nets.shapes import flatten
+from naivenas.nets.activations import gelu, leakyrelu, relu
+from naivenas.nets.kinds import layer
 from naivenas import Net
 from naivenas.nets.importance import magnitude
 from naivenas.graph.vertex import Gather, SizeError, inputvertex, invariant, moved

@@ -6,7 +6,9 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from torch import nn
 from naivenas.sizes.wishes import relaxed
 from naivenas.graph.vertex import Gather, SizeError, Vertex, add, mul
-from naivenas.nets.layers import batchnorm, cat, conv, linear, relu, tanh
+from naivenas.nets.layers import conv, linear, cat
+from naivenas.nets.norms import batchnorm
+from naivenas.nets.activations import relu, tanh
 from randomnets import assert_same, evaluate, heights, moved, provenance, random_net, reads, snapshot, utility_of, wishes_of
 
 REFUSALS = SizeError, ValueError, TypeError, KeyError

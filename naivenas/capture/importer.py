@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np, torch
 from ..graph.axes import Layout
 from ..graph.vertex import Vertex, add, inputvertex, mul
-from ..nets.layers import cat_along
+from ..nets.shapes import cat_along
 from .calls import Call, Direct
 from .torch_private import one
 from .trace import folded_constants

@@ -7,7 +7,7 @@ __all__ = ['contraction']
 
 # %% ../../nbs/api/capture/12_products.ipynb #add97904
 from ..graph.axes import Flow, Layout
-from ..nets.layers import meets
+from ..nets.kinds import meets
 from .calls import Call
 from .neurons import recut, want
 from .operators import _only, met, narrowed, operation

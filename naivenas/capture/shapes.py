@@ -9,7 +9,7 @@ __all__ = ['reshape', 'permute', 'expand', 'slice_', 'stack', 'pixel_shuffle', '
 import numpy as np, torch
 from ..graph.axes import Flow, Layout, permuted, refolded, reshaped, sliced, varying
 from ..graph.names import named
-from ..nets.layers import gated
+from ..nets.kinds import gated
 from .calls import Call, Spot
 from .neurons import want
 from .operators import met, narrowed, operation

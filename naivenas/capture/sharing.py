@@ -9,7 +9,7 @@ __all__ = ['letters', 'tie', 'tie_shared', 'hold']
 from torch import nn
 from ..graph.vertex import Vertex
 from ..nets.rules import axes_of, rule
-from ..nets.layers import meets
+from ..nets.kinds import meets
 from .calls import Direct
 
 # %% ../../nbs/api/capture/14_sharing.ipynb #79a3f00b

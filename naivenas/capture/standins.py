@@ -12,7 +12,7 @@ import numpy as np, torch
 from torch import nn
 from ..graph.axes import Flow, Layout, regroup
 from ..nets.rules import RULES, Rule, rule
-from ..nets.layers import groups_out_first, meets, output
+from ..nets.kinds import groups_out_first, meets, output
 from .calls import Call, Spot
 from .constants import keyword_of, literal
 from .importer import NotUnderstood, layer_at, owner_of

@@ -9,7 +9,7 @@ __all__ = ['REGIONS', 'VIEWS', 'FRESH', 'Untraceable', 'in_mode', 'captured', 'i
 # %% ../../nbs/api/capture/03_trace.ipynb #54f89dbd
 import contextlib, inspect, io, logging, os, traceback, warnings
 import torch
-from .torch_private import HigherOrderOperator, operator_name, overload_name, pytree, shaped, written
+from .torch_private import HigherOrderOperator, operator_name, overload_name, shaped, written, pytree
 
 
 # %% ../../nbs/api/capture/03_trace.ipynb #2ed7ecda

@@ -9,7 +9,7 @@ __all__ = ['Net', 'prune']
 from torch import nn
 from ..look.graph import Graph
 from ..nets.importance import magnitude
-from ..nets.surgery import Tracking
+from ..nets.tracking import Tracking
 from ..capture.arrival import Capturing
 from .export import Exporting
 from .save import Saving

@@ -15,7 +15,7 @@ from .tracing import Edit
 from .wires import Ties, known_ties
 from .program import Problem
 from .wishes import PerVertex, relaxed
-from .lists import Lists, Table, size_table, summary_of
+from .lists import Lists, size_table, summary_of, Table
 from .commit import carried_out, taken_back
 from .planning import planned
 
