@@ -113,7 +113,6 @@ def test_a_captured_layer_stays_whole():
     net = Net.from_torch(Plain(), X, share=False)
     assert [type(v.op) for v in net if isinstance(v.op, (Scale, Mixing))] == [Scale, Mixing]
 
-@pytest.mark.xfail(strict=True, reason="finding 7: where values carry neurons is guessed from names of attributes")
 def test_a_layer_is_counted_as_torchs_own():
     counts = importlib.import_module("naivenas.nets.counts")
     x, steps = inputvertex("x", 6), torch.zeros(2, 10, 6)

@@ -181,10 +181,8 @@ def learn(net, images):
     net.zero_grad()
     net.train()(images).square().sum().backward()
 
-def marked(*names, n=5, what): return [pytest.param(name, marks=finding(n, what) if name in names else ()) for name in CHANGES]
-
 @pytest.mark.parametrize("averaged", [False, True], ids=["copy", "averaged"])
-@pytest.mark.parametrize("name", marked("ChangeActivation", "ChangeKernel", "ChangePool", "ChangeStride", what="these mutations bypass tracked copies"))
+@pytest.mark.parametrize("name", CHANGES)
 def test_tracked_copies_follow(name, averaged):
     net = small()
     other = torch.optim.swa_utils.AveragedModel(net) if averaged else copy.deepcopy(net)
@@ -203,14 +201,14 @@ def test_tracked_copies_follow(name, averaged):
     with torch.no_grad(): assert torch.equal(twin.eval()(IMAGES), net.eval()(IMAGES))
     learn(twin, IMAGES)
 
-@pytest.mark.parametrize("name", marked("ChangeActivation", "ChangeKernel", "ChangePool", "ChangeStride", what="these mutations bypass watchers and reports"))
+@pytest.mark.parametrize("name", CHANGES)
 def test_reports_reach_watchers(name):
     net, seen = small(), []
     net.watchers.append(seen.append)
     changed(net, name)
     assert seen and all(r.plan is not None for r in seen)
 
-@pytest.mark.parametrize("name", marked("ChangeActivation", "ChangePool", "set activation", what="Taylor goes deaf on a replaced module"))
+@pytest.mark.parametrize("name", CHANGES)
 def test_taylor_goes_on_measuring(name):
     net = small()
     with Taylor(net) as taylor:
@@ -225,7 +223,6 @@ def test_taylor_goes_on_measuring(name):
 
 # ------------------------------------------------------------------------------------------------------- 6. on which side a tap is
 
-@finding(5, "two functions put the new tap on different sides")
 def test_a_mutation_grows_a_kernel_as_set_does():
     def net():
         torch.manual_seed(0)
@@ -245,7 +242,6 @@ class Weighing(nn.Module):
         self.fan_in, self.fan_out, self.weight, self.bias = fan_in, fan_out, nn.Parameter(torch.randn(fan_out, fan_in)), nn.Parameter(torch.zeros(fan_out))
     def forward(self, x): return nn.functional.linear(x, self.weight, self.bias)
 
-@finding(7, "where neurons lie is guessed from the names of attributes")
 def test_a_registered_linear_layer_counts_as_the_one_of_torch():
     from naivenas.counts import macs, positions
     naivenas.register(Weighing, "fan_in", "fan_out", weight="oi", bias="o")
@@ -270,7 +266,6 @@ class Reshaping(nn.Sequential):
     def __init__(self): super().__init__(nn.Conv2d(2, 4, 1), nn.Linear(36, 2))
     def forward(self, x): return self[1](self[0](x).reshape(x.shape[0], 36))
 
-@finding(6, "any exception within a rule means that it declined")
 def test_a_mistake_in_a_capture_rule_is_told_as_what_it_is(monkeypatch):
     def mistaken(*site): return nobody_knows_this                 # noqa
     rules = capture_rules()
