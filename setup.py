@@ -21,6 +21,7 @@ setup(
     classifiers=["Development Status :: 3 - Alpha", "Intended Audience :: Developers", "Intended Audience :: Science/Research",
                  "Natural Language :: English", "Programming Language :: Python :: 3"],
     packages=find_packages(include=["naivenas", "naivenas.*"]),
+    package_data={"": ["*.pyi", "py.typed"]},   # without the lists of names nothing can be imported
     include_package_data=True,
     python_requires=">=" + cfg["min_python"],
     install_requires=cfg["requirements"].split(),

@@ -15,7 +15,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 import naivenas.sizes.edits
 from naivenas.graph.cut import Dense
-from naivenas.sizes.demands import utilities
+from naivenas.sizes.wishes import utilities
 from naivenas import Graph
 from naivenas.sizes.wires import ties
 from naivenas.graph.vertex import SizeError, absorb, cat, inputvertex, invariant

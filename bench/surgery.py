@@ -12,7 +12,9 @@ from torch import nn
 
 from naivenas.graph.cut import Cut, resized
 from naivenas.nets.importance import magnitude
-from naivenas.nets.layers import batchnorm, conv, globalpool, linear, maxpool, relu
+from naivenas.nets.layers import conv, linear
+from naivenas.nets.norms import batchnorm, globalpool, maxpool
+from naivenas.nets.activations import relu
 from naivenas import Net
 from naivenas.graph.vertex import inputvertex
 

@@ -133,7 +133,8 @@ def prunable(net):
     "The share of the neurons of layers that could be pruned, of those that no output pins"
     import numpy as np
     from naivenas.sizes.demands import pinned_vertices
-    from naivenas.sizes.wires import Edit, ties
+    from naivenas.sizes.wires import ties
+    from naivenas.sizes.tracing import Edit
     t = ties(net.vertices)
     held, ends = np.zeros(t.wires, bool), np.zeros(t.wires, bool)
     for wires, _ in t.held: held[wires] = True

@@ -1,54 +1,56 @@
+"""naivenas changes the structure of neural networks and keeps them working.
+
+Change a layer's width, drop or grow neurons, insert or remove layers and connections: every other layer that has to
+follow, follows, and each surviving neuron stays wired to the same neurons as before. What follows from a change is
+solved exactly, as a small integer program; nothing is guessed. An architecture search stands on top.
+
+A network is written as values, or comes in as any PyTorch module:
+
+>>> from naivenas import Net, conv, globalpool, inputvertex, linear, relu
+>>> x = inputvertex("x", 3)
+>>> first = "first" >> conv(x, 16)
+>>> both = "both" >> first + conv(relu(first), 16)
+>>> net = Net(x, "out" >> linear(globalpool(both), 10))    # an nn.Module
+>>> report = net.resize("first", -4)                       # `both` and what reads it follow
+>>> net["both"].nout, net["out"].op.in_features
+(12, 12)
+
+    net = Net.from_torch(model, example)         # your own module
+    net.prune(keep=.6, by=naivenas.magnitude)    # the least important neurons go
+    net.plan({"first": +8})                      # look before you leap: sizes, picture, program; .apply()
+    net.insert(lambda v: conv(v, v.nout), after="first"); net.remove("both")
+    net.to_torch(); net.save("net.zip")          # a plain module again; a file
+    best = naivenas.fit(X, y)                    # find a network for data
+
+Where to go
+    help(naivenas.Net)          what a network can do
+    naivenas.search             spaces, mutations, fitness, evolution: build a search of your own
+    naivenas.extend             teach it a layer, an operator, a solver, a mutation, an importance
+    naivenas.explore(net)       a panel in a notebook
+    naivenas.solvers()          which solvers work here, and why others don't
+    nbs/tutorials               five notebooks to run; start with 01_first_graph
+    nbs/explanations/the_house  the map: which package does what
+
+`from naivenas import *` takes the names of layers, `Net` and what goes with it. Names that other packages and your
+own code like to use (`fit`, `load`, `split`, `table`, `train`, ...) are imported by name, or written `naivenas.fit`.
+"""
 __version__ = "0.1.0"
 
-# Names come from the room that defines them, which is imported when a name is first used: `import naivenas` is quick.
-_ROOMS = {
-    "graph.cut": "Cut Dense GroupCut",
-    "graph.vertex": "Gather SizeError Slice Vertex absorb immutable indexmap inputvertex invariant stack",
-    "look.show": "diff draw table",
-    "sizes.program": "Problem solve solvers",
-    "sizes.demands": "relaxed",
-    "sizes.edits": "Draft",
-    "look.wiring": "conflict paint",
-    "look.graph": "Graph Plan Report",
-    "graph.fmap": "align_fmaps fmaps",
-    "capture.trace": "Untraceable",
-    "nets.rules": "Rule register",
-    "nets.layers": """attention avgpool batchnorm bilinear cat conv convtranspose dropout elu embedding flatten gelu globalpool groupnorm gru
-                 instancenorm last layer layernorm leakyrelu linear lstm maxpool pixelshuffle pixelunshuffle relu rmsnorm rnn selu
-                 shuffle sigmoid silu split tanh upsample""",
-    "nets.importance": "Random Taylor batchnorm_scale geometric_median keeping l1 magnitude",
-    "nets.data": "load",
-    "nets.training": "accuracy train",
-    "files.save": "savable",
-    "files.onnx_io": "onnx_module",
-    "files.net": "Net prune",
-    "search.space": "Act BatchNorm Between Chain Conv Fork GlobalPool Layer Linear Maybe OneOf Pool Relu Repeat Residual Space",
-    "search.mutate": """AddBlock AddEdge Change ChangeActivation ChangeKernel ChangePool ChangeSize ChangeStride InOrder Perhaps Pick RemoveEdge
-                 RemoveVertex mutations shield""",
-    "search.settings": "Settings cross_settings mutate_settings",
-    "search.crossover": "Crossover segments",
-    "search.fitness": "Combined Latency Macs Score Smoothed Train augmented",
-    "search.evolution": "ageing chain combine each elite evolve fresh pairs pareto ranked sus tournament",
-    "search.population": "Candidate Population Store crossed founder mutated seeded survive",
-    "search.executors": "Processes evaluate halving",
-    "search.fitted": "Fitted load_fitted",
-    "search.search": "fit network",
-    "search.estimators": "NASClassifier NASRegressor",
-    "apps.panel": "explore",
-    "apps.watching": "watch",
-}
-_room_of = {name: room for room, names in _ROOMS.items() for name in names.split()}
-__all__ = list(_room_of)
+from . import _lazy, _old   # `_old`: the names of 0.1
 
 
-def __getattr__(name):
+def _other(name):
+    "A name that has moved, or a module"
     import importlib
-    if name in _room_of: return getattr(importlib.import_module(f"naivenas.{_room_of[name]}"), name)
+    if name in _old.TOP: return _old.top(name)
     try: return importlib.import_module(f"naivenas.{name}")
     except ModuleNotFoundError: raise AttributeError(f"naivenas has no {name!r}") from None
 
 
-def __dir__(): return sorted([*globals(), *__all__])
+_ROOMS, __all__, _get = _lazy.attach(__name__, __file__, _other)   # _ROOMS: {name: (module, its name there)}
 
 
-from . import _old   # the names of 0.1
+def __getattr__(name): return _get(name)
+
+
+def __dir__(): return sorted({*globals(), *_ROOMS})

@@ -1,32 +1,58 @@
-"""The module names of version 0.1, for one release: `naivenas.net` still gives what it gave, with one DeprecationWarning"""
+"""The names of version 0.1, for one release: `naivenas.net` still gives what it gave, with one DeprecationWarning"""
 import functools, importlib, importlib.abc, importlib.util, sys, types, warnings
 
 MOVED = """
 cut vertex axes fold fmap = graph
-ties = sizes.wires
+ties = sizes.wires sizes.tracing
 footprint = sizes.bundles
-milp = sizes.program
-closed decide pruning = sizes
-resize = sizes.plan look.graph
-structure = sizes.edits look.graph
+milp = sizes.program sizes.solvers
+closed pruning = sizes
+decide = sizes.decide sizes.levels
+resize = sizes.plan sizes.planning sizes.commit sizes.lists look.graph
+structure = sizes.edits sizes.drafting look.graph
 wiring = look.wiring look.graph
 show report pages = look
-rules layers importance counts data training = nets
-net = nets.surgery files.net look.graph
-arrival = capture.arrival files.net
+layers = nets.layers nets.kinds
+rules importance counts data training = nets
+net = nets.surgery nets.settings nets.tracking files.net look.graph
+arrival = capture.arrival capture.importer files.net
 export = files.export files.net
 save = files.save files.net
 onnx_io = files.onnx_io files.net
-trace sites neurons operators slices standins products padding sharing agreement = capture
+trace = capture.trace capture.calls capture.torch_private
+sites = capture.sites capture.importer
+standins = capture.standins capture.parameters
+operators = capture.operators capture.shapes
+neurons slices products padding sharing agreement = capture
 source onnx_ops onnx_nets onnx_layers = files
-space settings mutate crossover fitness evolution population executors encoding fitted estimators = search
+mutate = search.mutate search.rewiring search.mutation
+space settings crossover fitness evolution population executors encoding fitted estimators = search
 exploring panel watching demo cli = apps
 """
 NOW = {}   # old name -> modules that have what it had
 for _line in MOVED.strip().splitlines():
     _olds, _, _new = _line.partition(" = ")
-    for _old in _olds.split(): NOW[_old] = [n if "." in n or len(_new.split()) > 1 else f"{n}.{_old}" for n in _new.split()]
-PACKAGES = {"graph": ["graph.core", "look.graph"], "sizes": ["sizes.demands"], "search": ["search.search"]}   # modules of 0.1 that are packages now
+    for _old in _olds.split():
+        NOW[_old] = [n if "." in n or len(_new.split()) > 1 else f"{n}.{_old}" for n in _new.split()]
+# Modules of 0.1 that are packages now
+PACKAGES = {"graph": ["graph.core", "look.graph"], "sizes": ["sizes.wishes", "sizes.demands"], "search": ["search.search"]}
+
+# Names that stood at the top level in 0.1, and where they are now
+TOP = {name: home for home, names in {
+    "graph.cut": "Cut Dense GroupCut",
+    "graph.vertex": "Gather Slice absorb indexmap invariant",
+    "graph.fmap": "align_fmaps fmaps",
+    "sizes.program": "Problem solve",
+    "sizes.edits": "Draft",
+    "files.onnx_io": "onnx_module",
+    "search": """
+        Act BatchNorm Between Chain Conv Fork GlobalPool Layer Linear Maybe OneOf Pool Relu Repeat Residual Space
+        AddBlock AddEdge Change ChangeActivation ChangeKernel ChangePool ChangeSize ChangeStride InOrder Perhaps Pick
+        RemoveEdge RemoveVertex mutations shield Settings cross_settings mutate_settings Crossover segments Combined
+        Latency Macs Score Smoothed Train augmented ageing chain combine each elite evolve fresh pairs pareto ranked sus
+        tournament Candidate Population Store crossed founder mutated seeded survive Processes evaluate halving network
+    """,
+}.items() for name in names.split()}
 
 
 def found(homes, old, name):
@@ -39,9 +65,19 @@ def found(homes, old, name):
 
 @functools.cache
 def warn(old, *homes):
-    "Once for each old name"
-    warnings.warn(f"naivenas.{old} is now naivenas.{' and naivenas.'.join(homes)}; the old name goes with the next release",
-                  DeprecationWarning, stacklevel=3)
+    "Once for each old name; the line that is shown is the nearest one that isn't naivenas's"
+    at = sys._getframe(1)
+    while at.f_back and at.f_globals.get("__name__", "").partition(".")[0] in ("naivenas", "importlib"): at = at.f_back
+    where = f"naivenas.{' and naivenas.'.join(homes)}"
+    warnings.warn_explicit(f"naivenas.{old} is now {where}; the old name goes with the next release",
+                           DeprecationWarning, at.f_code.co_filename, at.f_lineno, at.f_globals.get("__name__"))
+
+
+def top(name):
+    "A name that has left the top level"
+    value = getattr(importlib.import_module(f"naivenas.{TOP[name]}"), name)
+    warn(name, f"{TOP[name]}.{name}")
+    return value
 
 
 class Old(types.ModuleType):
@@ -50,7 +86,8 @@ class Old(types.ModuleType):
         if name.startswith("__") and name != "__all__": raise AttributeError(name)
         return found(NOW[self._old], self._old, name)
 
-    def __dir__(self): return sorted({n for home in NOW[self._old] for n in dir(importlib.import_module(f"naivenas.{home}"))})
+    def __dir__(self):
+        return sorted({n for home in NOW[self._old] for n in dir(importlib.import_module(f"naivenas.{home}"))})
 
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -78,4 +115,5 @@ def package_getattr(package):
     return get
 
 
-if not any(type(f).__name__ == "Finder" and type(f).__module__ == __name__ for f in sys.meta_path): sys.meta_path.insert(0, Finder())
+if not any(type(f).__name__ == "Finder" and type(f).__module__ == __name__ for f in sys.meta_path):
+    sys.meta_path.insert(0, Finder())

@@ -2,9 +2,13 @@
 import random
 import numpy as np, torch
 from torch import nn
-from naivenas.sizes.demands import relaxed
+from naivenas.sizes.wishes import relaxed
 from naivenas.graph.vertex import inputvertex
-from naivenas.nets.layers import (batchnorm, cat, conv, dropout, flatten, globalpool, layer, linear, maxpool, relu, shuffle, split, tanh)
+from naivenas.nets.layers import conv, linear, cat, shuffle, split
+from naivenas.nets.norms import batchnorm, dropout, globalpool, maxpool
+from naivenas.nets.shapes import flatten
+from naivenas.nets.kinds import layer
+from naivenas.nets.activations import relu, tanh
 from naivenas import Net
 from naivenas.graph.vertex import mul
 

@@ -3,7 +3,8 @@ import copy, inspect, pickle, sys
 import numpy as np, pytest, torch
 from naivenas.graph.cut import Dense
 from naivenas import Graph
-from naivenas.nets.layers import linear, relu
+from naivenas.nets.layers import linear
+from naivenas.nets.activations import relu
 from naivenas import Net
 from naivenas.graph.vertex import absorb, inputvertex, invariant
 

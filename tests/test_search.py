@@ -10,7 +10,8 @@ from naivenas.search.evolution import combine, crowding, elite, evolve, fronts, 
 from naivenas.search.executors import Processes, evaluate, halving
 from naivenas.search.fitness import Diverged, Score, Train, cut_in_batches, stream
 from naivenas.search.settings import Settings
-from naivenas.search.mutate import mutations, shield
+from naivenas.search.mutate import mutations
+from naivenas.search.mutation import shield
 from naivenas.search.population import Population, Store, crossed, founder, memory, seeded
 from naivenas.search.search import first_settings, fit, network, refined
 

@@ -4,7 +4,8 @@ import numpy as np, pytest
 import naivenas.sizes.edits
 from naivenas.graph.cut import Dense
 from naivenas import Graph
-from naivenas.sizes.program import SOLVERS, Problem, Unusable, solve
+from naivenas.sizes.program import Problem, solve
+from naivenas.sizes.solvers import SOLVERS, HiGHS, Unusable, register_solver
 from naivenas.graph.vertex import absorb, cat, inputvertex
 
 # ------------------------------------------------------------------------------------------------------- falling back
@@ -144,3 +145,55 @@ def test_time_limit(name):
     start = time.process_time()   # what CBC's limit is about; on an idle machine the same as the time on the wall
     with pytest.raises(TimeoutError, match="seconds"): solve(hard_problem(), name, seconds=2.)
     assert time.process_time() - start < 2 * 1.2 + .5
+
+# ------------------------------------------------------------------------------------------------------ one more of them
+
+@pytest.fixture
+def mine():
+    "A solver that is registered from outside: it is HiGHS, and counts how often it is asked"
+    class Mine(HiGHS):
+        name, asked = "mine", 0
+        def solve(self, c, p, seconds):
+            Mine.asked += 1
+            return super().solve(c, p, seconds)
+    before = dict(SOLVERS)
+    register_solver(Mine)
+    yield Mine
+    SOLVERS.clear()
+    SOLVERS.update(before)
+
+def coupled():
+    x = inputvertex("x", 2)
+    parts = [absorb(Dense(2, n, seed=n), x) for n in (3, 4)]
+    return Graph(x, absorb(Dense(7, 1), "both" >> cat(*parts)))
+
+def test_a_solver_of_ones_own_is_asked_by_name(mine):
+    assert [*SOLVERS] == ["Gurobi", "CBC", "HiGHS", "mine"]
+    report = coupled().resize("both", -2, solver="mine")
+    assert report.plan.decision.solution.solver == "mine" and mine.asked > 0
+    assert coupled().resize("both", -2, solver="HiGHS").plan.out("both").tolist() == report.plan.out("both").tolist()
+    with pytest.raises(ValueError, match="Gurobi, CBC, HiGHS, mine"): coupled().resize("both", -2, solver="yours")
+    import naivenas
+    assert naivenas.solvers().usable["mine"]
+
+def test_a_solver_of_ones_own_comes_last_or_first(mine):
+    mine.asked = 0
+    assert coupled().resize("both", -2).plan.decision.solution.solver != "mine" and mine.asked == 0
+    register_solver(mine(), first=True)
+    assert [*SOLVERS] == ["mine", "Gurobi", "CBC", "HiGHS"]
+    assert coupled().resize("both", -2).plan.decision.solution.solver == "mine"
+
+def test_a_solver_is_asked_only_for_what_it_can_do(mine, caplog):
+    mine.features = frozenset()
+    whole, any_number = (Problem([[2.]], [3], [np.inf], [0], [9], [i], [("few", np.ones(1))]) for i in (True, False))
+    assert solve(any_number, "mine").x.tolist() == [1.5]
+    with pytest.raises(Unusable, match="no whole numbers"): solve(whole, "mine")
+    register_solver(mine(), first=True)
+    assert solve(whole).x.tolist() == [2.] and "mine is passed by" in caplog.text
+
+def test_what_is_no_solver_is_not_registered():
+    before = dict(SOLVERS)
+    class Nameless(HiGHS): name = ""
+    for odd, why in (len, "lacks 'name'"), (Nameless, "asked for by its name"), (7, "int lacks 'name'"):
+        with pytest.raises(TypeError, match=why): register_solver(odd)
+    assert SOLVERS == before

@@ -3,7 +3,9 @@ import copy, shutil
 import numpy as np, pytest, torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from naivenas.nets.layers import batchnorm, cat, conv, convtranspose, globalpool, groupnorm, layernorm, linear, maxpool, relu
+from naivenas.nets.layers import conv, convtranspose, linear, cat
+from naivenas.nets.norms import batchnorm, globalpool, groupnorm, layernorm, maxpool
+from naivenas.nets.activations import relu
 from naivenas import Net
 from naivenas.graph.vertex import inputvertex
 

@@ -4,9 +4,11 @@ from collections import Counter
 import numpy as np, pytest, torch
 from hypothesis import HealthCheck, given, settings, strategies as st
 from torch import nn
-from naivenas.sizes.demands import relaxed
+from naivenas.sizes.wishes import relaxed
 from naivenas.graph.vertex import Gather, SizeError, Vertex, add, mul
-from naivenas.nets.layers import batchnorm, cat, conv, linear, relu, tanh
+from naivenas.nets.layers import conv, linear, cat
+from naivenas.nets.norms import batchnorm
+from naivenas.nets.activations import relu, tanh
 from randomnets import assert_same, evaluate, heights, moved, provenance, random_net, reads, snapshot, utility_of, wishes_of
 
 REFUSALS = SizeError, ValueError, TypeError, KeyError
@@ -357,3 +359,16 @@ def test_there_were_enough():
     done = sum(n for (what, *_), n in COUNT.items() if what == "done")
     if COUNT["tried", ""] < 3_000: pytest.skip("the two tests above did not run here, or not to their end")
     assert done >= 2_000 and COUNT["function", ""] > 1_000, COUNT
+
+@pytest.mark.parametrize("first, second", [(1, 1), (1, 3), (3, 1)])
+def test_adafactor_goes_on_where_an_axis_of_length_1_has_grown(first, second):
+    from naivenas import Net, inputvertex
+    x = inputvertex("x", first)
+    net = Net(x, "y" >> linear("b" >> linear("a" >> linear(x, second), 1), 2))
+    optimizer = torch.optim.Adafactor(net.parameters(), 1e-2)
+    net.track(optimizer)
+    def step():
+        net.zero_grad(); net(torch.randn(4, first)).sum().backward(); optimizer.step()
+    step(); net.resize({"a": +2, "b": +3}); step()
+    for p in net.parameters():
+        if p.ndim == 2: assert optimizer.state[p]["row_var"].shape == (len(p), 1) and optimizer.state[p]["col_var"].shape == (1, p.shape[1])

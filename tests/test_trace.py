@@ -1,11 +1,11 @@
 "Modules of all kinds as nets: the same values and names, and after pruning what the original computes with the removed neurons zeroed"
-import copy, pickle
+import copy, pickle, subprocess, sys
 import numpy as np, pytest, torch
 from torch import nn
 from torch.nn import functional as F
 from naivenas.nets.importance import magnitude
 from naivenas import Net
-from naivenas.sizes.demands import relaxed
+from naivenas.sizes.wishes import relaxed
 from naivenas.sizes.wires import ties
 import naivenas.capture.arrival, naivenas.files.export, naivenas.files.save
 from naivenas.capture.trace import Untraceable
@@ -1037,3 +1037,40 @@ def test_other_operators_take_what_they_took():
     join = next(v for v in net if len(v.inputs) == 2)
     with pytest.raises(ValueError, match="takes 2 inputs, not 1"): net.remove("left", reconnect=False)
     with pytest.raises(ValueError, match="takes 2 inputs, not 3"): net.connect("stem", join)
+
+class Beside(Tiny):
+    "A concatenation along `axis`, and a third branch that is not in it"
+    def __init__(self): super().__init__(a=conv(3, 4), b=conv(3, 5), c=conv(3, 6), y=conv(9, 2), z=conv(6, 2))
+    def forward(self, x): return self.y(torch.cat([self.a(x), self.b(x)], 1)) + self.z(self.c(x))
+
+@pytest.mark.parametrize("edit", ["disconnect", "remove", "connect", "three"])
+def test_a_concatenation_takes_and_loses_inputs(edit, tmp_path):
+    m, x = Beside().double().eval(), torch.randn(2, 3, 4, 4, dtype=torch.float64)
+    net = Net.from_torch(m, x, share=False)
+    join = next(v for v in net if v.role == "stack")
+    same, less = m(x), nn.functional.conv2d(m.a(x), m.y.weight[:, :4], m.y.bias, padding=m.y.padding) + m.z(m.c(x))
+    if edit == "disconnect": net.disconnect("b", join)
+    elif edit == "remove": net.remove("b", reconnect=False)
+    else: net.connect("c", join, at=0)                  # new columns for old neurons begin as zeros
+    if edit == "three": net.connect("a", join, at=1); net.disconnect("c", join)
+    want = less if edit in ("disconnect", "remove") else same
+    assert torch.allclose(net(x), want) and torch.allclose(net.to_torch()(x), want)
+    net.save(tmp_path / "net.safetensors")
+    assert torch.allclose(Net.load(tmp_path / "net.safetensors")(x), want)
+
+def test_a_concatenation_along_another_axis_takes_what_it_took():
+    class Pixels(Beside):
+        def forward(self, x): return self.z(torch.cat([self.c(x), self.c(x) + 1], 2))
+    net = Net.from_torch(Pixels(), torch.randn(2, 3, 4, 4))
+    join = next(v for v in net if len(v.inputs) == 2)
+    with pytest.raises(ValueError, match="takes 2 inputs, not 3"): net.connect("c", join)
+
+@pytest.mark.parametrize("before", ["", "import naivenas.files.onnx_io"])
+def test_a_pruned_module_is_a_plain_module_whatever_was_imported(before):
+    code = f"""{before}
+import torch; from torch import nn; from naivenas import prune
+small = prune(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)), torch.rand(3, 4))
+assert not type(small).__module__.startswith("naivenas"), type(small)
+assert sum(p.numel() for p in small.parameters()) == 4 * 4 + 4 + 4 * 2 + 2"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -5,7 +5,7 @@
 import numpy as np, pytest
 
 from naivenas import Graph
-from naivenas.sizes.demands import relaxed
+from naivenas.sizes.wishes import relaxed
 from naivenas.graph.vertex import SizeError, absorb, cat, immutable, indexmap, inputvertex, invariant
 from test_oracle import best_of, dense, examine, tagged, tile, twice
 

@@ -11,7 +11,9 @@ from pathlib import Path
 import torch
 from ..graph.vertex import inputvertex
 from ..look.show import draw
-from ..nets.layers import avgpool, batchnorm, cat, conv, globalpool, linear, relu
+from ..nets.layers import conv, linear, cat
+from ..nets.norms import avgpool, batchnorm, globalpool
+from ..nets.activations import relu
 from ..files.net import Net
 from ..nets.importance import Taylor
 from ..nets.data import load

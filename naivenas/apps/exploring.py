@@ -10,7 +10,7 @@ import html
 import numpy as np
 from ..graph.vertex import SizeError, invariant
 from ..look.show import call, notes
-from ..sizes.demands import relaxed
+from ..sizes.wishes import relaxed
 from ..look.wiring import conflict
 from ..look.pages import openable, page
 from ..nets.counts import arrays, macs, parameters, planned, positions
@@ -41,7 +41,9 @@ def _utilities(graph):
 
 def _blocks(graph):
     if not hasattr(graph, "training"): return {"tanh": lambda v: invariant(np.tanh, v)}
-    from naivenas.nets.layers import batchnorm, conv, linear, relu
+    from naivenas.nets.layers import conv, linear
+    from naivenas.nets.norms import batchnorm
+    from naivenas.nets.activations import relu
     return {"relu": relu, "batchnorm": batchnorm, "conv": lambda v: conv(v, v.nout, start="identity"), "linear": lambda v: linear(v, v.nout, start="identity")}
 
 # %% ../../nbs/api/apps/00_exploring.ipynb #6a9b037e

@@ -11,7 +11,7 @@ from functools import partial, singledispatch
 import numpy as np
 from torch import nn
 from ..graph.cut import kind
-from ..capture.constants import literal, path
+from ..capture.constants import keyword_of, literal, path
 from ..graph.vertex import Gather, Slice, add, label, mul
 from ..graph import vertex
 from ..nets import layers
@@ -36,6 +36,7 @@ _FORMS = {operator.neg: lambda args: f"-({args[0]})", operator.getitem: lambda a
 @written.register
 def _(op: partial, args, me=None):
     if op.func is vertex._swapped: return written(op.args[0], [*args, literal(op.args[1])])
+    if op.func is layers._cat: return f"torch.cat([{', '.join(args)}], {op.keywords['axis']})"
     named = [f"{keyword_of(k)}={literal(v)}" for k, v in op.keywords.items()]
     if op.func in _FORMS: return _FORMS[op.func]([*map(literal, op.args), *args], **op.keywords)
     text = written(op.func, [*map(literal, op.args), *args])

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['topological', 'circle', 'give_names', 'program_of', 'run', 'reached', 'Finding', 'flattened', 'restored', 'Hooks',
-           'Keeping', 'Core']
+           'Keeping', 'several', 'Core']
 
 # %% ../../nbs/api/graph/03_core.ipynb #69fe4903
 import difflib, re
@@ -189,6 +189,14 @@ class Keeping:
         "`{name: kinds of mutation that are allowed}`: what is protected from a search"
         return self.__dict__.setdefault("_shields", {})
 
+# %% ../../nbs/api/graph/03_core.ipynb #0b57ad0e
+def several(option, given):
+    "A list of vertices or names that was given for an option; TypeError if it is one word, one vertex or no list at all"
+    one = isinstance(given, (str, Vertex))
+    if not one and hasattr(given, "__iter__"): return list(given)
+    named = repr(given.name if isinstance(given, Vertex) else given)
+    raise TypeError(f"{option}= is a list of vertices or names, not {given!r}" + f"; write {option}=[{named}]" * one)
+
 # %% ../../nbs/api/graph/03_core.ipynb #cb8c5ce6
 class Core(Finding, Hooks, Keeping):
     "The computation from `inputs` to `outputs`, as a function and as a thing to operate on"
@@ -207,7 +215,7 @@ class Core(Finding, Hooks, Keeping):
         if odd := [v for v in self.inputs if v.role != "input"]:
             raise ValueError(f"{label(odd[0])} is not an input vertex: make inputs with inputvertex(name, size)")
         give_names(self._settle())
-        self.frozen = {self[v] for v in frozen}
+        self.frozen = {self[v] for v in several("frozen", frozen)}
 
     def _settle(self):
         "Work out order and program after the wiring has changed; the vertices in their new order"

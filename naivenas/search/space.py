@@ -12,8 +12,9 @@ import math
 import numpy as np, torch
 from torch import nn
 from ..graph.vertex import SizeError
-from ..nets.layers import (GlobalPool as _GlobalPool, avgpool, batchnorm, cat, conv, elu, gelu, globalpool,
-                                  leakyrelu, linear, maxpool, relu, selu, sigmoid, silu, tanh)
+from ..nets.layers import conv, linear, GlobalPool as _GlobalPool, cat
+from ..nets.norms import avgpool, batchnorm, globalpool, maxpool
+from ..nets.activations import elu, gelu, leakyrelu, relu, selu, sigmoid, silu, tanh
 
 # %% ../../nbs/api/search/00_space.ipynb #6726bf2c
 class Between:
