@@ -10,7 +10,7 @@ import contextlib, copy, csv, html, io, sys, time
 from pathlib import Path
 import torch
 from ..graph.vertex import inputvertex
-from ..look.show import draw
+from ..look.picture import draw
 from ..nets.layers import conv, linear, cat
 from ..nets.norms import avgpool, batchnorm, globalpool
 from ..nets.activations import relu

@@ -10,7 +10,8 @@ import html
 from typing import Any, Callable
 import numpy as np
 from ..graph.vertex import SizeError, Vertex, invariant
-from ..look.show import Drawing, call, notes
+from ..look.text import call, notes
+from ..look.picture import Picture
 from ..look.graph import Graph, Plan, Report
 from ..sizes.wishes import relaxed
 from ..look.wiring import conflict

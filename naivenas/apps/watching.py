@@ -10,7 +10,7 @@ __all__ = ['WIDE', 'HIGH', 'EDGE', 'BEST', 'MEAN', 'DOT', 'PAST', 'HINT', 'plot'
 import asyncio, html, importlib
 from typing import Any, Iterable, Iterator
 import numpy as np
-from ..look.show import draw
+from ..look.picture import draw
 from ..nets.counts import parameters
 from ..look.pages import page
 from .panel import explore
