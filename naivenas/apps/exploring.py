@@ -153,7 +153,7 @@ class Doing(Proposing):
 # %% ../../nbs/api/apps/00_exploring.ipynb #9a8daae3
 class Seen(Doing):
     "Pictures of the moment"
-    def picture(self, colour: str | None = None, unfold=(), **how) -> Drawing:
+    def picture(self, colour: str | None = None, unfold=(), **how) -> Picture:
         "The proposal or the graph; colours are 'bundles', 'wires' or 'utility'; `unfold` names further open boxes"
         unfold, chosen = [*self.unfold, *unfold], {self.graph[self.chosen]: "chosen"}
         if self.plan is not None: return self.plan.draw(unfold=unfold, marks=chosen, **how)
