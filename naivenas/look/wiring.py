@@ -127,8 +127,8 @@ def conflict(graph: Core, error: SizeError) -> dict[Vertex, str]:
     >>> x = inputvertex("x", 3)
     >>> g = Graph(x, "y" >> absorb(Dense(4, 2), "h" >> absorb(Dense(3, 4), x)))
     >>> try: g.resize("x", +1)
-    ... except naivenas.SizeError as error: print(naivenas.conflict(g, error))
-    {x: 'conflict'}
+    ... except naivenas.SizeError as error: print([v.name for v in naivenas.conflict(g, error)])
+    ['x']
     """
     said = re.sub(r"\([^()]*\)", "", str(error))
     parts = [p.strip() for p in re.split(r"; | is impossible:|: ", said)]
