@@ -29,7 +29,8 @@ neurons slices products padding sharing agreement = capture
 source onnx_ops onnx_nets onnx_layers = files
 mutate = search.mutate search.rewiring search.mutation
 space settings crossover fitness evolution population executors encoding fitted estimators = search
-exploring panel watching demo cli = apps
+watching = apps.plots apps.watching
+exploring panel demo cli = apps
 """
 NOW = {}   # old name -> modules that have what it had
 for _line in MOVED.strip().splitlines():

@@ -233,3 +233,14 @@ def test_saving(tmp_path, no_program):
     assert d.save(tmp_path / "g.svg").read_text(encoding="utf-8") == d.svg and "rankdir=LR" in d.save(tmp_path / "g.dot").read_text()
     with pytest.raises(ValueError, match="not as 'g.png'"): d.save(tmp_path / "g.png")
     assert isinstance(d, Picture) and repr(d) == repr(small())
+
+def test_examples_of_what_shows_things_run():
+    import doctest, importlib, pkgutil
+    import naivenas
+    how, run = dict(extraglobs={"naivenas": naivenas}, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE), 0
+    for package in "look", "apps":
+        for module in pkgutil.iter_modules(importlib.import_module(f"naivenas.{package}").__path__):
+            done = doctest.testmod(importlib.import_module(f"naivenas.{package}.{module.name}"), **how)
+            run += done.attempted
+            assert done.failed == 0, module.name
+    assert run > 150

@@ -7,7 +7,7 @@ __all__ = ['Explored', 'Proposing', 'Doing', 'Seen', 'Explorer']
 
 # %% ../../nbs/api/apps/00_exploring.ipynb #b9cb99d0
 import html
-from typing import Any, Callable
+from typing import Any, Callable, Iterable
 import numpy as np
 from ..graph.vertex import SizeError, Vertex, invariant
 from ..look.text import call, notes
@@ -84,7 +84,20 @@ def _edit(explored, what, target, block):
 
 # %% ../../nbs/api/apps/00_exploring.ipynb #6a9b037e
 class Proposing(Explored):
-    "Plans of three kinds: a size, pruning, an edit"
+    """Plans of three kinds: a size, pruning, an edit; parameters as for `Explored`.
+
+    Examples
+    --------
+    >>> from naivenas import Graph, inputvertex
+    >>> from naivenas.graph.cut import Dense
+    >>> from naivenas.graph.vertex import absorb
+    >>> x = inputvertex("x", 3)
+    >>> g = Graph(x, "y" >> absorb(Dense(8, 2), "a" >> absorb(Dense(3, 8), x)))
+    >>> from naivenas.apps.exploring import Explorer
+    >>> e = Explorer(g)              # the vertex "a" is chosen
+    >>> e.size(6) is e.plan, e.code
+    (True, 'g.resize("a", -2)')
+    """
     def propose(self, make: Callable[[], Plan], code: str) -> Plan | None:
         "Try a plan; the plan, or None with the reason in `.error`"
         self.clear()
@@ -114,7 +127,21 @@ class Proposing(Explored):
 
 # %% ../../nbs/api/apps/00_exploring.ipynb #d6d70c5a
 class Doing(Proposing):
-    "Applies proposals, and takes them back"
+    """Applies proposals, and takes them back; parameters as for `Explored`.
+
+    Examples
+    --------
+    >>> from naivenas import Graph, inputvertex
+    >>> from naivenas.graph.cut import Dense
+    >>> from naivenas.graph.vertex import absorb
+    >>> x = inputvertex("x", 3)
+    >>> g = Graph(x, "y" >> absorb(Dense(8, 2), "a" >> absorb(Dense(3, 8), x)))
+    >>> e = naivenas.explore(g)
+    >>> plan = e.size(6)
+    >>> report, back = e.apply(), e.undo()
+    >>> e.lines
+    ['g.resize("a", -2)', 'report.undo()   # g.resize("a", -2)']
+    """
     def apply(self) -> Report:
         "Carry the proposal out"
         if self.plan is None: raise ValueError("nothing is proposed that could be applied")
@@ -150,10 +177,37 @@ class Doing(Proposing):
         self.where = self.example and positions(self.graph, *self.example)
         if self.chosen not in self.graph.names: self.chosen = self.graph.vertices[-1].name
 
-# %% ../../nbs/api/apps/00_exploring.ipynb #9a8daae3
+# %% ../../nbs/api/apps/00_exploring.ipynb #c05a2a6a
+def _ends(box):
+    "The pairs of names that `first..last` may stand for: a name may have two dots in it, too"
+    return [(box[:i], box[i + 2:]) for i in range(len(box)) if box[i:i + 2] == ".."]
+
+def _around(explored, name):
+    "The smallest open box that a vertex is in, or None"
+    at, found = {n: i for i, n in enumerate(explored.graph.names)}, []
+    for box in explored.unfold:
+        ends = [(at[a], at[b]) for a, b in _ends(box) if a in at and b in at]
+        found += [(last - first, box) for first, last in ends if first <= at[name] <= last]
+    return min(found)[1] if found else None
+
+# %% ../../nbs/api/apps/00_exploring.ipynb #ab920a83
 class Seen(Doing):
-    "Pictures of the moment"
-    def picture(self, colour: str | None = None, unfold=(), **how) -> Picture:
+    """Pictures of the moment; parameters as for `Explored`.
+
+    Examples
+    --------
+    >>> from naivenas import Graph, inputvertex
+    >>> from naivenas.graph.cut import Dense
+    >>> from naivenas.graph.vertex import absorb
+    >>> x = inputvertex("x", 3)
+    >>> g = Graph(x, "y" >> absorb(Dense(8, 2), "a" >> absorb(Dense(3, 8), x)))
+    >>> from naivenas.apps.exploring import Explorer
+    >>> e = Explorer(g)
+    >>> plan = e.size(6)
+    >>> "8 → 6" in e.svg(), e.around("a")
+    (True, None)
+    """
+    def picture(self, colour: str | None = None, unfold: Iterable[str] = (), **how: Any) -> Picture:
         "The proposal or the graph; colours are 'bundles', 'wires' or 'utility'; `unfold` names further open boxes"
         unfold, chosen = [*self.unfold, *unfold], {self.graph[self.chosen]: "chosen"}
         if self.plan is not None: return self.plan.draw(unfold=unfold, marks=chosen, **how)
@@ -161,19 +215,15 @@ class Seen(Doing):
         by = next(iter(self.utilities.values())) if colour == "utility" else colour
         return self.graph.draw(by, marks=marks, unfold=unfold, **how)
 
-    def svg(self, **how) -> str:
-        "The picture as SVG, or the text and what to install"
+    def svg(self, **how: Any) -> str:
+        "The picture as SVG, or the text and what to install; arguments as for `picture`"
         try: return self.picture(**how).svg
         except (ImportError, RuntimeError) as e:
             return f"<pre>{html.escape(repr(self.graph))}\n{html.escape(str(e))}</pre>"
 
     def around(self, name: str) -> str | None:
         "The smallest open box that the vertex called `name` is in; None if there is none"
-        at, found = {n: i for i, n in enumerate(self.graph.names)}, []
-        for box in self.unfold:
-            ends = [(box[:i], box[i + 2:]) for i in range(len(box)) if box[i:i + 2] == ".."]
-            found += [(at[b] - at[a], box) for a, b in ends if a in at and b in at and at[a] <= at[name] <= at[b]]
-        return min(found)[1] if found else None
+        return _around(self, name)
 
     def close(self, name: str | None = None) -> None:
         "Fold the open box around a vertex again; without a name, all boxes"
@@ -212,7 +262,26 @@ def _page(explored):
 
 # %% ../../nbs/api/apps/00_exploring.ipynb #e947bf87
 class Explorer(Seen):
-    "Choose, propose, look, apply, take back; arguments as for `Explored`"
+    """Choose, propose, look, apply, take back.
+
+    Parameters
+    ----------
+    graph, example, utilities, blocks, name
+        As for `naivenas.explore`.
+
+    Examples
+    --------
+    >>> from naivenas import Graph, inputvertex
+    >>> from naivenas.graph.cut import Dense
+    >>> from naivenas.graph.vertex import absorb
+    >>> x = inputvertex("x", 3)
+    >>> g = Graph(x, "y" >> absorb(Dense(8, 2), "a" >> absorb(Dense(3, 8), x)))
+    >>> from naivenas.apps.exploring import Explorer
+    >>> e = Explorer(g)
+    >>> plan = e.size(6)
+    >>> e.counts()
+    '50 → 38 (76%) parameters'
+    """
     def counts(self) -> str:
         "Parameters and multiplications, now and under the proposal"
         g, plan = self.graph, self.plan

@@ -155,9 +155,26 @@ NEEDED = ("the panel needs ipywidgets and anywidget (pip install ipywidgets anyw
           "the methods of explore(g) need neither")
 
 class Panel(Listening):
-    "An `Explorer` that shows itself with widgets in a notebook, and as text elsewhere"
+    """An `Explorer` that shows itself with widgets in a notebook, and as text elsewhere.
+
+    Parameters
+    ----------
+    graph, example, utilities, blocks, name
+        As for `naivenas.explore`, which makes one.
+
+    Examples
+    --------
+    >>> from naivenas import Graph, inputvertex
+    >>> from naivenas.graph.cut import Dense
+    >>> from naivenas.graph.vertex import absorb
+    >>> x = inputvertex("x", 3)
+    >>> g = Graph(x, "y" >> absorb(Dense(8, 2), "a" >> absorb(Dense(3, 8), x)))
+    >>> panel = naivenas.explore(g)
+    >>> panel.chosen, panel.says()
+    ('a', 'nothing proposed')
+    """
     @property
-    def widget(self):
+    def widget(self) -> Any:
         "The widgets; ImportError that says what to install"
         if "_widget" not in self.__dict__:
             try: self._w = importlib.import_module("ipywidgets")

@@ -28,20 +28,21 @@ SAME, GREW, SHRANK = ("#F4F4F4", "#8C8C8C"), ("#CFE8F8", "#0072B2"), ("#FBDCC4",
 NEW, GONE = ("#CBEBDD", "#009E73"), ("#F7D3DE", "#A0365C")
 STATES = dict(same=SAME, grew=GREW, shrank=SHRANK, new=NEW, gone=GONE)
 
-def state(v, old):
+def state(v: Vertex, old: dict[Vertex, int | None]) -> str:
     "What became of `v`: 'same', 'grew', 'shrank' or 'new', given the old sizes of what changed"
     return "same" if v not in old else "new" if old[v] is None else "grew" if v.nout > old[v] else "shrank"
 
 # %% ../../nbs/api/look/01_dot.ipynb #110eb7df
-def look(v,          # a vertex
-         old=None):  # the old sizes of what changed, from `changes`; None: colour by role
+def look(v: Vertex,
+         old: dict[Vertex, int | None] | None = None   # of what changed, from `changes`; None: colour by role
+         ) -> dict[str, str]:
     "Shape, fill and border of `v` as attributes in Graphviz's language"
     shape, *colours = LOOKS[roletext(v)]
     if old is not None: colours = STATES[state(v, old)]
     return shape | dict(fillcolor=colours[0], color=colours[1])
 
 # %% ../../nbs/api/look/01_dot.ipynb #60bcef57
-def effort(graph):
+def effort(graph: Core) -> int:
     "How many layers of the picture the edges of `graph` span, all added up"
     layer = {}
     for v in graph: layer[v] = 1 + max((layer[u] for u in v.inputs), default=-1)
@@ -81,29 +82,40 @@ def _fact(graph, box, old):
     return " · ".join(filter(None, (made, sizetext(box.last, old), notes(graph, box.last))))
 
 # %% ../../nbs/api/look/01_dot.ipynb #87344c50
+def _told(box, old):
+    "The vertex that gives a box its colour: the last one, unless only others have changed"
+    changed = [u for u in box.vertices if u in old]
+    return box.last if box.last in changed or not changed else changed[0]
+
+def _looks(graph, box, told, old, mark):   # old: as for `look`
+    "The attributes of a box"
+    thick = mark or any(u in graph.frozen for u in box.vertices)
+    looks = _shape(box, told, old)
+    if mark == "gone": looks |= dict(fillcolor=GONE[0], color=GONE[1])
+    return looks | {"class": _classes(graph, box, told, old, mark), "penwidth": "2.5" if thick else "1",
+                    "peripheries": "2" if box.last in graph.outputs else "1"}
+
 def _node(graph, box, old, changed, strips, marks):
     "Lines and attributes of a box"
-    v, inside = box.last, box.vertices
-    odd = [u for u in inside if u in old]
-    told, mark = v if v in odd or not odd else odd[0], next((marks[u] for u in inside if u in marks), "")
-    thick = mark or any(u in graph.frozen for u in inside)
-    old_colours = old if changed else None
-    looks = _shape(box, told, old_colours) | (dict(fillcolor=GONE[0], color=GONE[1]) if mark == "gone" else {})
-    looks |= {"class": _classes(graph, box, told, old_colours, mark), "penwidth": "2.5" if thick else "1",
-              "peripheries": "2" if v in graph.outputs else "1"}
-    return [box.name, _fact(graph, box, old)] + ["@@@@@@@@@@"] * (v in strips), looks
+    mark = next((marks[u] for u in box.vertices if u in marks), "")
+    lines = [box.name, _fact(graph, box, old)] + ["@@@@@@@@@@"] * (box.last in strips)
+    return lines, _looks(graph, box, _told(box, old), old if changed else None, mark)
 
-# %% ../../nbs/api/look/01_dot.ipynb #367ba0e2
+# %% ../../nbs/api/look/01_dot.ipynb #906f2228
+def _strands(u, edges, labelled):
+    "The attributes of an arrow from `u`: a strand of each colour, and the size beside them"
+    colours = edges.get(u, ".")[:7]
+    looks = dict(color=":".join(colours), penwidth="1.8") if u in edges else {}
+    return looks | dict(label=f"{' ' * len(colours)}{u.nout} " if labelled else None)
+
 def _arrows(boxes, edges, labelled):
     "`(from, to, attributes)` for each arrow between boxes, by their positions"
     place = {v: i for i, box in enumerate(boxes) for v in box.vertices}
     for i, box in enumerate(boxes):
         read = [u for v in box.vertices for u in v.inputs if place[u] != i]
-        for u in dict.fromkeys(read) if box.parts else read:
-            strands = dict(color=":".join(edges[u][:7]), penwidth="1.8") if u in edges else {}
-            indent = " " * min(len(edges.get(u, ".")), 7)
-            yield place[u], i, strands | dict(label=f"{indent}{u.nout} " if labelled else None)
+        for u in dict.fromkeys(read) if box.parts else read: yield place[u], i, _strands(u, edges, labelled)
 
+# %% ../../nbs/api/look/01_dot.ipynb #2871af64
 def _dot(graph, boxes, old, changed, down, labels, strips, marks, edges):
     "The picture in DOT"
     graphviz = _load("graphviz", "a picture")
@@ -113,21 +125,43 @@ def _dot(graph, boxes, old, changed, down, labels, strips, marks, edges):
     for i, box in enumerate(boxes):
         lines, looks = _node(graph, box, old, changed, strips, marks)
         d.node(f"v{i}", "\n".join(_literal(graphviz, s) for s in lines), **looks)
-    for a, b, how in _arrows(boxes, edges, labels or labels is None and not much): d.edge(f"v{a}", f"v{b}", **how)
+    labelled = not much if labels is None else labels
+    for a, b, how in _arrows(boxes, edges, labelled): d.edge(f"v{a}", f"v{b}", **how)
     return d.source
 
 # %% ../../nbs/api/look/01_dot.ipynb #6ebeefd9
 folded = fold
 
-def dot(graph: Core,
-        was: dict[str, int | None] | Core | None = None,       # an earlier state, as for `changes`
-        down: bool = True,                                     # from top to bottom; False: from left to right
-        labels: bool | None = None,                            # sizes on the edges? None: unless there are too many
-        fold: int | None = None,                               # fold until so few boxes are left; None: fold nothing
-        unfold: Iterable[str] | str = (),                      # boxes to open, and vertices to be seen alone
-        strips: dict[Vertex, list[str]] | None = None,         # colours, one for each stretch of neurons
-        marks: dict[Vertex, str] | None = None,                # "gone", "conflict" or "chosen": emphasised
-        edges: dict[Vertex, list[str]] | None = None) -> str:  # a strand of each colour in the edges that leave it
-    "The graph in Graphviz's language DOT, as text; ImportError without the package graphviz"
+def dot(graph: Core, was: dict[str, int | None] | Core | None = None, down: bool = True, labels: bool | None = None,
+        fold: int | None = None, unfold: Iterable[str] | str = (), strips: dict[Vertex, list[str]] | None = None,
+        marks: dict[Vertex, str] | None = None, edges: dict[Vertex, list[str]] | None = None) -> str:
+    """The graph in Graphviz's language DOT.
+
+    Parameters
+    ----------
+    graph, was, down, labels, fold, unfold, strips, marks, edges
+        As for `naivenas.draw`, but nothing is folded by default.
+
+    Returns
+    -------
+    str
+        The source of a picture, for the program `dot` and its relatives.
+
+    Raises
+    ------
+    ImportError
+        The package graphviz is not installed.
+
+    Examples
+    --------
+    >>> from naivenas import Graph, inputvertex
+    >>> from naivenas.graph.cut import Dense
+    >>> from naivenas.graph.vertex import absorb
+    >>> x = inputvertex("x", 3)
+    >>> g = Graph(x, "y" >> absorb(Dense(4, 2), "h" >> absorb(Dense(3, 4), x)))
+    >>> from naivenas.look.dot import dot
+    >>> dot(g).count("->")
+    2
+    """
     boxes, old = folded(graph, fold, unfold), changes(graph, was)
     return _dot(graph, boxes, old, was is not None, down, labels, strips or {}, marks or {}, edges or {})

@@ -12,18 +12,38 @@ from ..graph.core import Core
 from ..graph.fold import fold
 from .picture import draw
 
-# %% ../../nbs/api/look/06_pages.ipynb #9fbf3371
+# %% ../../nbs/api/look/06_pages.ipynb #6c909841
 PAGE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:75rem;margin:1.5rem auto;padding:0 1rem;color:#222;background:#fff}
-pre{white-space:pre-wrap;background:#8882;padding:.6rem;border-radius:6px;overflow-x:auto}table{border-collapse:collapse}
-td,th{padding:.1rem .6rem;text-align:right}.row{display:flex;flex-wrap:wrap;gap:2rem}.row>*{flex:1 1 20rem;min-width:0}
-[data-open]{cursor:pointer}@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}}"""
+pre{white-space:pre-wrap;background:#8882;padding:.6rem;border-radius:6px;overflow-x:auto}
+table{border-collapse:collapse}td,th{padding:.1rem .6rem;text-align:right}
+.row{display:flex;flex-wrap:wrap;gap:2rem}.row>*{flex:1 1 20rem;min-width:0}[data-open]{cursor:pointer}
+@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}}"""
 
 HEAD = ("<!DOCTYPE html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
         "<meta name=color-scheme content='light dark'>")
 
-def page(title: str, *parts: str) -> str:   # the parts are HTML
-    "One self-contained HTML page"
+# %% ../../nbs/api/look/06_pages.ipynb #a804a06d
+def page(title: str, *parts: str) -> str:
+    """One self-contained HTML page.
+
+    Parameters
+    ----------
+    title : str
+        Text; what means something in HTML is escaped.
+    *parts : str
+        HTML.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from naivenas.look.pages import page
+    >>> page("a < b", "<p>words</p>")[-37:]
+    '<h1>a &lt; b</h1><p>words</p></html>'
+    """
     title = html.escape(title)
     return f"{HEAD}<title>{title}</title><style>{PAGE}</style><h1>{title}</h1>{''.join(parts)}</html>"
 

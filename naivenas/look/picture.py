@@ -20,11 +20,10 @@ from .dot import LOOKS, SAME, STATES, _dot
 NODES = re.compile(r'<g id="[^"]*" class="node([^"]*)">\s*<title>(.*?)</title>(.*?)</g>', re.S)
 LEFT = re.compile(r' id="[^"]*"|<title>(?!\u200b).*?</title>\n?|<!--.*?-->\n?', re.S)
 
-def render(source: str,                   # a graph in DOT
-           said: dict | None = None,      # {identity in DOT: (name, description)} of its nodes
-           strips: dict | None = None,    # {identity in DOT: colours}
-           title: str | None = None       # what the whole picture shows, in words
-           ) -> str:
+def render(source: str,                                     # a graph in DOT
+           said: dict[str, tuple[str, str]] | None = None,  # {identity in DOT: (name, description)} of its nodes
+           strips: dict[str, list[str]] | None = None,      # {identity in DOT: colours}
+           title: str | None = None) -> str:                # what the whole picture shows, in words
     "The picture as SVG text; ImportError that says what to install, or RuntimeError if Graphviz gives up"
     svg = _by_program(source) or _by_webassembly(source)
     svg = NODES.sub(lambda m: _told(m, said or {}, strips or {}), svg[svg.index("<svg"):])
@@ -115,9 +114,28 @@ def _by_webassembly(source):
 
 # %% ../../nbs/api/look/02_picture.ipynb #cc4524a3
 class Picture:
-    "A picture of a graph: `.dot` is its source, `.svg` the picture, `.text` the same without a picture"
-    def __init__(self, dot: str, text: str,
-                 said: dict | None = None, strips: dict | None = None):   # as for `render`
+    """A picture of a graph: `.dot` is its source, `.svg` the picture, `.text` the same without a picture.
+
+    Parameters
+    ----------
+    dot, text : str
+        The source, and what a terminal shows. `naivenas.draw` makes both.
+    said, strips : dict, optional
+        Names, descriptions and colours of the nodes, by their identities in DOT.
+
+    Examples
+    --------
+    >>> from naivenas import Graph, inputvertex
+    >>> from naivenas.graph.cut import Dense
+    >>> from naivenas.graph.vertex import absorb
+    >>> x = inputvertex("x", 3)
+    >>> g = Graph(x, "y" >> absorb(Dense(4, 2), "h" >> absorb(Dense(3, 4), x)))
+    >>> picture = naivenas.draw(g)
+    >>> picture.svg[:23], picture.dot.splitlines()[0]
+    ('<svg class="nn-graph" r', 'digraph {')
+    """
+    def __init__(self, dot: str, text: str, said: dict[str, tuple[str, str]] | None = None,
+                 strips: dict[str, list[str]] | None = None):
         self.dot, self.text, self.said, self.strips = dot, text, said, strips
 
     @functools.cached_property

@@ -111,8 +111,7 @@ class PlanFated(PlanDrawn):
         >>> from naivenas import Graph, inputvertex
         >>> from naivenas.graph.cut import Dense
         >>> from naivenas.graph.vertex import absorb
-        >>> x = inputvertex("x", 3)
-        >>> g = Graph(x, "y" >> absorb(Dense(4, 2), "h" >> absorb(Dense(3, 4), x)))
+        >>> g = Graph(x := inputvertex("x", 3), "y" >> absorb(Dense(4, 2), "h" >> absorb(Dense(3, 4), x)))
         >>> g.plan({"h": +2}).weights("y")
         y.w, rows: 2 kept, 0 dropped, 0 new; columns: 4 kept, 0 dropped, 2 new
         """

@@ -8,6 +8,7 @@ __all__ = ['COLUMNS', 'FATES', 'LEGEND', 'ROW', 'preview_of', 'merged', 'wires_o
 
 # %% ../../nbs/api/look/03_report.ipynb #5b0c327f
 import html
+from typing import Any, Sequence
 import numpy as np
 from ..graph.vertex import Vertex
 from ..sizes.bundles import bundles
@@ -15,7 +16,7 @@ from ..sizes.plan import Solved
 from .picture import Picture, draw
 
 # %% ../../nbs/api/look/03_report.ipynb #2f5510c3
-def preview_of(plan):
+def preview_of(plan: Solved) -> dict[str, Any]:
     "The graph as it would be, as the state of a graph"
     vertices, ends = list(plan.ties.labels), plan.edit.outputs or plan.graph.outputs
     at = {v: i for i, v in enumerate(vertices)}
@@ -24,7 +25,7 @@ def preview_of(plan):
             "frozen": [at[v] for v in plan.graph.frozen if v in at], "single": plan.graph.single}
 
 # %% ../../nbs/api/look/03_report.ipynb #3731a27f
-def merged(index, n):
+def merged(index: Sequence[int], n: int) -> list[tuple[int | None, int | None]]:
     "`[(old position or None, new position or None), ...]`: `n` old neurons and those of an index list in one order"
     index, made = np.asarray(index).tolist(), []
     gone = sorted(set(range(n)) - set(index), reverse=True)
@@ -67,7 +68,7 @@ def _which(plan, through, inside, gone):
 # %% ../../nbs/api/look/03_report.ipynb #43303629
 COLUMNS = "wires", "kept", "gone", "new", "which go", "through"
 
-def wires_of(plan):
+def wires_of(plan: Solved) -> Any:
     "A pandas DataFrame with a row per bundle that changes: wires before, kept, gone and new; which go; through what"
     import pandas as pd
     t, kept, old, rows, vertices = plan.ties, plan.decision.kept, _existed(plan), [], list(plan.ties.labels)
@@ -83,7 +84,7 @@ def wires_of(plan):
     return pd.DataFrame(rows, columns=COLUMNS)
 
 # %% ../../nbs/api/look/03_report.ipynb #8d56af7f
-def wire_line(plan):
+def wire_line(plan: Solved) -> str:
     "How many wires go and are new, in words"
     old, kept = _existed(plan), plan.decision.kept
     gone, come = int((old & ~kept).sum()), int(plan.decision.new.sum() + (kept & ~old).sum())
@@ -92,12 +93,12 @@ def wire_line(plan):
     also = f"; {_named(lost)} {'goes' if len(lost) == 1 else 'go'} with all wires of their own" if lost else ""
     return f"of {old.sum()} wires {go}, {new}{also}"
 
-def text_of(word, plan):
+def text_of(word: str, plan: Solved) -> str:
     "The plan in three lines and a table"
     return f"{word}: {plan.summary}\n{plan.wire_line}\n{plan.table if len(plan.table) else 'no size changes'}"
 
 # %% ../../nbs/api/look/03_report.ipynb #dc77d5c6
-def past_of(plan):
+def past_of(plan: Solved) -> dict[str, Any]:
     "The graph as it was when the plan was made, as the state of a graph"
     at = {v: i for i, v in enumerate(plan.before)}
     rows = [(v.op, [at[u] for u in plan.wired[v]], v.role, n, v.name) for v, n in plan.before.items()]
@@ -114,28 +115,35 @@ def _fate(out, n, most):
     counts = dict(kept=stay, gone=n - stay, new=len(out) - stay)
     return [state for state, k in counts.items() if k for _ in range(max(round(most * k / many), 1))]
 
-def fates_of(plan, most=40):   # cells in a strip
+def fates_of(plan: Solved, most: int = 40) -> dict[str, list[str]]:   # most: cells in a strip
     "`{name: colours}` for each old vertex that changes: what becomes of its neurons"
     lists = {v: (plan.out(v), n) for v, n in plan.before.items() if v in plan.ties.labels}
     return {v.name: [FATES[state] for state in _fate(out, n, most)] for v, (out, n) in lists.items()
             if len(out) != n or not np.array_equal(out, np.arange(n))}
 
-# %% ../../nbs/api/look/03_report.ipynb #bdf4d746
+# %% ../../nbs/api/look/03_report.ipynb #2115a5ef
 def _marked(plan, seen, marks):
     "Marks for the vertices of a sketch, by the names of those of the graph; what goes is marked, too"
-    kept, marks = {v.name for v in plan.ties.labels}, {v.name: mark for v, mark in (marks or {}).items()}
-    return {v: "gone" if v.name not in kept else marks[v.name] for v in seen if v.name not in kept or v.name in marks}
+    kept, wanted = {v.name for v in plan.ties.labels}, {v.name: mark for v, mark in (marks or {}).items()}
+    found = {v: wanted.get(v.name) if v.name in kept else "gone" for v in seen}
+    return {v: mark for v, mark in found.items() if mark}
 
-def draw_plan(plan: Solved,
-              before: bool = False,                         # the graph as it was?
-              marks: dict[Vertex, str] | None = None,       # {vertex: mark}
-              **how) -> Picture:                            # further options of `draw`
-    "A picture of the graph as it would be, with what changes in colour"
-    marks = _marked(plan, seen := plan.past() if before else plan.preview(), marks)
-    if before: return draw(seen, {}, marks=marks, **{"strips": {}} | how)
-    sizes, fates = {v.name: n for v, n in plan.before.items()}, plan.fates()
+def _as_it_was(plan, marks, how):
+    "The graph before the plan; what goes is marked"
+    seen = plan.past()
+    return draw(seen, {}, marks=_marked(plan, seen, marks), **how)
+
+def _as_it_would_be(plan, marks, how):
+    "The graph after the plan: old and new sizes, and strips that tell what becomes of the neurons"
+    seen, fates, sizes = plan.preview(), plan.fates(), {v.name: n for v, n in plan.before.items()}
     strips = {v: fates[v.name] for v in seen if v.name in fates}
-    return draw(seen, {v.name: sizes.get(v.name) for v in seen}, marks=marks, **{"strips": strips} | how)
+    was = {v.name: sizes.get(v.name) for v in seen}
+    return draw(seen, was, marks=_marked(plan, seen, marks), **{"strips": strips} | how)
+
+# %% ../../nbs/api/look/03_report.ipynb #d53467e4
+def draw_plan(plan: Solved, before: bool = False, marks: dict[Vertex, str] | None = None, **how: Any) -> Picture:
+    "A picture of the graph as it would be, or as it was, with what changes in colour; arguments as for `Plan.draw`"
+    return _as_it_was(plan, marks, how) if before else _as_it_would_be(plan, marks, how)
 
 # %% ../../nbs/api/look/03_report.ipynb #b365acc4
 def _legend(colours, words):
@@ -154,7 +162,7 @@ def _pictures(plan):
     except (ImportError, RuntimeError) as e: return f"<p>{html.escape(str(e))}</p>"
 
 # %% ../../nbs/api/look/03_report.ipynb #4639c8d3
-def html_of(word, plan):
+def html_of(word: str, plan: Solved) -> str:
     "A plan as HTML: its line, its wires, pictures and table"
     table = plan.table.to_html() if len(plan.table) else "<p>no size changes</p>"
     changed, line = plan.wires(), html.escape(plan.wire_line)

@@ -13,7 +13,7 @@ from ..graph.cut import Cut, GroupCut, regrouped, resized
 from ..sizes.plan import Solved
 from .report import FATES, _legend, _states, merged
 
-# %% ../../nbs/api/look/04_weights.ipynb #40ff055d
+# %% ../../nbs/api/look/04_weights.ipynb #5c030761
 def _cuts(v):
     "`{key: how it is cut}` for the arrays of `v` with a row per output and a column per input"
     same, all_out = [np.arange(u.nout) for u in v.inputs], np.arange(v.nout)
@@ -23,6 +23,7 @@ def _cuts(v):
     cuts = resized(v.op, [odd(i) for i in same], odd(all_out))
     return {k: c for k, c in cuts.items() if isinstance(c, Cut) and len(c.axes) == 2}
 
+# %% ../../nbs/api/look/04_weights.ipynb #49f56cbd
 def _spread(parts):
     "The matrix with these blocks on its diagonal, and not a number elsewhere"
     high, wide = parts[0].shape
@@ -124,7 +125,26 @@ def _weights_html(self, most=64):   # rows and columns to show
 
 # %% ../../nbs/api/look/04_weights.ipynb #acc8e51d
 class Weights:
-    "The weight matrix of a vertex before and after, as a picture; `.rows` and `.columns` as from `merged`"
+    """The weight matrix of a vertex before and after, as a picture.
+
+    Parameters
+    ----------
+    plan : Plan
+        What becomes of it; `plan.weights(vertex)` and `report.weights(vertex)` make one.
+    v : Vertex
+        One that has weights and doesn't go.
+
+    Examples
+    --------
+    >>> from naivenas import Graph, inputvertex
+    >>> from naivenas.graph.cut import Dense
+    >>> from naivenas.graph.vertex import absorb
+    >>> x = inputvertex("x", 3)
+    >>> g = Graph(x, "y" >> absorb(Dense(4, 2), "h" >> absorb(Dense(3, 4), x)))
+    >>> weights = g.plan({"h": +2}).weights("y")
+    >>> weights.columns[3:]           # old and new positions; None where there is none
+    [(3, 3), (None, 4), (None, 5)]
+    """
     def __init__(self, plan: Solved, v: Vertex):
         if v not in plan.ties.labels: raise ValueError(f"{v.name} goes, with all its weights")
         self.name, self.applied = v.name, plan.version is not plan.graph.version

@@ -7,7 +7,7 @@ __all__ = ['COLOURS', 'CIVIDIS', 'HEAT', 'wires', 'heat', 'strips', 'paint', 'co
 
 # %% ../../nbs/api/look/05_wiring.ipynb #3a97a701
 import re
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 import numpy as np
 from ..graph.vertex import SizeError, Vertex
 from ..graph.core import Core
@@ -20,7 +20,29 @@ def _through(names, counts):
     return ", ".join(("" if k == 1 else f"{k} ") + name for name, k in zip(names, counts))
 
 def wires(graph: Core) -> Any:
-    "A pandas DataFrame with a row per bundle: its wires, and the vertices that they run through"
+    """Which neurons are one and the same.
+
+    Parameters
+    ----------
+    graph : Graph
+        Any graph or net.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per bundle: its wires, and the vertices that they run through.
+
+    Examples
+    --------
+    >>> from naivenas import Graph, inputvertex
+    >>> from naivenas.graph.cut import Dense
+    >>> from naivenas.graph.vertex import absorb
+    >>> x = inputvertex("x", 3)
+    >>> g = Graph(x, "y" >> absorb(Dense(4, 2), "h" >> absorb(Dense(3, 4), x)))
+    >>> from naivenas.look.wiring import wires
+    >>> wires(g)["through"].tolist()
+    ['x', 'h', 'y']
+    """
     import pandas as pd
     t = graph.ties
     number, rows = bundles(list(t.labels.values()), t.wires)
@@ -36,7 +58,7 @@ CIVIDIS = [0, 32, 76], [60, 77, 110], [124, 123, 120], [187, 175, 113], [255, 23
 HEAT = np.array(CIVIDIS)
 
 # %% ../../nbs/api/look/05_wiring.ipynb #4cb51327
-def heat(values):
+def heat(values: Sequence[float]) -> list[str]:
     "Colours for numbers from 0 to 1"
     at = np.clip(np.nan_to_num(values), 0, 1) * (len(HEAT) - 1)
     rgb = np.stack([np.interp(at, np.arange(len(HEAT)), channel) for channel in HEAT.T], 1).astype(int)
@@ -47,17 +69,42 @@ def _shorter(values, most):
     "At most `most` numbers: means of neighbours"
     return np.array([part.mean() for part in np.array_split(np.asarray(values, float), min(most, len(values)))])
 
-# %% ../../nbs/api/look/05_wiring.ipynb #adf7eaf3
+# %% ../../nbs/api/look/05_wiring.ipynb #861222b6
 def _warmth(graph, by, most):
     "Colours for an importance: a function from vertex to numbers or None"
     told = {v: _shorter(worth, most) for v in graph if (worth := by(v)) is not None}
     top = max((u.max() for u in told.values()), default=1) or 1
     return {v: heat(u / top) for v, u in told.items()}
 
-def strips(graph: Core,
-           by: str | Callable = "bundles",   # "bundles", "wires", or an importance: function vertex -> numbers or None
-           most: int = 40) -> dict[Vertex, list[str]]:   # cells in a strip
-    "`{vertex: colours}`, for `draw`"
+# %% ../../nbs/api/look/05_wiring.ipynb #52ddfc8b
+def strips(graph: Core, by: str | Callable[[Vertex], Any] = "bundles", most: int = 40) -> dict[Vertex, list[str]]:
+    """Colours for the neurons of each vertex.
+
+    Parameters
+    ----------
+    graph : Graph
+        Any graph or net.
+    by : str or callable
+        "bundles", "wires", or an importance: a function from a vertex to numbers, or None where it knows nothing.
+    most : int
+        Cells in a strip.
+
+    Returns
+    -------
+    dict
+        `{vertex: colours}`, for `draw(graph, strips=...)`.
+
+    Examples
+    --------
+    >>> from naivenas import Graph, inputvertex
+    >>> from naivenas.graph.cut import Dense
+    >>> from naivenas.graph.vertex import absorb
+    >>> x = inputvertex("x", 3)
+    >>> g = Graph(x, "y" >> absorb(Dense(4, 2), "h" >> absorb(Dense(3, 4), x)))
+    >>> from naivenas.look.wiring import strips
+    >>> strips(g, "wires")[x]
+    ['#0072B2', '#E69F00', '#009E73']
+    """
     if callable(by): return _warmth(graph, by, most)
     if by not in ("bundles", "wires"):
         raise ValueError(f"colours are by 'bundles', by 'wires' or by a utility, not by {by!r}")
