@@ -41,7 +41,7 @@ def page(title: str, *parts: str) -> str:
     Examples
     --------
     >>> from naivenas.look.pages import page
-    >>> page("a < b", "<p>words</p>")[-37:]
+    >>> page("a < b", "<p>words</p>")[-36:]
     '<h1>a &lt; b</h1><p>words</p></html>'
     """
     title = html.escape(title)
