@@ -167,9 +167,10 @@ def main(argv: list[str] | None = None) -> int:
     Examples
     --------
     >>> from naivenas.apps.cli import main
-    >>> main(["solvers"])      # doctest: +ELLIPSIS
-      ...
-    0
+    >>> import contextlib, io
+    >>> with contextlib.redirect_stdout(io.StringIO()) as said: code = main(["solvers"])
+    >>> code, "HiGHS" in said.getvalue()
+    (0, True)
     """
     try: _run(parser().parse_args(argv))
     except KeyboardInterrupt:

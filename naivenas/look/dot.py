@@ -9,7 +9,7 @@ __all__ = ['LOOKS', 'SAME', 'GREW', 'SHRANK', 'NEW', 'GONE', 'STATES', 'FONT', '
 # %% ../../nbs/api/look/01_dot.ipynb #3eba817a
 from typing import Iterable
 from ..graph.core import Core
-from ..graph.fold import fold, reads
+from ..graph.fold import fold
 from ..graph.vertex import Vertex
 from .text import _load, changes, contents, notes, optext, roletext, sizetext
 
