@@ -7,7 +7,8 @@ from .graph.vertex import SizeError as SizeError, Vertex as Vertex, immutable as
 from .graph.vertex import stack as stack
 from .sizes.wishes import relaxed as relaxed
 from .sizes.program import solvers as solvers
-from .look.show import diff as diff, draw as draw, table as table
+from .look.text import diff as diff, table as table
+from .look.picture import draw as draw
 from .look.wiring import conflict as conflict, paint as paint
 from .look.graph import Graph as Graph, Plan as Plan, Report as Report
 from .capture.trace import Untraceable as Untraceable

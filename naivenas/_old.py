@@ -11,7 +11,9 @@ decide = sizes.decide sizes.levels
 resize = sizes.plan sizes.planning sizes.commit sizes.lists look.graph
 structure = sizes.edits sizes.drafting look.graph
 wiring = look.wiring look.graph
-show report pages = look
+show = look.text look.dot look.picture
+report = look.report look.weights
+pages = look
 layers = nets.layers nets.kinds
 rules importance counts data training = nets
 net = nets.surgery nets.settings nets.tracking files.net look.graph
@@ -27,7 +29,8 @@ neurons slices products padding sharing agreement = capture
 source onnx_ops onnx_nets onnx_layers = files
 mutate = search.mutate search.rewiring search.mutation
 space settings crossover fitness evolution population executors encoding fitted estimators = search
-exploring panel watching demo cli = apps
+watching = apps.plots apps.watching
+exploring panel demo cli = apps
 """
 NOW = {}   # old name -> modules that have what it had
 for _line in MOVED.strip().splitlines():

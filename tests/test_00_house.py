@@ -136,7 +136,7 @@ def test_import_is_quick_and_light():
     print("import naivenas takes", done.stdout.strip())
 
 def test_solving_needs_no_torch():
-    code = ("import sys, naivenas.sizes.edits, naivenas.look.show; "
+    code = ("import sys, naivenas.sizes.edits, naivenas.look.picture; "
             "heavy = {'torch', 'gurobipy', 'cylp', 'graphviz', 'ipywidgets', 'pandas'} & set(sys.modules); assert not heavy, heavy")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

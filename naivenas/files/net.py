@@ -6,7 +6,9 @@
 __all__ = ['Net', 'prune']
 
 # %% ../../nbs/api/files/09_net.ipynb #5b30605e
+from typing import Any, Callable
 from torch import nn
+from ..graph.vertex import Vertex
 from ..look.graph import Graph
 from ..nets.importance import magnitude
 from ..nets.tracking import Tracking
@@ -17,15 +19,64 @@ from .onnx_io import OnnxFiles
 
 # %% ../../nbs/api/files/09_net.ipynb #604f7aed
 class Net(Saving, OnnxFiles, Exporting, Capturing, Tracking, Graph, nn.Module):
-    "A graph of torch modules and functions that is a module itself"
+    """A graph of torch modules and functions that is a module itself.
+
+    Parameters
+    ----------
+    inputs : Vertex or list of Vertex
+        Input vertices, as `naivenas.inputvertex` makes them; the size is the number of channels or features.
+    outputs : Vertex or list of Vertex
+        A list makes a call give a tuple.
+    frozen : iterable of Vertex or str
+        These must keep the neurons that they have.
+
+    Examples
+    --------
+    >>> from naivenas import Net, conv, globalpool, inputvertex, linear, relu
+    >>> x = inputvertex("image", 3)
+    >>> net = Net(x, "classes" >> linear(globalpool(relu("first" >> conv(x, 16))), 10))
+    >>> report = net.resize("first", -4)      # what reads it follows
+    >>> net["classes"].op.in_features, net(torch.zeros(2, 3, 8, 8)).shape
+    (12, torch.Size([2, 10]))
+
+    A module of your own:
+
+    >>> net = Net.from_torch(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)), torch.zeros(5, 4))
+    >>> report = net.prune(.5, by=naivenas.magnitude)
+    >>> net.to_torch()(torch.zeros(5, 4)).shape
+    torch.Size([5, 2])
+    """
 
 # %% ../../nbs/api/files/09_net.ipynb #4d403130
-def prune(module,         # any nn.Module that torch.export can capture
-          *example,       # tensors to call it with
-          keep=.5,        # share of the wires to keep
-          by=magnitude,   # utility: function vertex -> numbers
-          **how):         # as for `Net.prune`
-    "A smaller copy of `module`, as a plain module; the module itself stays as it is"
+def prune(module: nn.Module, *example: Any, keep: float = .5, by: Callable[[Vertex], Any] | dict | None = magnitude,
+          **how: Any) -> nn.Module:
+    """A smaller copy of a module, as a plain module; the module itself stays as it is.
+
+    Parameters
+    ----------
+    module : nn.Module
+        One that torch.export can capture.
+    *example : Tensor
+        What to call it with, batch first.
+    keep : float
+        Share of the wires to keep.
+    by : callable or dict
+        Importance: a function from a vertex to one number per neuron; what is worth least goes.
+    **how
+        Options of `Net.prune`.
+
+    Returns
+    -------
+    nn.Module
+        It doesn't need naivenas.
+
+    Examples
+    --------
+    >>> module = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+    >>> small = naivenas.prune(module, torch.zeros(5, 4), keep=.5)
+    >>> sum(p.numel() for p in small.parameters()) < sum(p.numel() for p in module.parameters())
+    True
+    """
     net = Net.from_torch(module, *example, share=False)
     net.prune(keep, by, **how)
     return net.to_torch()

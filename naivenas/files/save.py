@@ -10,6 +10,7 @@ __all__ = ['KNOWN', 'VERSION', 'savable', 'operator_called', 'known_as', 'name_o
 import functools, hashlib, importlib.util, inspect, json, operator, os, tempfile
 from functools import partial
 from pathlib import Path
+from typing import Self
 import numpy as np, torch
 from torch import nn
 from torch.utils import _pytree as pytree
@@ -81,7 +82,6 @@ def name_of(thing):
     if KNOWN.get(name) is not thing and getattr(thing, "__module__", None) == "_operator": name = f"operator.{name}"
     if known_as(name) is not thing: raise ValueError(f"{thing!r} is not what is known as {name!r}")
     return name
-
 
 # %% ../../nbs/api/files/04_save.ipynb #2a3f9962
 def encode(value, tensors, path):
@@ -192,7 +192,6 @@ def _parameter(t, trained): return (t if isinstance(t, nn.Parameter) else nn.Par
 
 # %% ../../nbs/api/files/04_save.ipynb #3cebf1ef
 def _at_home(m): return name_in_files(type(m)) is not None
-
 
 # %% ../../nbs/api/files/04_save.ipynb #5eb160c0
 def _made_plainly(cls, value, again, tensors):
@@ -326,15 +325,54 @@ def loaded(cls, path, device):
     except ValueError as e: raise ValueError(f"{path} cannot be loaded: {e}") from e.__cause__
     return net.to(device)
 
-
 # %% ../../nbs/api/files/04_save.ipynb #4f4aa957
 class Saving:
     "Nets in files that hold numbers and names, and no code"
-    def save(self, path):   # the file, by custom ending in .safetensors
-        "Write the net into one file; its path"
+    def save(self, path: str | Path) -> Path:
+        """Write the net into one file.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file, by custom ending in .safetensors.
+
+        Returns
+        -------
+        Path
+
+        Examples
+        --------
+        >>> net = naivenas.Net(x := naivenas.inputvertex("x", 3), naivenas.linear(x, 2))
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder: naivenas.Net.load(net.save(f"{folder}/net")).sizes
+        {'x': 3, 'linear1': 2}
+        """
         return saved(self, path)
 
     @classmethod
-    def load(cls, path, device="cpu"):
-        "The net that was saved; ValueError if the file is damaged, too new, or computes with something unknown"
+    def load(cls, path: str | Path, device: str | torch.device = "cpu") -> Self:
+        """The net that was saved. No code from the file is run.
+
+        Parameters
+        ----------
+        path : str or Path
+            A file that `save` has written, of this version of naivenas or an earlier one.
+        device : str or torch.device
+            Where its arrays go.
+
+        Returns
+        -------
+        Net
+
+        Raises
+        ------
+        ValueError
+            The file is damaged, too new, or computes with something unknown.
+
+        Examples
+        --------
+        >>> naivenas.Net.load("README.md")
+        Traceback (most recent call last):
+        ValueError: README.md is damaged or no safetensors file ...
+        """
         return loaded(cls, path, device)

@@ -9,6 +9,7 @@ __all__ = ['topological', 'circle', 'give_names', 'program_of', 'run', 'reached'
 # %% ../../nbs/api/graph/03_core.ipynb #69fe4903
 import difflib, re
 from collections import Counter
+from typing import Iterable
 import numpy as np
 from .cut import Cut, cut, kind
 from .vertex import Vertex, label
@@ -202,10 +203,8 @@ class Core(Finding, Hooks, Keeping):
     "The computation from `inputs` to `outputs`, as a function and as a thing to operate on"
     version = None   # another object after each change
 
-    def __init__(self,
-                 inputs,      # an input vertex or a list of them
-                 outputs,     # a vertex or a list of them; a list makes a call give a tuple
-                 frozen=()):  # vertices (or names) that must keep the neurons that they have
+    def __init__(self, inputs: Vertex | Iterable[Vertex], outputs: Vertex | Iterable[Vertex],
+                 frozen: Iterable[Vertex | str] = ()):   # as for `Graph`
         self.inputs = [inputs] if isinstance(inputs, Vertex) else list(inputs)
         self.outputs = [outputs] if isinstance(outputs, Vertex) else list(outputs)
         self.single = isinstance(outputs, Vertex)

@@ -6,8 +6,10 @@
 __all__ = ['followed_by', 'Following', 'Tracking']
 
 # %% ../../nbs/api/nets/09_tracking.ipynb #4c4d64c6
+from typing import Iterable, Self
 import torch
 from torch import nn
+from ..graph.vertex import Vertex
 from ..graph.core import Hooks
 from .surgery import along, at_home, cut_net, joined, statistics_in
 from .settings import Setting
@@ -28,7 +30,7 @@ def followed_by(net, followers):
 # %% ../../nbs/api/nets/09_tracking.ipynb #d56bfce5
 class Following:
     "Whom the surgery of a net takes along"
-    def track(self, *followers: object) -> object:
+    def track(self, *followers: object) -> Self:
         """Keep optimizers and copies in step with the surgery.
 
         Parameters
@@ -60,7 +62,8 @@ class Following:
 # %% ../../nbs/api/nets/09_tracking.ipynb #b88021d3
 class Tracking(Following, Setting, Hooks):
     "Surgery on PyTorch modules that gradients, optimizers and copies follow"
-    def __init__(self, inputs: object, outputs: object, frozen: tuple | list = ()):   # as for `Graph`
+    def __init__(self, inputs: Vertex | Iterable[Vertex], outputs: Vertex | Iterable[Vertex],
+                 frozen: Iterable[Vertex | str] = ()):   # as for `Graph`
         nn.Module.__init__(self)
         self.optimizers, self.twins = [], []
         super().__init__(inputs, outputs, frozen)
