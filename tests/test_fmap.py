@@ -9,7 +9,8 @@ from naivenas.nets.shapes import flatten
 from naivenas.nets.kinds import layer
 from naivenas.nets.activations import relu
 from naivenas import Net
-from naivenas.graph.vertex import SizeError, inputvertex
+from naivenas.graph.vertex import inputvertex
+from naivenas.graph.roles import SizeError
 
 def run(make, n):
     "Positions that come out of a layer in PyTorch; None if it refuses"

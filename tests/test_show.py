@@ -6,7 +6,8 @@ from naivenas.graph.cut import Dense
 from naivenas.graph.fold import fold, reads
 from naivenas import Graph
 from naivenas.look.show import Drawing, changes, diff, dot, draw, render, table, text
-from naivenas.graph.vertex import absorb, cat, immutable, indexmap, inputvertex, invariant
+from naivenas.graph.vertex import absorb, immutable, indexmap, inputvertex, invariant
+from naivenas.graph.moves import cat
 
 def small(stem=16, side=8, frozen=("side",)):
     x = inputvertex("x", 3)

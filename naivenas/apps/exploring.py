@@ -8,7 +8,8 @@ __all__ = ['Explorer']
 # %% ../../nbs/api/apps/00_exploring.ipynb #b9cb99d0
 import html
 import numpy as np
-from ..graph.vertex import SizeError, invariant
+from ..graph.vertex import invariant
+from ..graph.roles import SizeError
 from ..look.show import call, notes
 from ..sizes.wishes import relaxed
 from ..look.wiring import conflict

@@ -6,6 +6,7 @@
 __all__ = ['Cut', 'pick', 'alike', 'cut', 'regrouped', 'GroupCut', 'sizes', 'resized', 'obstacle', 'kind', 'Dense']
 
 # %% ../../nbs/api/graph/00_cut.ipynb #443b6a7a
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 import numpy as np
@@ -13,10 +14,27 @@ import numpy as np
 # %% ../../nbs/api/graph/00_cut.ipynb #a1150ff7
 @dataclass(frozen=True)
 class Cut:
-    "Which entries of an array stay, axis by axis, and what new ones start as"
-    axes: dict          # axis -> index list; -1 stands for a new entry
-    noise: int = None   # the axis along which new entries start as small noise; None: nowhere
-    fill: float = 0.    # what every other new entry starts as
+    """Which entries of an array stay, axis by axis, and what new ones start as.
+
+    Parameters
+    ----------
+    axes : dict
+        `{axis: index list}`: old positions in their new order; -1 stands for a new entry.
+    noise : int, optional
+        The axis along which new entries start as small noise; None: nowhere.
+    fill : float, default 0
+        What every other new entry starts as.
+
+    Examples
+    --------
+    >>> from naivenas import Cut
+    >>> from naivenas.graph.cut import cut
+    >>> cut(np.array([10., 20., 30.]), Cut({0: [2, 0, -1]}, fill=1.))
+    array([30., 10.,  1.])
+    """
+    axes: dict[int, Sequence[int]]
+    noise: int | None = None
+    fill: float = 0.
 
 # %% ../../nbs/api/graph/00_cut.ipynb #4a37a499
 @singledispatch
@@ -68,19 +86,42 @@ def regrouped(groups,    # how many groups there were
         if (blocks == home[:, None])[known].all() and (np.diff(home[home >= 0]) > 0).all(): return many
     raise ValueError("a neuron of a layer in groups would end up in another group than its own")
 
+
+# %% ../../nbs/api/graph/00_cut.ipynb #b7bd05e0
 @dataclass(frozen=True)
 class GroupCut:
-    "How a grouped layer's weight is cut; to be used in place of a `Cut`"
-    rows: list       # index list along axis 0
-    columns: list    # index list of all groups' columns, one group after the other
-    groups: int      # groups before the cut
-    width: int       # columns per group before the cut
-    noise: int = 0   # the axis along which new entries start as small noise
+    """How a grouped layer's weight is cut; to be used in place of a `Cut`.
+
+    Parameters
+    ----------
+    rows : list of int
+        Index list along axis 0.
+    columns : list of int
+        Index list of all groups' columns, one group after the other.
+    groups, width : int
+        Groups before the cut, and columns of each.
+    noise : int, default 0
+        The axis along which new entries start as small noise.
+
+    Examples
+    --------
+    >>> from naivenas import GroupCut
+    >>> weight = np.array([[1., 2.], [3., 4.], [5., 6.], [7., 8.]])     # four rows in two groups
+    >>> GroupCut([1, 3], [1, 3], groups=2, width=2)(weight)
+    array([[4.],
+           [8.]])
+    """
+    rows: Sequence[int]
+    columns: Sequence[int]
+    groups: int
+    width: int
+    noise: int = 0
 
     def __call__(self, array, rng=None, fill=None):
-        rows, groups = np.asarray(self.rows), regrouped(self.groups, (self.rows, len(array)), (self.columns, self.groups * self.width))
-        columns = np.asarray(self.columns).reshape(groups, -1)
-        columns = np.where(columns < 0, -1, columns % self.width)[np.repeat(np.arange(groups), len(rows) // groups)]
+        rows, columns = np.asarray(self.rows), np.asarray(self.columns)
+        groups = regrouped(self.groups, (rows, len(array)), (columns, self.groups * self.width))
+        columns = np.where(columns < 0, -1, columns % self.width).reshape(groups, -1)
+        columns = columns[np.repeat(np.arange(groups), len(rows) // groups)]
         places = np.maximum(rows, 0)[:, None] * self.width + np.maximum(columns, 0)
         new = pick(array.reshape(-1, *array.shape[2:]), {0: places.ravel()}).reshape(*places.shape, *array.shape[2:])
         fresh = np.stack(np.broadcast_arrays(rows[:, None] < 0, columns < 0))
@@ -119,8 +160,23 @@ def kind(op):
 
 # %% ../../nbs/api/graph/00_cut.ipynb #de915a98
 class Dense:
-    "A toy layer on numpy arrays: `x @ w.T + b`, from `nin` to `nout` neurons"
-    def __init__(self, nin, nout, seed=0):
+    """A toy layer on numpy arrays: `x @ w.T + b`.
+
+    Parameters
+    ----------
+    nin, nout : int
+        Neurons that go in, and that come out.
+    seed : int, default 0
+        Of the random weights.
+
+    Examples
+    --------
+    >>> from naivenas import Dense
+    >>> layer = Dense(3, 8)
+    >>> layer.nin, layer.nout, layer(np.zeros((2, 3))).shape
+    ([3], 8, (2, 8))
+    """
+    def __init__(self, nin: int, nout: int, seed: int = 0):
         rng = np.random.default_rng(seed)
         self.w, self.b = rng.normal(size=(nout, nin)), rng.normal(size=nout)
 

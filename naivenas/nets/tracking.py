@@ -8,7 +8,7 @@ __all__ = ['followed_by', 'Following', 'Tracking']
 # %% ../../nbs/api/nets/09_tracking.ipynb #4c4d64c6
 import torch
 from torch import nn
-from ..graph.core import Hooks
+from ..graph.hooks import Hooks
 from .surgery import along, at_home, cut_net, joined, statistics_in
 from .settings import Setting
 
