@@ -2,7 +2,8 @@
 import functools, importlib, importlib.abc, importlib.util, sys, types, warnings
 
 MOVED = """
-cut axes fold fmap = graph
+cut axes fold = graph
+fmap = graph.fmap graph.alignment
 vertex = graph.vertex graph.roles graph.moves
 ties = sizes.wires sizes.tracing
 footprint = sizes.bundles
@@ -44,7 +45,8 @@ TOP = {name: home for home, names in {
     "graph.cut": "Cut Dense GroupCut",
     "graph.roles": "Gather Slice",
     "graph.vertex": "absorb indexmap invariant",
-    "graph.fmap": "align_fmaps fmaps",
+    "graph.alignment": "align_fmaps",
+    "graph.fmap": "fmaps",
     "sizes.program": "Problem solve",
     "sizes.edits": "Draft",
     "files.onnx_io": "onnx_module",

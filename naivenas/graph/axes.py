@@ -6,41 +6,56 @@
 __all__ = ['Layout', 'regroup', 'reshaped', 'varying', 'Flow', 'unchanged', 'refolded', 'permuted', 'sliced']
 
 # %% ../../nbs/api/graph/04_axes.ipynb #baa41db5
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from math import prod
 from dataclasses import dataclass
+from typing import Any
 import numpy as np
 from .roles import SizeError
 
 # %% ../../nbs/api/graph/04_axes.ipynb #88fa46cf
 @dataclass(frozen=True)
 class Layout:
-    "Where the neurons of a value are"
-    shape: tuple       # sizes for a batch of one
-    axes: tuple = ()   # axes with a neuron for each entry, ascending
-    cut: int = None    # of several such axes, the one along which neurons may come and go
+    """Where the neurons of a value are.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Sizes for a batch of one.
+    axes : tuple of int
+        Axes with a neuron for each entry, ascending.
+    cut : int, optional
+        Of several such axes, the one along which neurons may come and go; None: along none.
+
+    Examples
+    --------
+    >>> from naivenas.graph.axes import Layout
+    >>> heads = Layout((1, 12, 64), (1, 2), cut=1)       # twelve heads of 64 neurons
+    >>> heads.size, heads.resized(640).shape             # ten of them
+    (768, (1, 10, 64))
+    """
+    shape: tuple[int, ...]
+    axes: tuple[int, ...] = ()
+    cut: int | None = None
 
     along = property(lambda self: self.axes[0] if len(self.axes) == 1 else self.cut)
+    small = cached_property(lambda self: tuple(n if a in self.axes else 1 for a, n in enumerate(self.shape)))
+    size = cached_property(lambda self: prod(self.small))
 
     @cached_property
-    def small(self): return tuple(n if a in self.axes else 1 for a, n in enumerate(self.shape))
-
-    @cached_property
-    def size(self): return prod(self.small)
-
-    @cached_property
-    def glue(self):
+    def glue(self) -> np.ndarray | None:
         "For each neuron whether the next one shares its slot; None: nowhere"
         post = 1 if self.along is None else prod(self.small[self.along + 1:])
         return None if post == 1 else np.arange(self.size) % post != post - 1
 
-    def ties(self, flat):
+    def ties(self, flat: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         "Pairs of labels: all that lies at one place of the axis that may be cut is one"
         if len(self.axes) < 2 or self.cut is None: return []
         rows = np.moveaxis(flat.reshape(self.small), self.cut, 0).reshape(self.shape[self.cut], -1)
         return [(np.repeat(rows[:, 0], rows.shape[1] - 1), rows[:, 1:].ravel())]
 
-    def resized(self, count):
+    def resized(self, count: int) -> "Layout":
         "The layout with `count` neurons in all; SizeError if they are no whole block"
         if count == self.size: return self
         if self.along is None: raise SizeError("neurons on several axes cannot be cut")
@@ -49,7 +64,7 @@ class Layout:
         return Layout((*self.shape[:self.along], count // rest, *self.shape[self.along + 1:]), self.axes, self.cut)
 
 # %% ../../nbs/api/graph/04_axes.ipynb #9aa0bbc6
-def regroup(a, b):
+def regroup(a: Sequence[int], b: Sequence[int]) -> list[tuple[range, range]]:
     "`[(axes of shape a, axes of shape b), ...]`: the smallest groups with equal products"
     groups, i, j = [], 0, 0
     while i < len(a) or j < len(b):
@@ -66,8 +81,10 @@ def regroup(a, b):
     return groups
 
 # %% ../../nbs/api/graph/04_axes.ipynb #7de477fc
-def reshaped(array, before, after, axes, must=()):   # must: axes with an entry for each place although a single one comes in
-    "`array`, which stands for one of shape `before`, as one that stands for shape `after` and varies along `axes`"
+def reshaped(array: np.ndarray, before: Sequence[int], after: Sequence[int], axes: Sequence[int],
+             must: Sequence[int] = ()) -> np.ndarray:
+    """`array`, which stands for one of shape `before`, as one that stands for shape `after` and varies along `axes`;
+    `must`: axes with an entry for each place although a single one comes in"""
     small, middle = list(array.shape), [1] * len(after)
     for ins, outs in regroup(before, after):
         if any(array.shape[i] > 1 for i in ins) or any(j in must for j in outs):
@@ -77,47 +94,71 @@ def reshaped(array, before, after, axes, must=()):   # must: axes with an entry 
     return array[tuple(slice(None) if a in axes else slice(0, 1) for a in range(len(after)))]
 
 # %% ../../nbs/api/graph/04_axes.ipynb #72191467
-def varying(array, shape):
+def varying(array: np.ndarray, shape: Sequence[int]) -> tuple[int, ...]:
     "The axes along which `array` varies"
     return tuple(a for a, n in enumerate(array.shape) if n > 1 and (array != array.take([0], a)).any())
 
+# %% ../../nbs/api/graph/04_axes.ipynb #fdb802ca
+def _with_ends(how, ins, begins):
+    "What a role knows, with the ends of a slice where they are once the old positions have moved to `begins`"
+    axis = how.get("axis")
+    if "start" not in how or axis not in ins[0].axes or ins[0].along != axis: return how
+    post = prod(ins[0].small[axis + 1:])
+    start, stop = (int(begins[0][min(i, ins[0].shape[axis]) * post]) // post for i in (how["start"], how["stop"]))
+    return how | {"start": start, "stop": stop}
+
 # %% ../../nbs/api/graph/04_axes.ipynb #26d44a1c
 class Flow:
-    "The role of an operation on label arrays: where each label goes, which meet, and which must stay"
-    def __init__(self, move,     # arrays of labels -> array of labels, given this role
-                 ins, out,       # a `Layout` per input, and that of the output
-                 **how):         # what `move` needs to know, and `literals`: role -> {attribute of the operation: value}
+    """The role of an operation on label arrays: where each label goes, which meet, and which must stay.
+
+    Parameters
+    ----------
+    move : callable
+        Takes this role and one array of labels for each input; gives that of the output.
+    ins, out : sequence of Layout, Layout
+        Those of the inputs, and that of the output.
+    **how
+        What `move` needs to know, and `literals`: a function role, operation -> `{attribute: value}`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from naivenas.graph.axes import Flow, Layout, permuted
+    >>> ins, out = Layout((1, 2, 3), (1, 2), cut=1), Layout((1, 3, 2), (1, 2), cut=2)
+    >>> Flow(permuted, [ins], out, order=(0, 2, 1))(np.arange(6))
+    array([0, 3, 1, 4, 2, 5])
+    """
+    def __init__(self, move: Callable, ins: Iterable[Layout], out: Layout, **how: Any):
         self.move, self.ins, self.out, self.how = move, list(ins), out, how
 
-    def arrays(self, flat): return [f.reshape(l.small) for f, l in zip(flat, self.ins)]
-    def __call__(self, *flat): return self.move(self, *self.arrays(flat)).ravel()
+    def arrays(self, flat: Iterable[np.ndarray]) -> list[np.ndarray]:
+        return [f.reshape(l.small) for f, l in zip(flat, self.ins)]
 
-    def meets(self, *flat):
+    def __call__(self, *flat: np.ndarray) -> np.ndarray: return self.move(self, *self.arrays(flat)).ravel()
+
+    def meets(self, *flat: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         *ins, out = flat
         pairs = [p for f, l in zip(flat, [*self.ins, self.out]) for p in l.ties(f)]
         if "meets" in self.how: pairs += self.how["meets"](self, *self.arrays(ins), out.reshape(self.out.small))
         return pairs
 
-    def holds(self, *flat): return [flat[i] for i in self.how.get("held", ())]
-    def glue(self, i): return (self.ins[i] if 0 <= i < len(self.ins) else self.out).glue
+    def holds(self, *flat: np.ndarray) -> list[np.ndarray]: return [flat[i] for i in self.how.get("held", ())]
+    def glue(self, i: int) -> np.ndarray | None: return (self.ins[i] if 0 <= i < len(self.ins) else self.out).glue
 
-    def follow(self, begins, count):
+    def follow(self, begins: Sequence[np.ndarray], count: int) -> "Flow":
         ins = [l.resized(int(b[-1])) for l, b in zip(self.ins, begins)]
-        how = self.how
-        if "start" in how and how["axis"] in self.ins[0].axes:
-            l = self.ins[0]
-            post = prod(l.small[how["axis"] + 1:])
-            place = lambda i: int(begins[0][min(i, l.shape[how["axis"]]) * post]) // post
-            how = how | {"start": place(how["start"]), "stop": place(how["stop"])} if l.along == how["axis"] else how
-        return Flow(self.move, ins, self.out.resized(count), **how)
+        return Flow(self.move, ins, self.out.resized(count), **_with_ends(self.how, self.ins, begins))
 
-    def resized(self, op, ins, out):
+    def resized(self, op: Any, ins: Sequence, out: Sequence) -> dict:
         return self.how["literals"](self, op) if "literals" in self.how else {}
 
 # %% ../../nbs/api/graph/04_axes.ipynb #3da2af7b
 def unchanged(role, *arrays): return arrays[0]
-def refolded(role, array, *others): return reshaped(array, role.ins[0].shape, role.out.shape, role.out.axes, role.out.axes)
+def refolded(role, array, *others):
+    return reshaped(array, role.ins[0].shape, role.out.shape, role.out.axes, role.out.axes)
+
 def permuted(role, array, *others): return array.transpose(role.how["order"])
 def sliced(role, array, *others):
-    a = role.how["axis"]
-    return array if a not in role.ins[0].axes else array[(slice(None),) * a + (slice(role.how["start"], role.how["stop"]),)]
+    axis = role.how["axis"]
+    if axis not in role.ins[0].axes: return array
+    return array[(slice(None),) * axis + (slice(role.how["start"], role.how["stop"]),)]

@@ -6,9 +6,10 @@
 __all__ = ['Cut', 'pick', 'alike', 'cut', 'regrouped', 'GroupCut', 'sizes', 'resized', 'obstacle', 'kind', 'Dense']
 
 # %% ../../nbs/api/graph/00_cut.ipynb #443b6a7a
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
+from typing import Any
 import numpy as np
 
 # %% ../../nbs/api/graph/00_cut.ipynb #a1150ff7
@@ -27,8 +28,8 @@ class Cut:
 
     Examples
     --------
-    >>> from naivenas import Cut
-    >>> from naivenas.graph.cut import cut
+    >>> import numpy as np
+    >>> from naivenas.graph.cut import Cut, cut
     >>> cut(np.array([10., 20., 30.]), Cut({0: [2, 0, -1]}, fill=1.))
     array([30., 10.,  1.])
     """
@@ -49,12 +50,32 @@ def alike(array, values):
     return values.astype(array.dtype)
 
 # %% ../../nbs/api/graph/00_cut.ipynb #a9b53cbf
-def cut(array,           # numpy array, or any kind that `pick` and `alike` know
-        how,             # a `Cut`, or a function of `(array, rng, fill)`
-        rng=None,        # numpy Generator for the noise; None: no noise, only `fill`
-        fill=None,       # overrides `how.fill` (0 for gradients and optimizer state)
-    ):                   # a new array; `array` is left as it is
-    "`array` after the surgery that `how` describes"
+def cut(array: Any, how: Cut | Callable, rng: np.random.Generator | None = None, fill: float | None = None) -> Any:
+    """An array after the surgery that `how` describes.
+
+    Parameters
+    ----------
+    array : numpy.ndarray
+        Or any kind that `pick` and `alike` know.
+    how : Cut or callable
+        A function is called with `(array, rng, fill)`.
+    rng : numpy.random.Generator, optional
+        For the noise; None: no noise, only `fill`.
+    fill : float, optional
+        In place of `how.fill`; 0 for gradients and optimizer state.
+
+    Returns
+    -------
+    numpy.ndarray
+        A new one; `array` is left as it is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from naivenas.graph.cut import Cut, cut
+    >>> cut(np.array([[1., 2.], [3., 4.]]), Cut({0: [1], 1: [0, -1]}))
+    array([[3., 0.]])
+    """
     if callable(how): return how(array, rng, fill)
     lists = {axis: np.asarray(index, int) for axis, index in how.axes.items()}
     new = {axis: at for axis, index in lists.items() if len(at := (index < 0).nonzero()[0])}
@@ -86,7 +107,6 @@ def regrouped(groups,    # how many groups there were
         if (blocks == home[:, None])[known].all() and (np.diff(home[home >= 0]) > 0).all(): return many
     raise ValueError("a neuron of a layer in groups would end up in another group than its own")
 
-
 # %% ../../nbs/api/graph/00_cut.ipynb #b7bd05e0
 @dataclass(frozen=True)
 class GroupCut:
@@ -105,7 +125,8 @@ class GroupCut:
 
     Examples
     --------
-    >>> from naivenas import GroupCut
+    >>> import numpy as np
+    >>> from naivenas.graph.cut import GroupCut
     >>> weight = np.array([[1., 2.], [3., 4.], [5., 6.], [7., 8.]])     # four rows in two groups
     >>> GroupCut([1, 3], [1, 3], groups=2, width=2)(weight)
     array([[4.],
@@ -117,7 +138,8 @@ class GroupCut:
     width: int
     noise: int = 0
 
-    def __call__(self, array, rng=None, fill=None):
+    def __call__(self, array: Any, rng: np.random.Generator | None = None, fill: float | None = None) -> Any:
+        "The weight `array` after the cut; `fill` is for what has no noise, as in `cut`"
         rows, columns = np.asarray(self.rows), np.asarray(self.columns)
         groups = regrouped(self.groups, (rows, len(array)), (columns, self.groups * self.width))
         columns = np.where(columns < 0, -1, columns % self.width).reshape(groups, -1)
@@ -134,7 +156,7 @@ class GroupCut:
 
 # %% ../../nbs/api/graph/00_cut.ipynb #fa23b522
 @singledispatch
-def sizes(op):
+def sizes(op: Any) -> tuple[list[int], int]:
     "`([neurons of each input], neurons that come out)` of the computation `op`"
     try: return list(op.nin), op.nout
     except AttributeError:
@@ -143,17 +165,17 @@ def sizes(op):
 
 # %% ../../nbs/api/graph/00_cut.ipynb #5dbf5af6
 @singledispatch
-def resized(op, ins, out):
+def resized(op: Any, ins: Sequence[Sequence[int]], out: Sequence[int]) -> dict[str, Any]:
     "`{attribute: Cut or new value}`: what the index lists `ins` (one per input) and `out` mean for `op`"
     return op.resize(ins, out) if hasattr(op, "resize") else {}
 
 @singledispatch
-def obstacle(op):
+def obstacle(op: Any) -> str:
     "Why the arrays of `op` cannot be cut, in words; empty if they can"
     return ""
 
 # %% ../../nbs/api/graph/00_cut.ipynb #edcd9fbd
-def kind(op):
+def kind(op: Any) -> str:
     "A short name for what `op` computes: 'conv2d', 'add', ..."
     while hasattr(op, "func"): op = op.args[0] if op.args and callable(op.args[0]) else op.func
     return getattr(op, "__name__", type(op).__name__).lower().strip("_<>")
@@ -171,7 +193,8 @@ class Dense:
 
     Examples
     --------
-    >>> from naivenas import Dense
+    >>> import numpy as np
+    >>> from naivenas.graph.cut import Dense
     >>> layer = Dense(3, 8)
     >>> layer.nin, layer.nout, layer(np.zeros((2, 3))).shape
     ([3], 8, (2, 8))

@@ -6,23 +6,48 @@
 __all__ = ['Box', 'reads', 'crossing', 'chains', 'repeats', 'blocks', 'stretches', 'fold']
 
 # %% ../../nbs/api/graph/08_fold.ipynb #7fd1ac2b
+from collections import Counter
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 import numpy as np
+from .core import Core
 from .cut import kind
+from .vertex import Vertex
 
 # %% ../../nbs/api/graph/08_fold.ipynb #9129ad79
 @dataclass(eq=False)
 class Box:
-    "Vertices that are drawn as one"
-    vertices: list       # in order
-    parts: list = None   # the boxes that it was made of; None: a vertex alone
-    times: int = 1       # so many equal parts
-    chain: bool = False  # a layer with the norm and the activation that only it feeds
+    """Vertices that are drawn as one.
+
+    Parameters
+    ----------
+    vertices : list of Vertex
+        In order.
+    parts : list of Box, optional
+        The boxes that it was made of; None: a vertex alone.
+    times : int, default 1
+        So many equal parts.
+    chain : bool, default False
+        A layer with the norm and the activation that only it feeds.
+
+    Examples
+    --------
+    >>> from naivenas import inputvertex
+    >>> from naivenas.graph.fold import Box
+    >>> x, y = inputvertex("x", 1), inputvertex("y", 1)
+    >>> Box([x, y], [Box([x]), Box([y])]).name
+    'x..y'
+    """
+    vertices: list[Vertex]
+    parts: list["Box"] | None = None
+    times: int = 1
+    chain: bool = False
 
     name = property(lambda self: self.last.name if not self.parts else f"{self.vertices[0].name}..{self.last.name}")
     last = property(lambda self: self.vertices[-1])
 
-    def opened(self, wanted):
+    def opened(self, wanted: Container[str]) -> list["Box"]:
         "The box as a list of boxes, opened until nothing that is `wanted` hides in one"
         shown, todo = [], [self]
         while todo:
@@ -33,10 +58,11 @@ class Box:
         return shown
 
 # %% ../../nbs/api/graph/08_fold.ipynb #faac63e5
-def reads(boxes):
+def reads(boxes: Sequence[Box]) -> list[list[int]]:
     "For each box the positions of the boxes that it reads, in order of its inputs, each once"
     place = {v: i for i, box in enumerate(boxes) for v in box.vertices}
-    return [list(dict.fromkeys(place[u] for v in box.vertices for u in v.inputs if place[u] != i)) for i, box in enumerate(boxes)]
+    read = [[place[u] for v in box.vertices for u in v.inputs] for box in boxes]
+    return [[j for j in dict.fromkeys(places) if j != i] for i, places in enumerate(read)]
 
 # %% ../../nbs/api/graph/08_fold.ipynb #16c93835
 def _numbers(boxes, loose):
@@ -49,56 +75,83 @@ def _numbers(boxes, loose):
     return np.array(found, int)
 
 # %% ../../nbs/api/graph/08_fold.ipynb #3e3e2c47
-def crossing(boxes):
+def crossing(boxes: Sequence[Box]) -> np.ndarray:
     "For each position, how many earlier boxes (inputs of the graph aside) are read there or later"
     last = {}
     for i, sources in enumerate(reads(boxes)):
         for j in sources: last[j] = i
     change = np.zeros(len(boxes) + 2, int)
     for j, i in last.items():
-        if boxes[j].last.role != "input": change[j + 1] += 1; change[i + 1] -= 1
+        if boxes[j].last.role == "input": continue
+        change[j + 1] += 1
+        change[i + 1] -= 1
     return np.cumsum(change)[:len(boxes) + 1]
 
+# %% ../../nbs/api/graph/08_fold.ipynb #a88eb309
+def _follows(v):
+    "Whether a vertex works neuron by neuron on one value, position by position"
+    return v.role == "invariant" and len(v.inputs) == 1 and not hasattr(v.op, "kernel_size")
+
+def _is_open(box, keep, longest):
+    "Whether a chain may go on behind a box"
+    return box.last.role != "input" and box.last not in keep and len(box.vertices) < longest
+
+# %% ../../nbs/api/graph/08_fold.ipynb #a234b8ee
+def _chained(chain, box):
+    "A chain, or a box alone, and one more"
+    parts = [*(chain.parts or [chain]), box]
+    return Box([p.last for p in parts], parts, chain=True)
+
 # %% ../../nbs/api/graph/08_fold.ipynb #213d6828
-def chains(boxes, keep=(), longest=5):   # `keep`: vertices that must come last in their box, as outputs do; `longest`: vertices in a box
-    "Layers together with their norms and activations"
-    readers, made = {}, []
-    for i, sources in enumerate(reads(boxes)):
-        for j in sources: readers[j] = readers.get(j, 0) + 1
-    for i, (box, sources) in enumerate(zip(boxes, reads(boxes))):
-        v = box.last
-        if (made and sources == [i - 1] and readers[i - 1] == 1 and v.role == "invariant" and len(v.inputs) == 1 and made[-1].last.role != "input"
-                and len(made[-1].vertices) < longest and made[-1].last not in keep and not hasattr(v.op, "kernel_size")):
-            parts = (made[-1].parts or [made[-1]]) + [box]
-            made[-1] = Box([p.last for p in parts], parts, chain=True)
+def chains(boxes: Sequence[Box], keep: Container[Vertex] = (), longest: int = 5) -> list[Box]:
+    "Layers of up to `longest` vertices with their norms and activations; what is in `keep` comes last in its box"
+    sources, made = reads(boxes), []
+    readers = Counter(j for each in sources for j in each)
+    for i, box in enumerate(boxes):
+        alone = sources[i] == [i - 1] and readers[i - 1] == 1     # it is the only one that reads the box before it
+        if alone and _follows(box.last) and _is_open(made[-1], keep, longest): made[-1] = _chained(made[-1], box)
         else: made.append(box)
     return made
 
-# %% ../../nbs/api/graph/08_fold.ipynb #22674999
-def repeats(boxes, loose=False, longest=64):   # `longest`: boxes in a period
-    "Equal stretches that follow each other become one box"
-    n, s, over = len(boxes), _numbers(boxes, loose), crossing(boxes)
+# %% ../../nbs/api/graph/08_fold.ipynb #80cc23b7
+def _runs(numbers, longest):
+    "An array `[p, i]`: how many boxes from `i` on are each equal to the one `p` further on"
+    n = len(numbers)
     runs = np.zeros((min(longest, n // 2) + 1, n), int)
     for p in range(1, len(runs)):
-        same = s[:-p] == s[p:]
-        stop = np.append(np.flatnonzero(~same), len(same))
-        runs[p, :len(same)] = stop[np.searchsorted(stop, np.arange(len(same)))] - np.arange(len(same))
+        differs = np.append(np.flatnonzero(numbers[:-p] != numbers[p:]), n - p)
+        at = np.arange(n - p)
+        runs[p, :n - p] = differs[np.searchsorted(differs, at)] - at
+    return runs
+
+# %% ../../nbs/api/graph/08_fold.ipynb #395d9286
+def _repetition(i, runs, over):
+    "`(boxes in a period, how many periods)` of the best repetition that begins at `i`; `(1, 1)` if there is none"
+    periods = np.arange(1, len(runs))
+    times = runs[1:, i] // periods + 1
+    covered = np.where(times > 1, times * periods, 0)
+    for p in np.argsort(-covered, kind="stable")[:4] + 1:
+        if covered[p - 1] and over[i] <= over[i:i + p].min() + (p == 1): return int(p), int(times[p - 1])
+    return 1, 1
+
+# %% ../../nbs/api/graph/08_fold.ipynb #22674999
+def repeats(boxes: Sequence[Box], loose: bool = False, longest: int = 64) -> list[Box]:
+    "Equal stretches that follow each other become one box; `loose`: whatever their sizes; `longest`: boxes in a period"
+    runs, over = _runs(_numbers(boxes, loose), longest), crossing(boxes)
     made, i = [], 0
-    while i < n:
-        times = runs[1:, i] // np.arange(1, len(runs)) + 1
-        covered = np.where(times > 1, times * np.arange(1, len(runs)), 0)
-        for p in np.argsort(-covered, kind="stable")[:4] + 1:
-            if covered[p - 1] and boxes[i].last.role != "input" and over[i] <= over[i:i + p].min() + (p == 1): break
-        else: made.append(boxes[i]); i += 1; continue
-        made.append(_box([_box(boxes[j:j + p]) for j in range(i, i + covered[p - 1], p)], int(times[p - 1])))
-        i += covered[p - 1]
+    while i < len(boxes):
+        p, times = (1, 1) if boxes[i].last.role == "input" else _repetition(i, runs, over)
+        made.append(_box([_box(boxes[j:j + p]) for j in range(i, i + p * times, p)], times))
+        i += p * times
     return made
 
 # %% ../../nbs/api/graph/08_fold.ipynb #405b8d86
-def _box(parts, times=1): return parts[0] if len(parts) == 1 else Box([v for p in parts for v in p.vertices], parts, times)
+def _box(parts, times=1):
+    "A box of `parts`; the part itself if there is only one"
+    return parts[0] if len(parts) == 1 else Box([v for p in parts for v in p.vertices], parts, times)
 
 # %% ../../nbs/api/graph/08_fold.ipynb #571ca9b8
-def blocks(boxes):
+def blocks(boxes: Sequence[Box]) -> list[Box]:
     "What lies between two places that only one value crosses becomes one box"
     over = crossing(boxes)
     low = max(over[1:-1].min(initial=1), 1)
@@ -106,20 +159,42 @@ def blocks(boxes):
     return [_box(boxes[a:b]) for a, b in zip(cuts, cuts[1:] + [len(boxes)])]
 
 # %% ../../nbs/api/graph/08_fold.ipynb #92e9ba02
-def stretches(boxes, most):
+def stretches(boxes: Sequence[Box], most: int) -> list[Box]:
     "Neighbours put together, equally many in each, so that `most` boxes are left; inputs stay alone"
     first = next((i for i, b in enumerate(boxes) if b.last.role != "input"), 0)
     ends = np.unique(np.linspace(first, len(boxes) - 1, max(most - first, 1)).astype(int))
     return boxes[:first] + [_box(boxes[a:b]) for a, b in zip(ends, ends[1:])] + boxes[-1:]
 
 # %% ../../nbs/api/graph/08_fold.ipynb #2eea5df4
-def fold(graph,          # a Graph
-         most=24,        # stop folding when so few boxes are left; None: fold nothing
-         unfold=()):     # names of boxes to open, and of vertices to be seen alone; one or several
-    "The graph as a list of `Box`, in order"
+def fold(graph: Core, most: int | None = 24, unfold: str | Iterable[str] = ()) -> list[Box]:
+    """A graph as a few boxes.
+
+    Parameters
+    ----------
+    graph : Graph
+        Which is left as it is.
+    most : int or None, default 24
+        Folding stops when so few boxes are left; None: fold nothing.
+    unfold : str or iterable of str
+        Names of boxes to open, and of vertices to be seen alone.
+
+    Returns
+    -------
+    list of Box
+        In order.
+
+    Examples
+    --------
+    >>> from naivenas import Graph, inputvertex
+    >>> from naivenas.graph.fold import fold
+    >>> v = x = inputvertex("x", 3)
+    >>> for _ in range(30): v = -v
+    >>> [(box.name, box.times) for box in fold(Graph(x, v), most=5)]      # six chains of five
+    [('x', 1), ('neg1..neg30', 6)]
+    """
+    ways = [partial(chains, keep=graph.outputs), repeats, blocks, repeats, *2 * [partial(repeats, loose=True)],
+            partial(stretches, most=most)]
     boxes = [Box([v]) for v in graph]
-    ways = [lambda b: chains(b, graph.outputs), repeats, blocks, repeats, lambda b: repeats(b, loose=True), lambda b: repeats(b, loose=True),
-            lambda b: stretches(b, most)]
     for way in ways:
         if most is None or len(boxes) <= most: break
         boxes = way(boxes)

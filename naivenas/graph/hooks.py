@@ -32,10 +32,10 @@ class Carrying:
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, inputvertex
+        >>> from naivenas import Graph, inputvertex
         >>> x = inputvertex("x", 3)
-        >>> g = Graph(x, "out" >> absorb(Dense(8, 2), "hidden" >> absorb(Dense(3, 8), x)))
-        >>> g.changes(g.plan({"hidden": 5}), None)[:0]
+        >>> g = Graph(x, "out" >> -("twice" >> x + x))
+        >>> g.changes(g.plan({}), None)
         []
         """
         return []
@@ -59,10 +59,10 @@ class Carrying:
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, inputvertex
-        >>> x = inputvertex("x", 3)
-        >>> g = Graph(x, "out" >> absorb(Dense(8, 2), "hidden" >> absorb(Dense(3, 8), x)))
-        >>> [(key, new.shape) for _, key, new in g.cut(g["out"].op, g["out"].op.resize([[0, 1]], [0]), None)]
+        >>> from naivenas import Graph, inputvertex
+        >>> from naivenas.graph.cut import Dense
+        >>> g, layer = Graph(x := inputvertex("x", 3), -x), Dense(8, 2)
+        >>> [(key, new.shape) for _, key, new in g.cut(layer, layer.resize([[0, 1]], [0]), None)]
         [('w', (1, 2)), ('b', (1,))]
         """
         return [(op, key, cut(getattr(op, key), how, rng) if isinstance(how, Cut) or callable(how) else how)
@@ -86,9 +86,9 @@ class Joining:
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, inputvertex
+        >>> from naivenas import Graph, inputvertex
         >>> x = inputvertex("x", 3)
-        >>> g = Graph(x, "out" >> absorb(Dense(8, 2), "hidden" >> absorb(Dense(3, 8), x)))
+        >>> g = Graph(x, "out" >> -("twice" >> x + x))
         >>> g.membership(g.vertices)
         []
         """
@@ -104,9 +104,9 @@ class Joining:
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, inputvertex
+        >>> from naivenas import Graph, inputvertex
         >>> x = inputvertex("x", 3)
-        >>> g = Graph(x, "out" >> absorb(Dense(8, 2), "hidden" >> absorb(Dense(3, 8), x)))
+        >>> g = Graph(x, "out" >> -("twice" >> x + x))
         >>> g.adopt([])
         """
 
@@ -118,9 +118,9 @@ class Hooks(Carrying, Joining):
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, inputvertex
+        >>> from naivenas import Graph, inputvertex
         >>> x = inputvertex("x", 3)
-        >>> g = Graph(x, "out" >> absorb(Dense(8, 2), "hidden" >> absorb(Dense(3, 8), x)))
+        >>> g = Graph(x, "out" >> -("twice" >> x + x))
         >>> g.settled()
         """
 
@@ -138,10 +138,10 @@ class Hooks(Carrying, Joining):
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, inputvertex
+        >>> from naivenas import Graph, inputvertex
         >>> x = inputvertex("x", 3)
-        >>> g = Graph(x, "out" >> absorb(Dense(8, 2), "hidden" >> absorb(Dense(3, 8), x)))
-        >>> g.caveats(g.plan({"hidden": 5}))
+        >>> g = Graph(x, "out" >> -("twice" >> x + x))
+        >>> g.caveats(g.plan({}))
         []
         """
         return []
@@ -159,15 +159,15 @@ class Kept:
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, inputvertex
-        >>> x = inputvertex("x", 3)
-        >>> g = Graph(x, "out" >> absorb(Dense(8, 2), "hidden" >> absorb(Dense(3, 8), x)))
+        >>> import numpy as np
+        >>> from naivenas import Graph, inputvertex
+        >>> g = Graph(x := inputvertex("x", 3), -x)
         >>> g.rng = np.random.default_rng(1)
         """
         return self.__dict__.setdefault("_rng", np.random.default_rng(0))
 
     @rng.setter
-    def rng(self, rng): self.__dict__["_rng"] = rng
+    def rng(self, rng: np.random.Generator) -> None: self.__dict__["_rng"] = rng
 
     @property
     def watchers(self) -> list[Callable]:
@@ -180,9 +180,11 @@ class Kept:
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, inputvertex
+        >>> from naivenas import Graph, inputvertex
+        >>> from naivenas.graph.cut import Dense
+        >>> from naivenas.graph.vertex import absorb
         >>> x = inputvertex("x", 3)
-        >>> g = Graph(x, "out" >> absorb(Dense(8, 2), "hidden" >> absorb(Dense(3, 8), x)))
+        >>> g = Graph(x, absorb(Dense(8, 2), "hidden" >> absorb(Dense(3, 8), x)))
         >>> g.watchers.append(lambda report: print(g["hidden"].nout))
         >>> _ = g.resize({"hidden": -3})
         5
@@ -203,9 +205,9 @@ class Keeping(Kept):
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, inputvertex
+        >>> from naivenas import Graph, inputvertex
         >>> x = inputvertex("x", 3)
-        >>> g = Graph(x, "out" >> absorb(Dense(8, 2), "hidden" >> absorb(Dense(3, 8), x)))
+        >>> g = Graph(x, "out" >> -("twice" >> x + x))
         >>> g.shields
         {}
         """

@@ -8,13 +8,14 @@ __all__ = ['concatenate', 'cat', 'moved', 'split', 'shuffle', 'heads']
 # %% ../../nbs/api/graph/03_moves.ipynb #d1db1b9e
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 import numpy as np
 from .cut import kind
 from .roles import Gather, Heads, SizeError, Slice
 from .vertex import Vertex, indexmap, label, stack
 
 # %% ../../nbs/api/graph/03_moves.ipynb #bed92532
-def concatenate(*arrays):
+def concatenate(*arrays: np.ndarray) -> np.ndarray:
     "Numpy arrays joined along their last axis"
     return np.concatenate(arrays, -1)
 
@@ -36,7 +37,7 @@ def cat(*inputs: Vertex, op: Callable = concatenate) -> Vertex:
     Examples
     --------
     >>> from naivenas import inputvertex
-    >>> from naivenas.graph.vertex import cat
+    >>> from naivenas.graph.moves import cat
     >>> cat(inputvertex("x", 3), inputvertex("y", 2)).nout
     5
     """
@@ -44,7 +45,7 @@ def cat(*inputs: Vertex, op: Callable = concatenate) -> Vertex:
     return stack(op, *inputs)
 
 # %% ../../nbs/api/graph/03_moves.ipynb #f644306c
-def moved(op, v):
+def moved(op: Any, v: Vertex) -> Vertex:
     "The vertex for an operation that tells its `moves`"
     return indexmap(op, v, moves=op.moves)
 
@@ -64,6 +65,11 @@ def split(v: Vertex, sizes: Sequence[int], axis: int = -1) -> list[Vertex]:
     -------
     list of Vertex
         One for each of `sizes`.
+
+    Raises
+    ------
+    SizeError
+        If the parts don't add up to the size of `v`.
 
     Examples
     --------
@@ -95,8 +101,14 @@ def shuffle(v: Vertex, groups: int, axis: int = -1) -> Vertex:
     Vertex
         Of the same size.
 
+    Raises
+    ------
+    SizeError
+        If `groups` doesn't divide it.
+
     Examples
     --------
+    >>> import numpy as np
     >>> from naivenas import inputvertex
     >>> from naivenas.graph.moves import shuffle
     >>> shuffle(inputvertex("x", 4), 2).op(np.arange(4))
@@ -123,6 +135,11 @@ def heads(func: Callable, *inputs: Vertex, width: int) -> Vertex:
     -------
     Vertex
         Of the inputs' size; heads stay and go as wholes.
+
+    Raises
+    ------
+    SizeError
+        If the inputs don't have the same number of whole heads.
 
     Examples
     --------

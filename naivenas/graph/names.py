@@ -6,14 +6,50 @@
 __all__ = ['NAMED', 'named', 'name_in_files']
 
 # %% ../../nbs/api/graph/11_names.ipynb #e4404055
+from collections.abc import Callable
+from typing import Any
 from .axes import Flow, Layout, permuted, refolded, sliced, unchanged
 
 # %% ../../nbs/api/graph/11_names.ipynb #03f84083
 NAMED = {}    # name in files -> function or class; older names, too
 _NAMES = {}   # function or class -> its name in files
 
-def named(name, *older):
-    "Give a function or class a name in files, by which it will be found for ever; `older`: further names for it"
+# %% ../../nbs/api/graph/11_names.ipynb #2ce3b6d8
+def _is_same(one, other):
+    "Whether these are the same, or one is the other after its module was loaded again, or as its page defines it"
+    names = [getattr(f, "__qualname__", None) for f in (one, other)]
+    modules = {getattr(f, "__module__", None) for f in (one, other)}
+    return one is other or None not in names and names[0] == names[1] and len(modules - {"__main__"}) < 2
+
+# %% ../../nbs/api/graph/11_names.ipynb #cc592db3
+def named(name: str, *older: str) -> Callable:
+    """Give a function or class a name in files, by which it will be found for ever.
+
+    Parameters
+    ----------
+    name : str
+        Unique, such as "mypackage.halved".
+    *older : str
+        Further names for it, which files of earlier versions have.
+
+    Returns
+    -------
+    callable
+        A decorator, which gives back what it is given.
+
+    Raises
+    ------
+    ValueError
+        If something else has one of these names.
+
+    Examples
+    --------
+    >>> from naivenas.graph.names import NAMED, named
+    >>> @named("mypackage.halved")
+    ... def halved(x): return x / 2
+    >>> NAMED.pop("mypackage.halved") is halved
+    True
+    """
     def add(thing):
         for n in (name, *older):
             if not _is_same(NAMED.get(n, thing), thing): raise ValueError(f"something else is called {n!r} in files")
@@ -22,22 +58,13 @@ def named(name, *older):
         return thing
     return add
 
-def _is_same(one, other):
-    "Whether these are the same, or one is the other after its module was loaded again, or as its page defines it"
-    names = [getattr(f, "__qualname__", None) for f in (one, other)]
-    modules = {getattr(f, "__module__", None) for f in (one, other)}
-    return one is other or None not in names and names[0] == names[1] and len(modules - {"__main__"}) < 2
-
-
 # %% ../../nbs/api/graph/11_names.ipynb #2a962192
-def name_in_files(thing):
+def name_in_files(thing: Any) -> str | None:
     "What files call a function or class; None if it has no name"
     try: return _NAMES.get(thing)
     except TypeError: return None      # it is of a kind that has none
-
 
 # %% ../../nbs/api/graph/11_names.ipynb #ce353ecf
 for _thing, _name in ((Layout, "layout"), (Flow, "flow"), (unchanged, "flow.unchanged"), (refolded, "flow.refolded"),
                       (permuted, "flow.permuted"), (sliced, "flow.sliced")):
     named(_name, f"axes.{_thing.__name__}")(_thing)
-

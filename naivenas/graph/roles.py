@@ -7,8 +7,9 @@ __all__ = ['SizeError', 'Slice', 'Gather', 'followed', 'parts', 'Heads']
 
 # %% ../../nbs/api/graph/01_roles.ipynb #55f08e6e
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
+from typing import Any
 import numpy as np
 from .cut import pick
 
@@ -23,7 +24,8 @@ class SizeError(ValueError):
 
     Examples
     --------
-    >>> from naivenas import SizeError, inputvertex, split
+    >>> from naivenas import SizeError, inputvertex
+    >>> from naivenas.graph.moves import split
     >>> try: split(inputvertex("x", 4), [1, 2])
     ... except SizeError as e: print(e)
     the parts [1, 2] of x add up to 3, not to its 4 neurons
@@ -43,14 +45,21 @@ class Slice:
 
     Examples
     --------
-    >>> from naivenas import Slice
+    >>> import numpy as np
+    >>> from naivenas.graph.roles import Slice
     >>> Slice(1, 3)(np.array([10, 20, 30, 40]))
     array([20, 30])
     """
     def __init__(self, start: int, stop: int, axis: int = -1): self.start, self.stop, self.axis = start, stop, axis
-    def __call__(self, x): return x[(slice(None),) * (self.axis % x.ndim) + (slice(self.start, self.stop),)]
-    def moves(self, i): return i[self.start:self.stop]
-    def follow(self, begins): return {"start": int(begins[self.start]), "stop": int(begins[self.stop])}
+    def __call__(self, x: Any) -> Any: return x[(slice(None),) * (self.axis % x.ndim) + (slice(self.start, self.stop),)]
+
+    def moves(self, i: np.ndarray) -> np.ndarray:
+        "What the operation does to an array of positions"
+        return i[self.start:self.stop]
+
+    def follow(self, begins: np.ndarray) -> dict[str, int]:
+        "New values of the attributes, given where each old position begins among the new ones"
+        return {"start": int(begins[self.start]), "stop": int(begins[self.stop])}
 
 # %% ../../nbs/api/graph/01_roles.ipynb #9d2cec06
 class Gather:
@@ -65,46 +74,66 @@ class Gather:
 
     Examples
     --------
-    >>> from naivenas import Gather
+    >>> import numpy as np
+    >>> from naivenas.graph.roles import Gather
     >>> Gather([2, 0, 0])(np.array([10, 20, 30]))
     array([30, 10, 10])
     """
     def __init__(self, index: Sequence[int] | np.ndarray, axis: int = -1):
         self.index, self.axis = np.asarray(index), axis
 
-    def __call__(self, x): return pick(x, {self.axis: self.index})
-    def moves(self, i): return i[self.index]
+    def __call__(self, x: Any) -> Any: return pick(x, {self.axis: self.index})
 
-    def follow(self, begins):
+    def moves(self, i: np.ndarray) -> np.ndarray:
+        "What the operation does to an array of positions"
+        return i[self.index]
+
+    def follow(self, begins: np.ndarray) -> dict[str, np.ndarray]:
+        "New values of the attributes, given where each old position begins among the new ones"
         many = np.diff(begins)[self.index]
         return {"index": np.repeat(begins[self.index] - np.cumsum(many) + many, many) + np.arange(many.sum())}
 
 # %% ../../nbs/api/graph/01_roles.ipynb #c0bfa8ce
-def followed(op, begins):
+def followed(op: Any, begins: np.ndarray) -> Any:
     "A copy of the operation `op` after its old positions have moved to `begins`"
     op = copy.copy(op)
     for key, value in op.follow(begins).items(): setattr(op, key, value)
     return op
 
 # %% ../../nbs/api/graph/01_roles.ipynb #6ec21ef2
-def parts(sizes):
+def parts(sizes: Iterable[int]) -> list[np.ndarray]:
     "The numbers from 0 on, an array for each size"
     ends = [0, *accumulate(sizes)]
     return [np.arange(a, b) for a, b in zip(ends, ends[1:])]
 
 # %% ../../nbs/api/graph/01_roles.ipynb #5e1d0a02
 class Heads:
-    "The role of a computation on heads of `width` neurons, which stay and go as wholes"
-    def __init__(self, width, count): self.width, self.count = width, count   # neurons of a head, and of them all
-    def __call__(self, *arrays): return arrays[-1]
+    """The role of a computation on heads, which stay and go as wholes.
 
-    def meets(self, *arrays):
+    Parameters
+    ----------
+    width : int
+        Neurons of a head.
+    count : int
+        Neurons of all heads.
+
+    Examples
+    --------
+    >>> from naivenas.graph.roles import Heads
+    >>> Heads(width=2, count=6).glue(0).tolist()     # which neurons stay with the next one
+    [True, False, True, False, True, False]
+    """
+    def __init__(self, width: int, count: int): self.width, self.count = width, count
+    def __call__(self, *arrays: np.ndarray) -> np.ndarray: return arrays[-1]
+
+    def meets(self, *arrays: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         "Pairs of labels that are one: those of each head, and of the same head in all inputs"
         if any(len(a) != self.count for a in arrays):
-            raise ValueError(f"computes with heads: its inputs must go on having {self.count} neurons each in this step")
+            raise ValueError("computes with heads: "
+                             f"its inputs must go on having {self.count} neurons each in this step")
         return [(np.repeat(arrays[0][::self.width], self.width), a) for a in arrays]
 
-    def holds(self, *arrays): return []
-    def glue(self, i): return np.arange(1, self.count + 1) % self.width > 0
-    def follow(self, begins, count): return Heads(self.width, count)
-    def resized(self, op, ins, out): return {}
+    def holds(self, *arrays: np.ndarray) -> list: return []
+    def glue(self, i: int) -> np.ndarray: return np.arange(1, self.count + 1) % self.width > 0
+    def follow(self, begins: Sequence[np.ndarray], count: int) -> "Heads": return Heads(self.width, count)
+    def resized(self, op: Any, ins: Sequence, out: Sequence) -> dict: return {}

@@ -66,19 +66,20 @@ class Vertex(Arithmetic):
             if not isinstance(v, Vertex): raise TypeError(f"{kind(op)} takes vertices, not {type(v).__name__}: {v!r}")
         self.nout = nout if nout is not None else size_of(self)
 
-    def __repr__(self): return f"{label(self)}: {kind(self.op)}({', '.join(map(label, self.inputs))}) -> {self.nout}"
+    def __repr__(self) -> str:
+        return f"{label(self)}: {kind(self.op)}({', '.join(map(label, self.inputs))}) -> {self.nout}"
 
     def __reduce__(self):
         raise TypeError(f"{label(self)} cannot be copied or pickled alone: copy or pickle its graph, then take "
                         "the vertex by name")
 
 # %% ../../nbs/api/graph/02_vertex.ipynb #7a95b56d
-def label(v):
+def label(v: Vertex) -> str:
     "What to call `v` in a message: its name, or what it computes and its size"
     return v.name or f"{kind(v.op)}({v.nout})"
 
 # %% ../../nbs/api/graph/02_vertex.ipynb #c0a99218
-def size_of(v):
+def size_of(v: Vertex) -> int:
     "Neurons that come out of `v`, after checking that its inputs fit; SizeError if they do not"
     nin = [u.nout for u in v.inputs]
     if v.role == "absorb":
@@ -145,7 +146,9 @@ def absorb(op: Callable, *inputs: Vertex) -> Vertex:
 
     Examples
     --------
-    >>> from naivenas import Dense, absorb, inputvertex
+    >>> from naivenas import inputvertex
+    >>> from naivenas.graph.cut import Dense
+    >>> from naivenas.graph.vertex import absorb
     >>> absorb(Dense(3, 8), inputvertex("x", 3)).nout
     8
     """
@@ -175,7 +178,8 @@ def invariant(op: Callable, *inputs: Vertex) -> Vertex:
     Examples
     --------
     >>> import numpy as np
-    >>> from naivenas import inputvertex, invariant
+    >>> from naivenas import inputvertex
+    >>> from naivenas.graph.vertex import invariant
     >>> invariant(np.tanh, inputvertex("x", 3))
     tanh(3): tanh(x) -> 3
     """
@@ -227,7 +231,8 @@ def indexmap(op: Callable, *inputs: Vertex, moves: Callable) -> Vertex:
 
     Examples
     --------
-    >>> from naivenas import indexmap, inputvertex
+    >>> from naivenas import inputvertex
+    >>> from naivenas.graph.vertex import indexmap
     >>> x = inputvertex("x", 3)
     >>> indexmap(lambda a: a[..., ::2], x, moves=lambda i: i[::2]).nout
     2
@@ -262,8 +267,13 @@ def immutable(op: Callable, *inputs: Vertex, nout: int) -> Vertex:
     return Vertex(op, inputs, "immutable", nout)
 
 # %% ../../nbs/api/graph/02_vertex.ipynb #5253aabc
-def add(*values): return reduce(operator.add, values)
-def mul(*values): return reduce(operator.mul, values)
+def add(*values: Any) -> Any:
+    "The sum of any number of values"
+    return reduce(operator.add, values)
+
+def mul(*values: Any) -> Any:
+    "The product of any number of values"
+    return reduce(operator.mul, values)
 
 def _swapped(f, right, left): return f(left, right)
 
