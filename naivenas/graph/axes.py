@@ -153,12 +153,20 @@ class Flow:
         return self.how["literals"](self, op) if "literals" in self.how else {}
 
 # %% ../../nbs/api/graph/04_axes.ipynb #3da2af7b
-def unchanged(role, *arrays): return arrays[0]
-def refolded(role, array, *others):
+def unchanged(role: Flow, *arrays: np.ndarray) -> np.ndarray:
+    "The labels of the first input, as they are"
+    return arrays[0]
+
+def refolded(role: Flow, array: np.ndarray, *others: np.ndarray) -> np.ndarray:
+    "The labels in the shape of the output"
     return reshaped(array, role.ins[0].shape, role.out.shape, role.out.axes, role.out.axes)
 
-def permuted(role, array, *others): return array.transpose(role.how["order"])
-def sliced(role, array, *others):
+def permuted(role: Flow, array: np.ndarray, *others: np.ndarray) -> np.ndarray:
+    "The labels with their axes in the role's `order`"
+    return array.transpose(role.how["order"])
+
+def sliced(role: Flow, array: np.ndarray, *others: np.ndarray) -> np.ndarray:
+    "The labels from `start` to `stop` along the role's `axis`"
     axis = role.how["axis"]
     if axis not in role.ins[0].axes: return array
     return array[(slice(None),) * axis + (slice(role.how["start"], role.how["stop"]),)]

@@ -39,13 +39,13 @@ class Cut:
 
 # %% ../../nbs/api/graph/00_cut.ipynb #4a37a499
 @singledispatch
-def pick(array, lists):
+def pick(array: Any, lists: dict[int, Sequence[int]]) -> Any:
     "The entries of `array` at some positions, `{axis: positions}`, as a new array"
     for axis, index in lists.items(): array = array.take(index, axis)
     return array
 
 @singledispatch
-def alike(array, values):
+def alike(array: Any, values: np.ndarray) -> Any:
     "The numpy array `values` as the same kind of array as `array`"
     return values.astype(array.dtype)
 
@@ -95,9 +95,9 @@ def _add_noise(array, lists, axis, rng):
     if 0 not in shape: array[block] = alike(array, rng.normal(size=shape) / np.prod(shape))
 
 # %% ../../nbs/api/graph/00_cut.ipynb #d6a88496
-def regrouped(groups,    # how many groups there were
-              *sides):   # (index list, how many neurons there were) of what comes out, of what goes in
-    "How many groups there are afterwards, such that neurons of a group stay together, and apart from others"
+def regrouped(groups: int, *sides: tuple[Sequence[int], int]) -> int:
+    """How many groups of `groups` are left, such that neurons of a group stay together, and apart from others;
+    `sides`: (index list, how many neurons there were) of what comes out, and of what goes in"""
     homes = [np.where(np.asarray(index) < 0, -1, np.asarray(index) * groups // before) for index, before in sides]
     n = np.gcd.reduce([len(home) for home in homes])
     for many in (groups, *range(n, 0, -1)):

@@ -148,7 +148,7 @@ class Hooks(Carrying, Joining):
 
 # %% ../../nbs/api/graph/06_hooks.ipynb #1b169dbd
 class Kept:
-    "A generator, and who wants to be told"
+    "A generator of random numbers"
     @property
     def rng(self) -> np.random.Generator:
         """The generator of the noise in new weights; it can be set to another.
@@ -169,6 +169,9 @@ class Kept:
     @rng.setter
     def rng(self, rng: np.random.Generator) -> None: self.__dict__["_rng"] = rng
 
+# %% ../../nbs/api/graph/06_hooks.ipynb #577c168f
+class Keeping(Kept):
+    "What a graph carries along, made when it is first asked for"
     @property
     def watchers(self) -> list[Callable]:
         """Functions called with the `Report` of every change.
@@ -191,9 +194,6 @@ class Kept:
         """
         return self.__dict__.setdefault("_watchers", [])
 
-# %% ../../nbs/api/graph/06_hooks.ipynb #577c168f
-class Keeping(Kept):
-    "What a graph carries along, made when it is first asked for"
     @property
     def shields(self) -> dict:
         """What is protected from a search.
