@@ -18,7 +18,9 @@ from naivenas.graph.cut import Dense
 from naivenas.sizes.wishes import utilities
 from naivenas import Graph
 from naivenas.sizes.wires import ties
-from naivenas.graph.vertex import SizeError, absorb, cat, inputvertex, invariant
+from naivenas.graph.vertex import absorb, inputvertex, invariant
+from naivenas.graph.moves import cat
+from naivenas.graph.roles import SizeError
 
 
 class Shape:

@@ -3,8 +3,8 @@ __version__: str
 
 from . import apps as apps, capture as capture, extend as extend, files as files, graph as graph, look as look
 from . import nets as nets, search as search, sizes as sizes
-from .graph.vertex import SizeError as SizeError, Vertex as Vertex, immutable as immutable, inputvertex as inputvertex
-from .graph.vertex import stack as stack
+from .graph.roles import SizeError as SizeError
+from .graph.vertex import Vertex as Vertex, immutable as immutable, inputvertex as inputvertex, stack as stack
 from .sizes.wishes import relaxed as relaxed
 from .sizes.program import solvers as solvers
 from .look.text import diff as diff, table as table

@@ -2,7 +2,9 @@
 import functools, importlib, importlib.abc, importlib.util, sys, types, warnings
 
 MOVED = """
-cut vertex axes fold fmap = graph
+cut axes fold = graph
+fmap = graph.fmap graph.alignment
+vertex = graph.vertex graph.roles graph.moves
 ties = sizes.wires sizes.tracing
 footprint = sizes.bundles
 milp = sizes.program sizes.solvers
@@ -38,13 +40,16 @@ for _line in MOVED.strip().splitlines():
     for _old in _olds.split():
         NOW[_old] = [n if "." in n or len(_new.split()) > 1 else f"{n}.{_old}" for n in _new.split()]
 # Modules of 0.1 that are packages now
-PACKAGES = {"graph": ["graph.core", "look.graph"], "sizes": ["sizes.wishes", "sizes.demands"], "search": ["search.search"]}
+PACKAGES = {"graph": ["graph.core", "graph.order", "graph.hooks", "look.graph"],
+            "sizes": ["sizes.wishes", "sizes.demands"], "search": ["search.search"]}
 
 # Names that stood at the top level in 0.1, and where they are now
 TOP = {name: home for home, names in {
     "graph.cut": "Cut Dense GroupCut",
-    "graph.vertex": "Gather Slice absorb indexmap invariant",
-    "graph.fmap": "align_fmaps fmaps",
+    "graph.roles": "Gather Slice",
+    "graph.vertex": "absorb indexmap invariant",
+    "graph.alignment": "align_fmaps",
+    "graph.fmap": "fmaps",
     "sizes.program": "Problem solve",
     "sizes.edits": "Draft",
     "files.onnx_io": "onnx_module",

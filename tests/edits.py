@@ -1,7 +1,9 @@
 """Random edits of toy graphs, and the edited graph as the slow oracle sees it: rewired by hand, on vertices of its own."""
 import numpy as np
-from naivenas.graph.core import topological
-from naivenas.graph.vertex import SizeError, Vertex, absorb, cat, invariant, size_of
+from naivenas.graph.order import topological
+from naivenas.graph.vertex import Vertex, absorb, invariant, size_of
+from naivenas.graph.moves import cat
+from naivenas.graph.roles import SizeError
 from oracle import Oracle
 
 

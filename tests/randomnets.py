@@ -3,14 +3,13 @@ import random
 import numpy as np, torch
 from torch import nn
 from naivenas.sizes.wishes import relaxed
-from naivenas.graph.vertex import inputvertex
+from naivenas.graph.vertex import inputvertex, mul
 from naivenas.nets.layers import conv, linear, cat, shuffle, split
 from naivenas.nets.norms import batchnorm, dropout, globalpool, maxpool
 from naivenas.nets.shapes import flatten
 from naivenas.nets.kinds import layer
 from naivenas.nets.activations import relu, tanh
 from naivenas import Net
-from naivenas.graph.vertex import mul
 
 # ---------------------------------------------------------------------------------------------------------- random nets
 

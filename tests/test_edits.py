@@ -14,7 +14,9 @@ from naivenas.sizes.wishes import relaxed
 from naivenas.sizes.edits import Draft
 from naivenas import Graph
 from naivenas.sizes.wires import ties
-from naivenas.graph.vertex import SizeError, cat, inputvertex, invariant
+from naivenas.graph.vertex import inputvertex, invariant
+from naivenas.graph.moves import cat
+from naivenas.graph.roles import SizeError
 from edits import EditOracle, Rewired, random_edit, verb_of
 from oracle import values_of
 from test_oracle import dense, random_graph, random_question, state

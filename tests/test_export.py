@@ -12,7 +12,9 @@ from naivenas.nets.sequences import gru, last, lstm
 from naivenas.nets.kinds import layer
 from naivenas.nets.activations import relu
 from naivenas import Net
-from naivenas.graph.vertex import immutable, Gather, SizeError, inputvertex, invariant, moved
+from naivenas.graph.vertex import immutable, inputvertex, invariant
+from naivenas.graph.roles import Gather, SizeError
+from naivenas.graph.moves import moved
 from randomnets import evaluate, random_net
 
 WITHOUT = """

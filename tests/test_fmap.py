@@ -2,14 +2,16 @@
 import itertools, random
 import numpy as np, pytest, torch
 from torch import nn
-from naivenas.graph.fmap import FIELDS, PRICES, Window, align_fmaps, fmaps, legal, places, windows
+from naivenas.graph.fmap import FIELDS, Window, fmaps, legal, places, windows
+from naivenas.graph.alignment import PRICES, align_fmaps
 from naivenas.nets.layers import conv, linear, cat
 from naivenas.nets.norms import avgpool, globalpool, maxpool
 from naivenas.nets.shapes import flatten
 from naivenas.nets.kinds import layer
 from naivenas.nets.activations import relu
 from naivenas import Net
-from naivenas.graph.vertex import SizeError, inputvertex
+from naivenas.graph.vertex import inputvertex
+from naivenas.graph.roles import SizeError
 
 def run(make, n):
     "Positions that come out of a layer in PyTorch; None if it refuses"

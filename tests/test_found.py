@@ -9,7 +9,8 @@ from naivenas.nets.norms import globalpool
 from naivenas.nets.kinds import layer
 from naivenas.nets.activations import relu
 from naivenas import Net
-from naivenas.graph.vertex import SizeError, absorb, inputvertex
+from naivenas.graph.vertex import absorb, inputvertex
+from naivenas.graph.roles import SizeError
 
 @pytest.fixture
 def x(): return inputvertex("x", 2)

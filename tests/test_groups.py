@@ -13,7 +13,9 @@ from naivenas.nets.norms import globalpool, groupnorm
 from naivenas import Net
 from naivenas.sizes.wishes import relaxed
 from naivenas import Graph
-from naivenas.graph.vertex import SizeError, absorb, cat, inputvertex, shuffle
+from naivenas.graph.vertex import absorb, inputvertex
+from naivenas.graph.moves import cat, shuffle
+from naivenas.graph.roles import SizeError
 from oracle import Oracle, values_of
 from test_oracle import consistent, dense, outputs, pinned, random_question, state
 

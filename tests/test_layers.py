@@ -10,7 +10,8 @@ from naivenas.nets.kinds import layer
 from naivenas.nets.activations import relu
 from naivenas import Net
 from naivenas.nets.counts import macs, positions
-from naivenas.graph.vertex import SizeError, inputvertex
+from naivenas.graph.vertex import inputvertex
+from naivenas.graph.roles import SizeError
 
 IMAGE, SEQUENCE, ROWS = (2, 4, 6, 6), (2, 5, 4), (3, 4)
 

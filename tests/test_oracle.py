@@ -15,7 +15,9 @@ from naivenas.sizes import program as milp
 from naivenas.graph.cut import Dense
 from naivenas.sizes.wishes import relaxed
 from naivenas import Graph
-from naivenas.graph.vertex import Gather, SizeError, absorb, cat, heads, immutable, indexmap, inputvertex, invariant, moved, shuffle, split
+from naivenas.graph.vertex import absorb, immutable, indexmap, inputvertex, invariant
+from naivenas.graph.roles import Gather, SizeError
+from naivenas.graph.moves import cat, heads, moved, shuffle, split
 from oracle import Oracle, values_of
 
 # ------------------------------------------------------------------------------------------------------ random graphs

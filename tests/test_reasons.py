@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from naivenas import Graph, relaxed
 from naivenas.sizes import decide
-from naivenas.graph.vertex import SizeError, inputvertex
+from naivenas.graph.vertex import inputvertex
+from naivenas.graph.roles import SizeError
 from oracle import Oracle
 from test_oracle import dense, random_graph
 

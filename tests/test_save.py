@@ -13,7 +13,9 @@ from naivenas.nets.activations import gelu, leakyrelu, relu
 from naivenas.nets.kinds import layer
 from naivenas import Net
 from naivenas.nets.importance import magnitude
-from naivenas.graph.vertex import Gather, SizeError, inputvertex, invariant, moved
+from naivenas.graph.vertex import inputvertex, invariant
+from naivenas.graph.roles import Gather, SizeError
+from naivenas.graph.moves import moved
 from randomnets import random_net
 
 def images():

@@ -7,7 +7,8 @@ from naivenas import Graph
 from naivenas.look.text import changes, diff, table, text
 from naivenas.look.dot import dot, look
 from naivenas.look.picture import DARK, LIGHT, Picture, draw, render
-from naivenas.graph.vertex import absorb, cat, immutable, indexmap, inputvertex, invariant
+from naivenas.graph.vertex import absorb, immutable, indexmap, inputvertex, invariant
+from naivenas.graph.moves import cat
 
 def small(stem=16, side=8, frozen=("side",)):
     x = inputvertex("x", 3)

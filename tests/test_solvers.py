@@ -6,14 +6,16 @@ from naivenas.graph.cut import Dense
 from naivenas import Graph
 from naivenas.sizes.program import Problem, solve
 from naivenas.sizes.solvers import SOLVERS, HiGHS, Unusable, register_solver
-from naivenas.graph.vertex import absorb, cat, inputvertex
+from naivenas.graph.vertex import absorb, inputvertex
+from naivenas.graph.moves import cat
 
 # ------------------------------------------------------------------------------------------------------- falling back
 
 NET = """
     import numpy as np
     from naivenas.graph.cut import Dense
-    from naivenas.graph.vertex import absorb, cat, inputvertex
+    from naivenas.graph.vertex import absorb, inputvertex
+    from naivenas.graph.moves import cat
     from naivenas import Graph
     import naivenas.sizes.edits
     from naivenas.sizes.program import solvers

@@ -2,7 +2,7 @@
 import numpy as np, pytest, torch
 from torch import nn
 from naivenas import Act, BatchNorm, Between, Chain, Conv, Fork, GlobalPool, Linear, Maybe, Net, OneOf, Pool, Relu, Repeat, Residual, inputvertex, relu
-from naivenas.graph.vertex import SizeError
+from naivenas.graph.roles import SizeError
 
 c = Chain(Conv(4, 6, k=(1, 3)), BatchNorm(), Relu())
 

@@ -5,7 +5,8 @@ import numpy as np, pytest, torch
 from hypothesis import HealthCheck, given, settings, strategies as st
 from torch import nn
 from naivenas.sizes.wishes import relaxed
-from naivenas.graph.vertex import Gather, SizeError, Vertex, add, mul
+from naivenas.graph.vertex import Vertex, add, mul
+from naivenas.graph.roles import Gather, SizeError
 from naivenas.nets.layers import conv, linear, cat
 from naivenas.nets.norms import batchnorm
 from naivenas.nets.activations import relu, tanh

@@ -9,7 +9,7 @@ from naivenas.sizes.wishes import relaxed
 from naivenas.sizes.wires import ties
 import naivenas.capture.arrival, naivenas.files.export, naivenas.files.save
 from naivenas.capture.trace import Untraceable
-from naivenas.graph.vertex import SizeError
+from naivenas.graph.roles import SizeError
 from masked import pruned_and_masked
 
 def conv(i, o, k=3, **how): return nn.Conv2d(i, o, k, padding=k // 2, **how)

@@ -6,7 +6,9 @@ import numpy as np, pytest
 
 from naivenas import Graph
 from naivenas.sizes.wishes import relaxed
-from naivenas.graph.vertex import SizeError, absorb, cat, immutable, indexmap, inputvertex, invariant
+from naivenas.graph.vertex import absorb, immutable, indexmap, inputvertex, invariant
+from naivenas.graph.moves import cat
+from naivenas.graph.roles import SizeError
 from test_oracle import best_of, dense, examine, tagged, tile, twice
 
 @pytest.fixture

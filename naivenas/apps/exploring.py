@@ -9,7 +9,8 @@ __all__ = ['Explored', 'Proposing', 'Doing', 'Seen', 'Explorer']
 import html
 from typing import Any, Callable, Iterable
 import numpy as np
-from ..graph.vertex import SizeError, Vertex, invariant
+from ..graph.vertex import Vertex, invariant
+from ..graph.roles import SizeError
 from ..look.text import call, notes
 from ..look.picture import Picture
 from ..look.graph import Graph, Plan, Report

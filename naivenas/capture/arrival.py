@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from ..graph.axes import Layout
 from ..graph.cut import obstacle
-from ..graph.vertex import SizeError
+from ..graph.roles import SizeError
 from .agreement import agreement
 from .importer import Importer, NotUnderstood
 from .trace import Untraceable, captured

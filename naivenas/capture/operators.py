@@ -9,7 +9,7 @@ __all__ = ['OPERATORS', 'operator', 'REDUCTIONS', 'operation', 'places', 'narrow
 # %% ../../nbs/api/capture/08_operators.ipynb #97763c36
 import torch
 from torch import nn
-from ..graph.vertex import Gather
+from ..graph.roles import Gather
 from ..graph.axes import Flow, Layout
 from .calls import Call, Spot
 from .importer import NotUnderstood

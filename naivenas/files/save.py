@@ -14,11 +14,13 @@ from typing import Self
 import numpy as np, torch
 from torch import nn
 from torch.utils import _pytree as pytree
-from ..nets import layers; from naivenas.graph import vertex
+from ..nets import layers
 from .checks import at, checked, field, identifier, of, senseless, whole
 from .contents import array, bound, called, keys_of, kind_of_numbers, noted, own, structure, suited, tensor_of
 from ..graph.cut import kind, sizes
-from ..graph.vertex import Gather, Slice, Vertex, inputvertex, label, size_of
+from ..graph.vertex import Vertex, _swapped, add, inputvertex, label, mul, size_of
+from ..graph.roles import Gather, Heads, Slice
+from ..graph.moves import concatenate
 from ..nets.layers import BLOCKS
 from ..nets.rules import RULES
 from ..graph.names import NAMED, name_in_files
@@ -33,7 +35,7 @@ def savable(*things):   # functions, and classes of operations
         if KNOWN.setdefault(thing.__name__, thing) is not thing: raise ValueError(f"something else is known as {thing.__name__!r} already")
 
 # %% ../../nbs/api/files/04_save.ipynb #25e7e630
-savable(Slice, Gather, vertex.Heads, vertex.add, vertex.mul, vertex._swapped, vertex.concatenate, operator.sub, operator.truediv, operator.neg,
+savable(Slice, Gather, Heads, add, mul, _swapped, concatenate, operator.sub, operator.truediv, operator.neg,
         layers._cat, layers.output, layers.state, layers.meets, layers.same, layers.repeated, layers.heads_of, layers.gated,
         np.repeat, np.tile, nn.Flatten, torch.reshape, torch.relu, torch.tanh, torch.sigmoid)
 KNOWN |= {f"operator.{name}": getattr(operator, name) for name in "getitem add sub mul truediv floordiv mod pow neg matmul eq ne lt le gt ge".split()}

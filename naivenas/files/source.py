@@ -12,8 +12,8 @@ import numpy as np
 from torch import nn
 from ..graph.cut import kind
 from ..capture.constants import keyword_of, literal, path
-from ..graph.vertex import Gather, Slice, add, label, mul
-from ..graph import vertex
+from ..graph.vertex import _swapped, add, label, mul
+from ..graph.roles import Gather, Slice
 from ..nets import layers
 from ..nets.layers import GlobalPool
 
@@ -35,7 +35,7 @@ _FORMS = {operator.neg: lambda args: f"-({args[0]})", operator.getitem: lambda a
 # %% ../../nbs/api/files/00_source.ipynb #c4e7f2eb
 @written.register
 def _(op: partial, args, me=None):
-    if op.func is vertex._swapped: return written(op.args[0], [*args, literal(op.args[1])])
+    if op.func is _swapped: return written(op.args[0], [*args, literal(op.args[1])])
     if op.func is layers._cat: return f"torch.cat([{', '.join(args)}], {op.keywords['axis']})"
     named = [f"{keyword_of(k)}={literal(v)}" for k, v in op.keywords.items()]
     if op.func in _FORMS: return _FORMS[op.func]([*map(literal, op.args), *args], **op.keywords)

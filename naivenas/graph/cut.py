@@ -6,37 +6,76 @@
 __all__ = ['Cut', 'pick', 'alike', 'cut', 'regrouped', 'GroupCut', 'sizes', 'resized', 'obstacle', 'kind', 'Dense']
 
 # %% ../../nbs/api/graph/00_cut.ipynb #443b6a7a
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
+from typing import Any
 import numpy as np
 
 # %% ../../nbs/api/graph/00_cut.ipynb #a1150ff7
 @dataclass(frozen=True)
 class Cut:
-    "Which entries of an array stay, axis by axis, and what new ones start as"
-    axes: dict          # axis -> index list; -1 stands for a new entry
-    noise: int = None   # the axis along which new entries start as small noise; None: nowhere
-    fill: float = 0.    # what every other new entry starts as
+    """Which entries of an array stay, axis by axis, and what new ones start as.
+
+    Parameters
+    ----------
+    axes : dict
+        `{axis: index list}`: old positions in their new order; -1 stands for a new entry.
+    noise : int, optional
+        The axis along which new entries start as small noise; None: nowhere.
+    fill : float, default 0
+        What every other new entry starts as.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from naivenas.graph.cut import Cut, cut
+    >>> cut(np.array([10., 20., 30.]), Cut({0: [2, 0, -1]}, fill=1.))
+    array([30., 10.,  1.])
+    """
+    axes: dict[int, Sequence[int]]
+    noise: int | None = None
+    fill: float = 0.
 
 # %% ../../nbs/api/graph/00_cut.ipynb #4a37a499
 @singledispatch
-def pick(array, lists):
+def pick(array: Any, lists: dict[int, Sequence[int]]) -> Any:
     "The entries of `array` at some positions, `{axis: positions}`, as a new array"
     for axis, index in lists.items(): array = array.take(index, axis)
     return array
 
 @singledispatch
-def alike(array, values):
+def alike(array: Any, values: np.ndarray) -> Any:
     "The numpy array `values` as the same kind of array as `array`"
     return values.astype(array.dtype)
 
 # %% ../../nbs/api/graph/00_cut.ipynb #a9b53cbf
-def cut(array,           # numpy array, or any kind that `pick` and `alike` know
-        how,             # a `Cut`, or a function of `(array, rng, fill)`
-        rng=None,        # numpy Generator for the noise; None: no noise, only `fill`
-        fill=None,       # overrides `how.fill` (0 for gradients and optimizer state)
-    ):                   # a new array; `array` is left as it is
-    "`array` after the surgery that `how` describes"
+def cut(array: Any, how: Cut | Callable, rng: np.random.Generator | None = None, fill: float | None = None) -> Any:
+    """An array after the surgery that `how` describes.
+
+    Parameters
+    ----------
+    array : numpy.ndarray
+        Or any kind that `pick` and `alike` know.
+    how : Cut or callable
+        A function is called with `(array, rng, fill)`.
+    rng : numpy.random.Generator, optional
+        For the noise; None: no noise, only `fill`.
+    fill : float, optional
+        In place of `how.fill`; 0 for gradients and optimizer state.
+
+    Returns
+    -------
+    numpy.ndarray
+        A new one; `array` is left as it is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from naivenas.graph.cut import Cut, cut
+    >>> cut(np.array([[1., 2.], [3., 4.]]), Cut({0: [1], 1: [0, -1]}))
+    array([[3., 0.]])
+    """
     if callable(how): return how(array, rng, fill)
     lists = {axis: np.asarray(index, int) for axis, index in how.axes.items()}
     new = {axis: at for axis, index in lists.items() if len(at := (index < 0).nonzero()[0])}
@@ -56,9 +95,9 @@ def _add_noise(array, lists, axis, rng):
     if 0 not in shape: array[block] = alike(array, rng.normal(size=shape) / np.prod(shape))
 
 # %% ../../nbs/api/graph/00_cut.ipynb #d6a88496
-def regrouped(groups,    # how many groups there were
-              *sides):   # (index list, how many neurons there were) of what comes out, of what goes in
-    "How many groups there are afterwards, such that neurons of a group stay together, and apart from others"
+def regrouped(groups: int, *sides: tuple[Sequence[int], int]) -> int:
+    """How many groups of `groups` are left, such that neurons of a group stay together, and apart from others;
+    `sides`: (index list, how many neurons there were) of what comes out, and of what goes in"""
     homes = [np.where(np.asarray(index) < 0, -1, np.asarray(index) * groups // before) for index, before in sides]
     n = np.gcd.reduce([len(home) for home in homes])
     for many in (groups, *range(n, 0, -1)):
@@ -68,19 +107,43 @@ def regrouped(groups,    # how many groups there were
         if (blocks == home[:, None])[known].all() and (np.diff(home[home >= 0]) > 0).all(): return many
     raise ValueError("a neuron of a layer in groups would end up in another group than its own")
 
+# %% ../../nbs/api/graph/00_cut.ipynb #b7bd05e0
 @dataclass(frozen=True)
 class GroupCut:
-    "How a grouped layer's weight is cut; to be used in place of a `Cut`"
-    rows: list       # index list along axis 0
-    columns: list    # index list of all groups' columns, one group after the other
-    groups: int      # groups before the cut
-    width: int       # columns per group before the cut
-    noise: int = 0   # the axis along which new entries start as small noise
+    """How a grouped layer's weight is cut; to be used in place of a `Cut`.
 
-    def __call__(self, array, rng=None, fill=None):
-        rows, groups = np.asarray(self.rows), regrouped(self.groups, (self.rows, len(array)), (self.columns, self.groups * self.width))
-        columns = np.asarray(self.columns).reshape(groups, -1)
-        columns = np.where(columns < 0, -1, columns % self.width)[np.repeat(np.arange(groups), len(rows) // groups)]
+    Parameters
+    ----------
+    rows : list of int
+        Index list along axis 0.
+    columns : list of int
+        Index list of all groups' columns, one group after the other.
+    groups, width : int
+        Groups before the cut, and columns of each.
+    noise : int, default 0
+        The axis along which new entries start as small noise.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from naivenas.graph.cut import GroupCut
+    >>> weight = np.array([[1., 2.], [3., 4.], [5., 6.], [7., 8.]])     # four rows in two groups
+    >>> GroupCut([1, 3], [1, 3], groups=2, width=2)(weight)
+    array([[4.],
+           [8.]])
+    """
+    rows: Sequence[int]
+    columns: Sequence[int]
+    groups: int
+    width: int
+    noise: int = 0
+
+    def __call__(self, array: Any, rng: np.random.Generator | None = None, fill: float | None = None) -> Any:
+        "The weight `array` after the cut; `fill` is for what has no noise, as in `cut`"
+        rows, columns = np.asarray(self.rows), np.asarray(self.columns)
+        groups = regrouped(self.groups, (rows, len(array)), (columns, self.groups * self.width))
+        columns = np.where(columns < 0, -1, columns % self.width).reshape(groups, -1)
+        columns = columns[np.repeat(np.arange(groups), len(rows) // groups)]
         places = np.maximum(rows, 0)[:, None] * self.width + np.maximum(columns, 0)
         new = pick(array.reshape(-1, *array.shape[2:]), {0: places.ravel()}).reshape(*places.shape, *array.shape[2:])
         fresh = np.stack(np.broadcast_arrays(rows[:, None] < 0, columns < 0))
@@ -93,7 +156,7 @@ class GroupCut:
 
 # %% ../../nbs/api/graph/00_cut.ipynb #fa23b522
 @singledispatch
-def sizes(op):
+def sizes(op: Any) -> tuple[list[int], int]:
     "`([neurons of each input], neurons that come out)` of the computation `op`"
     try: return list(op.nin), op.nout
     except AttributeError:
@@ -102,25 +165,41 @@ def sizes(op):
 
 # %% ../../nbs/api/graph/00_cut.ipynb #5dbf5af6
 @singledispatch
-def resized(op, ins, out):
+def resized(op: Any, ins: Sequence[Sequence[int]], out: Sequence[int]) -> dict[str, Any]:
     "`{attribute: Cut or new value}`: what the index lists `ins` (one per input) and `out` mean for `op`"
     return op.resize(ins, out) if hasattr(op, "resize") else {}
 
 @singledispatch
-def obstacle(op):
+def obstacle(op: Any) -> str:
     "Why the arrays of `op` cannot be cut, in words; empty if they can"
     return ""
 
 # %% ../../nbs/api/graph/00_cut.ipynb #edcd9fbd
-def kind(op):
+def kind(op: Any) -> str:
     "A short name for what `op` computes: 'conv2d', 'add', ..."
     while hasattr(op, "func"): op = op.args[0] if op.args and callable(op.args[0]) else op.func
     return getattr(op, "__name__", type(op).__name__).lower().strip("_<>")
 
 # %% ../../nbs/api/graph/00_cut.ipynb #de915a98
 class Dense:
-    "A toy layer on numpy arrays: `x @ w.T + b`, from `nin` to `nout` neurons"
-    def __init__(self, nin, nout, seed=0):
+    """A toy layer on numpy arrays: `x @ w.T + b`.
+
+    Parameters
+    ----------
+    nin, nout : int
+        Neurons that go in, and that come out.
+    seed : int, default 0
+        Of the random weights.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from naivenas.graph.cut import Dense
+    >>> layer = Dense(3, 8)
+    >>> layer.nin, layer.nout, layer(np.zeros((2, 3))).shape
+    ([3], 8, (2, 8))
+    """
+    def __init__(self, nin: int, nout: int, seed: int = 0):
         rng = np.random.default_rng(seed)
         self.w, self.b = rng.normal(size=(nout, nin)), rng.normal(size=nout)
 

@@ -9,7 +9,8 @@ __all__ = ['COLOURS', 'CIVIDIS', 'HEAT', 'wires', 'heat', 'strips', 'paint', 'co
 import re
 from typing import Any, Callable, Sequence
 import numpy as np
-from ..graph.vertex import SizeError, Vertex
+from ..graph.vertex import Vertex
+from ..graph.roles import SizeError
 from ..graph.core import Core
 from ..sizes.bundles import bundles
 from .picture import Picture, draw

@@ -12,8 +12,10 @@ import operator
 import numpy as np, torch
 from torch import nn
 from ..graph.cut import GroupCut, regrouped, sizes
-from ..graph import vertex
-from ..graph.vertex import Slice, Vertex, immutable, indexmap, invariant, label, moved
+from ..graph import moves
+from ..graph.vertex import Vertex, immutable, indexmap, invariant, label
+from ..graph.roles import Heads, SizeError, Slice
+from ..graph.moves import moved
 from .rules import RULES, Rule, register, rule, unknown
 
 # %% ../../nbs/api/nets/01_kinds.ipynb #9976002b
@@ -159,7 +161,7 @@ def _cell_vertex(module, x, h=None):
         raise TypeError("the state of an LSTMCell is two tensors, and a vertex gives one: "
                         "leave the state out, or use lstm")
     if odd := [v for v, n in zip((x, *state), (module.input_size, module.hidden_size)) if v.nout != n]:
-        raise vertex.SizeError(f"{module} does not take {label(odd[0])} with {odd[0].nout} neurons")
+        raise SizeError(f"{module} does not take {label(odd[0])} with {odd[0].nout} neurons")
     cell = Vertex(module, [x, *state], "absorb", module.hidden_size)
     return invariant(output, cell) if lstm else invariant(meets, cell, h) if state else cell
 for _kind in nn.RNNCell, nn.LSTMCell, nn.GRUCell: RULES[_kind], BLOCKS[_kind] = _cell, _cell_vertex
@@ -190,13 +192,13 @@ same.helps = "a pixel shuffle, whose channels come and go by whole blocks"
 
 def _pixelshuffle_vertex(module, v):
     many = module.upscale_factor**2
-    if v.nout % many: raise vertex.SizeError(f"{label(v)} has {v.nout} neurons, which is no multiple of {many}")
+    if v.nout % many: raise SizeError(f"{label(v)} has {v.nout} neurons, which is no multiple of {many}")
     whole = invariant(meets, v, indexmap(same, v, moves=partial(repeated, many=many)))
     return indexmap(module, whole, moves=partial(heads_of, many=many))
 BLOCKS[nn.PixelShuffle] = _pixelshuffle_vertex
 BLOCKS[nn.PixelUnshuffle] = lambda module, v: indexmap(module, v,
                                                        moves=partial(np.repeat, repeats=module.downscale_factor**2))
-BLOCKS[nn.ChannelShuffle] = lambda module, v: vertex.shuffle(v, module.groups, axis=1)
+BLOCKS[nn.ChannelShuffle] = lambda module, v: moves.shuffle(v, module.groups, axis=1)
 
 # %% ../../nbs/api/nets/01_kinds.ipynb #803375d2
 def gated(a, b): return a * torch.sigmoid(b)
@@ -234,7 +236,7 @@ class Attend(nn.Module):
     def extra_repr(self): return f"width={self.width}"
 
 # %% ../../nbs/api/nets/01_kinds.ipynb #f80338e2
-class Masked(vertex.Heads):
+class Masked(Heads):
     "As `Heads`, with a mask as a fourth input"
     def __call__(self, q, k, v, mask): return v
     def meets(self, q, k, v, mask, out): return super().meets(q, k, v, out)
@@ -242,7 +244,7 @@ class Masked(vertex.Heads):
     def follow(self, begins, count): return Masked(self.width, count)
 
 def _attend_vertex(module, q, k, v, mask=None):
-    made = vertex.heads(module, q, k, v, width=module.width)
+    made = moves.heads(module, q, k, v, width=module.width)
     made.op = module
     if mask is not None: made.inputs, made.role = [*made.inputs, mask], Masked(module.width, v.nout)
     return made

@@ -9,7 +9,7 @@ __all__ = ['flatten', 'cat_along', 'cat', 'split', 'shuffle']
 from functools import partial
 import numpy as np, torch
 from torch import nn
-from ..graph import vertex
+from ..graph import moves
 from ..graph.vertex import Vertex, indexmap, stack
 
 # %% ../../nbs/api/nets/04_shapes.ipynb #57d987b7
@@ -85,7 +85,7 @@ def split(v: Vertex, sizes: list[int]) -> list[Vertex]:
     >>> [u.nout for u in naivenas.split(naivenas.inputvertex("x", 8), [3, 5])]
     [3, 5]
     """
-    return vertex.split(v, sizes, axis=1)
+    return moves.split(v, sizes, axis=1)
 
 # %% ../../nbs/api/nets/04_shapes.ipynb #e5603207
 def shuffle(v: Vertex, groups: int) -> Vertex:
@@ -108,4 +108,4 @@ def shuffle(v: Vertex, groups: int) -> Vertex:
     >>> naivenas.shuffle(naivenas.inputvertex("x", 8), 2).nout
     8
     """
-    return vertex.shuffle(v, groups, axis=1)
+    return moves.shuffle(v, groups, axis=1)

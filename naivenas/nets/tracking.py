@@ -9,8 +9,8 @@ __all__ = ['followed_by', 'Following', 'Tracking']
 from typing import Iterable, Self
 import torch
 from torch import nn
+from ..graph.hooks import Hooks
 from ..graph.vertex import Vertex
-from ..graph.core import Hooks
 from .surgery import along, at_home, cut_net, joined, statistics_in
 from .settings import Setting
 

@@ -14,7 +14,8 @@ from itertools import cycle
 from torch import nn
 from ..graph.cut import kind
 from ..graph.vertex import label
-from ..graph.fmap import align_fmaps, fmaps, windows
+from ..graph.fmap import fmaps, windows
+from ..graph.alignment import align_fmaps
 from ..nets.rules import rule
 from ..nets.layers import GlobalPool as GlobalPooling
 from ..nets.settings import settings_changed

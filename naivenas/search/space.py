@@ -11,7 +11,7 @@ __all__ = ['Between', 'draw', 'count', 'Space', 'built', 'size', 'fitted', 'can_
 import math
 import numpy as np, torch
 from torch import nn
-from ..graph.vertex import SizeError
+from ..graph.roles import SizeError
 from ..nets.layers import conv, linear, GlobalPool as _GlobalPool, cat
 from ..nets.norms import avgpool, batchnorm, globalpool, maxpool
 from ..nets.activations import elu, gelu, leakyrelu, relu, selu, sigmoid, silu, tanh

@@ -10,7 +10,8 @@ import copy, types
 from collections import Counter
 import numpy as np
 from ..graph.cut import resized
-from ..graph.vertex import SizeError, label
+from ..graph.vertex import label
+from ..graph.roles import SizeError
 
 # %% ../../nbs/api/sizes/11_commit.ipynb #132f8a3c
 NOTHING = object()

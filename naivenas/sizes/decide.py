@@ -8,7 +8,7 @@ __all__ = ['smallest_conflict', 'Decision', 'decide']
 # %% ../../nbs/api/sizes/09_decide.ipynb #48a80be8
 from dataclasses import dataclass
 import numpy as np
-from ..graph.vertex import SizeError
+from ..graph.roles import SizeError
 from .program import Problem, known, solve
 from .demands import Demand, Groups, Sizes
 from .closed import MANY, ROUNDING, alone, bounds_of, joined, times

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 from ..graph.cut import obstacle
 from ..graph.vertex import Vertex, label
-from ..graph.core import several
+from ..graph.order import several
 from .bundles import bundles
 from .wishes import number, ranked, relaxed, whole
 

@@ -9,7 +9,8 @@ __all__ = ['Paper', 'inserted', 'removed', 'segment', 'replaced', 'connected', '
 import inspect
 from ..graph.cut import kind
 from ..graph.vertex import Vertex, label
-from ..graph.core import Core, topological
+from ..graph.core import Core
+from ..graph.order import topological
 from .tracing import Edit
 
 # %% ../../nbs/api/sizes/15_drafting.ipynb #7dfe9681

@@ -9,7 +9,8 @@ __all__ = ['Drafting', 'Draft', 'Blocks', 'Places', 'Edges', 'Editing']
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
-from ..graph.vertex import SizeError, Vertex
+from ..graph.vertex import Vertex
+from ..graph.roles import SizeError
 from .wishes import PerVertex
 from .drafting import Paper, connected, disconnected, inserted, removed, replaced
 from .plan import Applied, Solved

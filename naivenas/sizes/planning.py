@@ -8,8 +8,9 @@ __all__ = ['planned']
 # %% ../../nbs/api/sizes/12_planning.ipynb #e8f2cf68
 import numpy as np
 from ..graph.cut import kind, obstacle
-from ..graph.vertex import SizeError, followed, label, parts
-from ..graph.core import circle, give_names, topological
+from ..graph.vertex import label
+from ..graph.roles import SizeError, followed, parts
+from ..graph.order import circle, give_names, topological
 from .tracing import Edit
 from .wires import known_ties, ties
 from .wishes import from_inputs, known_worth, utilities, wished

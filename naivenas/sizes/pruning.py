@@ -9,7 +9,7 @@ __all__ = ['scores', 'pruned', 'PruningPlans', 'Pruning']
 from collections.abc import Callable, Iterable
 from typing import Any
 import numpy as np
-from ..graph.core import several
+from ..graph.order import several
 from .tracing import Edit
 from .wires import known_ties
 from .wishes import PerVertex, known_worth, number, ranked, wished, worths_of

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 import numpy as np
 from ..graph.cut import resized
-from ..graph.vertex import SizeError, followed, label, parts
+from ..graph.vertex import label
+from ..graph.roles import SizeError, followed, parts
 
 # %% ../../nbs/api/sizes/00_tracing.ipynb #87563178
 @dataclass

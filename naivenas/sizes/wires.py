@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
-from ..graph.core import topological
+from ..graph.order import topological
 from .tracing import Edit, Tracer, visit
 
 # %% ../../nbs/api/sizes/01_wires.ipynb #1a0fda6d

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 import numpy as np
-from ..graph.vertex import SizeError, Vertex, label
+from ..graph.vertex import Vertex, label
+from ..graph.roles import SizeError
 
 # %% ../../nbs/api/sizes/05_wishes.ipynb #63d68cf7
 @dataclass(frozen=True)
