@@ -260,6 +260,12 @@ class FromOnnx:
         Returns
         -------
         Net
+            In evaluation mode.
+
+        Raises
+        ------
+        NotImplementedError
+            A node of the file has no counterpart here; the message names it.
 
         Examples
         --------

@@ -339,6 +339,12 @@ class Saving:
         Returns
         -------
         Path
+            Where it is now.
+
+        Raises
+        ------
+        ValueError
+            A vertex computes with something that files have no name for; the message says which, and what would help.
 
         Examples
         --------
@@ -363,6 +369,7 @@ class Saving:
         Returns
         -------
         Net
+            With its weights, notes and random numbers as they were.
 
         Raises
         ------
@@ -371,8 +378,8 @@ class Saving:
 
         Examples
         --------
-        >>> naivenas.Net.load("README.md")
+        >>> naivenas.Net.load(naivenas.__file__)
         Traceback (most recent call last):
-        ValueError: README.md is damaged or no safetensors file ...
+        ValueError: ... is damaged or no safetensors file ...
         """
         return loaded(cls, path, device)
