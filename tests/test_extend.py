@@ -180,10 +180,21 @@ def test_an_operator_is_captured_resized_drawn_and_exported():
     twin.load_state_dict(net.to_torch().state_dict())
     assert torch.equal(twin(X), net(X))
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="step 3: files name operators of ATen only")
 def test_an_operator_is_saved(tmp_path):
     rule_for_shared()
-    Net.from_torch(Sharing(), X).save(tmp_path / "net.zip")
+    net = Net.from_torch(Sharing(), X)
+    path = net.save(tmp_path / "net.zip")
+    again = Net.load(path)
+    assert torch.equal(again(X), net(X))
+    for n in net, again: n.resize("a", -2)
+    assert torch.equal(again(X), net(X))
+    del OPERATORS["shared"]
+    with pytest.raises(ValueError, match=r"shared.*'made_up.shared.default' is not known: naivenas.extend.operation\('shared'\)"): Net.load(path)
+    with pytest.raises(ValueError, match="shared .*cannot be saved: the operator 'made_up.shared.default' is not known"): net.save(path)
+    try:
+        naivenas.savable(torch.ops.made_up.shared.default)
+        assert torch.equal(Net.load(net.save(path))(X), net(X))
+    finally: importlib.import_module("naivenas.files.save").KNOWN.pop("made_up.shared.default")
 
 # ----------------------------------------------------------------------------------------------------------------- a solver
 

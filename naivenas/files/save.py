@@ -10,7 +10,7 @@ __all__ = ['KNOWN', 'VERSION', 'savable', 'operator_called', 'known_as', 'name_o
 import functools, hashlib, importlib.util, inspect, json, operator, os, tempfile
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 import numpy as np, torch
 from torch import nn
 from torch.utils import _pytree as pytree
@@ -23,14 +23,35 @@ from ..nets.layers import BLOCKS
 from ..nets.rules import RULES
 from ..graph.names import NAMED, name_in_files
 from ..capture.calls import Call
+from ..capture.operators import OPERATORS
 
 # %% ../../nbs/api/files/04_save.ipynb #df1c127e
-KNOWN = {}   # name -> function or class
+KNOWN = {}   # name -> function, class or operator
 
-def savable(*things):   # functions, and classes of operations
-    "Let nets that compute with these be saved and loaded"
+def savable(*things: Any) -> None:
+    """Let nets that compute with these be saved and loaded.
+
+    Parameters
+    ----------
+    *things : function, type or operator
+        Each is in files under its `__name__`; an operator such as `torch.ops.mine.shared.default` under its whole name.
+
+    Raises
+    ------
+    ValueError
+        Something else has that name already.
+
+    Examples
+    --------
+    >>> naivenas.savable(torch.nn.functional.celu)
+    >>> naivenas.savable(torch.celu)
+    Traceback (most recent call last):
+    ValueError: something else is known as 'celu' already
+    """
     for thing in things:
-        if KNOWN.setdefault(thing.__name__, thing) is not thing: raise ValueError(f"something else is known as {thing.__name__!r} already")
+        name = str(thing) if isinstance(thing, torch._ops.OpOverload) else thing.__name__
+        if KNOWN.setdefault(name, thing) is not thing: raise ValueError(f"something else is known as {name!r} already")
+
 
 # %% ../../nbs/api/files/04_save.ipynb #25e7e630
 savable(Slice, Gather, vertex.Heads, vertex.add, vertex.mul, vertex._swapped, vertex.concatenate, operator.sub, operator.truediv, operator.neg,
@@ -58,13 +79,28 @@ def _in_libraries(name):
 
 # %% ../../nbs/api/files/04_save.ipynb #538f8e35
 def operator_called(name):   # such as "aten.add.Tensor"
-    "PyTorch's operator of that name; ValueError if there is none, or if it might do more than compute"
+    "The operator of that name; ValueError if there is none, if nobody taught it, or if it might do more than compute"
     space, *path = of(str, name, "operator").split(".")
-    found = functools.reduce(lambda home, part: getattr(home, part, None), path, torch.ops.aten) if space == "aten" and len(path) == 2 else None
+    if space != "aten" and len(path) == 2 and not _taught(name): raise ValueError(_untaught(name))
+    home = getattr(torch.ops, space) if len(path) == 2 else None
+    found = functools.reduce(lambda home, part: getattr(home, part, None), path, home)
     if not isinstance(found, torch._ops.OpOverload): raise ValueError(f"{name} is no operator of PyTorch")
     kinds = [str(a.type) for a in found._schema.arguments]
-    if any("str" in kind for kind in kinds) and not any("Tensor" in kind for kind in kinds): raise ValueError(f"{name} does not compute with tensors")
+    texts, tensors = (any(word in kind for kind in kinds) for word in ("str", "Tensor"))
+    if texts and not tensors: raise ValueError(f"{name} does not compute with tensors")
     return found
+
+def _taught(name):
+    "Whether somebody outside of this package has registered the operator"
+    rule = OPERATORS.get(name.split(".")[1])
+    return name in KNOWN or rule is not None and not getattr(rule, "__module__", "").startswith("naivenas.")
+
+def _untaught(name):
+    "What would help"
+    space, short, overload = name.split(".")
+    return (f"the operator {name!r} is not known: naivenas.extend.operation({short!r}), with a rule for it, "
+            f"or naivenas.savable(torch.ops.{name}), makes it so")
+
 
 # %% ../../nbs/api/files/04_save.ipynb #2aa2672c
 def known_as(name):
