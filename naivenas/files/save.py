@@ -14,7 +14,8 @@ from typing import Any, Self
 import numpy as np, torch
 from torch import nn
 from torch.utils import _pytree as pytree
-from ..nets import layers; from naivenas.graph import vertex
+from ..nets import kinds, layers
+from ..graph import vertex
 from .checks import at, checked, field, identifier, of, senseless, whole
 from .contents import array, bound, called, keys_of, kind_of_numbers, noted, own, structure, suited, tensor_of
 from ..graph.cut import kind, sizes
@@ -54,7 +55,7 @@ def savable(*things: Any) -> None:
 
 
 # %% ../../nbs/api/files/04_save.ipynb #25e7e630
-savable(Slice, Gather, vertex.Heads, vertex.add, vertex.mul, vertex._swapped, vertex.concatenate, operator.sub, operator.truediv, operator.neg,
+savable(Slice, Gather, vertex.Heads, kinds.Masked, vertex.add, vertex.mul, vertex._swapped, vertex.concatenate, operator.sub, operator.truediv, operator.neg,
         layers._cat, layers.output, layers.state, layers.meets, layers.same, layers.repeated, layers.heads_of, layers.gated,
         np.repeat, np.tile, nn.Flatten, torch.reshape, torch.relu, torch.tanh, torch.sigmoid)
 KNOWN |= {f"operator.{name}": getattr(operator, name) for name in "getitem add sub mul truediv floordiv mod pow neg matmul eq ne lt le gt ge".split()}
@@ -195,13 +196,26 @@ def _arguments(m):
 # %% ../../nbs/api/files/04_save.ipynb #bfdd7750
 def _module(m, tensors, path):
     "The module `m` as JSON; its parameters and buffers go into `tensors`"
-    if list(m.children()): raise ValueError(f"{type(m).__name__} at {path} consists of other modules, which cannot be saved: trace it with Net.from_torch, or make each a vertex")
+    if list(m.children()):
+        raise ValueError(f"{type(m).__name__} at {path} consists of other modules, which cannot be saved: "
+                         "trace it with Net.from_torch, or make each a vertex")
     held = {k: t for k, t in (*m._parameters.items(), *m._buffers.items()) if t is not None}
     keys = {k: encode(t, tensors, f"{path}.{k}")["tensor"] for k, t in held.items()}
-    own = {k: v for k, v in vars(m).items() if k[0] != "_" and k != "training"} if _at_home(m) else None
-    how = {"arguments": encode(_arguments(m), tensors, path)} if own is None else {"attributes": encode(own, tensors, path), "buffers": {k: k not in m._non_persistent_buffers_set for k in m._buffers}}
-    return {"module": name_of(type(m)), **how, "tensors": keys, "training": m.training,
-            "more": {k: getattr(m, k) for k in _MORE if k in m.__dict__}, "fixed": [k for k, p in m._parameters.items() if p is not None and not p.requires_grad]}
+    without = [k for k, t in m._buffers.items() if t is None]
+    return {"module": name_of(_PUBLIC.get(type(m), type(m))), **_how(m, tensors, path), "tensors": keys,
+            "training": m.training, "more": {k: getattr(m, k) for k in _MORE if k in m.__dict__},
+            "fixed": [k for k, p in m._parameters.items() if p is not None and not p.requires_grad],
+            **({"without": without} if without else {})}
+
+def _how(m, tensors, path):
+    "What makes a module like `m`: the arguments of its constructor, or its attributes"
+    if not _at_home(m): return {"arguments": encode(_arguments(m), tensors, path)}
+    own = {k: v for k, v in vars(m).items() if k[0] != "_" and k != "training"}
+    kept = {k: k not in m._non_persistent_buffers_set for k in m._buffers}
+    return {"attributes": encode(own, tensors, path), "buffers": kept}
+
+_PUBLIC = {nn.modules.linear.NonDynamicallyQuantizableLinear: nn.Linear}   # torch's own class -> the same by its public name
+
 
 # %% ../../nbs/api/files/04_save.ipynb #90deb385
 def _made(value, again, tensors):
@@ -212,6 +226,7 @@ def _made(value, again, tensors):
     how = of(dict, again(field(value, "arguments", value["module"])), value["module"])
     suited(cls, how, value["module"], len(tensors))
     with torch.device("meta"): m = cls(**how)
+    m._buffers.update(dict.fromkeys({*of(list, value.get("without", []), value["module"])} & {*m._buffers}))
     for key, path in keys_of(value).items():
         old, new = (m._parameters | m._buffers).get(key), tensor_of(path, tensors)
         if old is None: raise ValueError(f"{value['module']} has no {key!r}")
