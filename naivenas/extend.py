@@ -1,8 +1,8 @@
 """The five things that can be taught from outside, and what is needed for each.
 
 1. A layer: which of a module's tensors hold neurons along which axes (o: its own, i, j, k: those of its inputs).
-   Such a layer is resized, measured, saved by its class's name, and exported as itself. (`Net.from_torch` takes it
-   apart into its operators still.)
+   Such a layer is resized, measured, saved by its class's name, and exported as itself. `Net.from_torch` keeps it
+   whole if it has no parts and reads one value.
 
     class Scale(nn.Module):
         def __init__(self, width):

@@ -108,10 +108,39 @@ def test_a_captured_layer_computes_the_same_and_is_resized():
     net.resize("0", -2)
     assert net["0"].nout == 6 and net(X).shape == (5, 2)
 
-@pytest.mark.xfail(strict=True, reason="finding 9: a capture keeps only modules of torch.nn whole")
-def test_a_captured_layer_stays_whole():
+def test_a_captured_layer_stays_whole(tmp_path):
     net = Net.from_torch(Plain(), X, share=False)
     assert [type(v.op) for v in net if isinstance(v.op, (Scale, Mixing))] == [Scale, Mixing]
+    net.resize({"0": -2, "3": +1})
+    assert (net["1"].op.width, net["3"].op.fan_in, net["3"].op.fan_out) == (6, 6, 7)
+    assert torch.equal(Net.load(net.save(tmp_path / "net"))(X), net(X))
+
+class Summed(nn.Module):
+    "Reads two values, and one of its own twice"
+    def __init__(self):
+        super().__init__()
+        self.a, self.scale, self.meet, self.b = nn.Linear(4, 8), Scale(8), Both(8), nn.Linear(8, 2)
+    def forward(self, x):
+        h = self.scale(self.scale(self.a(x)))
+        return self.b(self.meet(h, h.relu()))
+
+class Both(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.width, self.share = width, nn.Parameter(torch.rand(width))
+    def forward(self, a, b): return a * self.share + b
+
+@pytest.mark.parametrize("shape", [(5, 4), (5, 3, 4)], ids=["rows", "steps"])
+def test_captured_layers_are_found_wherever_neurons_lie(shape):
+    register(Both, "width width", "width", role="invariant", share="o")
+    module, data = Summed(), torch.randn(*shape)
+    net = Net.from_torch(module, data, share=False)
+    assert torch.allclose(net(data), module(data), atol=1e-6) and [type(v.op) for v in net].count(Scale) == 2
+    h = net["a"].op(data) * net["scale"].op.gain ** 2
+    share, keep = module.meet.share, [0, 1, 3, 4, 5, 7]
+    wanted = (h * share + h.relu())[..., keep] @ module.b.weight[:, keep].T + module.b.bias
+    net.resize("a", -2, by={"a": np.isin(np.arange(8), keep).astype(float)})
+    assert torch.allclose(net(data), wanted, atol=1e-5)
 
 def test_a_layer_is_counted_as_torchs_own():
     counts = importlib.import_module("naivenas.nets.counts")
@@ -151,10 +180,21 @@ def test_an_operator_is_captured_resized_drawn_and_exported():
     twin.load_state_dict(net.to_torch().state_dict())
     assert torch.equal(twin(X), net(X))
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="step 3: files name operators of ATen only")
 def test_an_operator_is_saved(tmp_path):
     rule_for_shared()
-    Net.from_torch(Sharing(), X).save(tmp_path / "net.zip")
+    net = Net.from_torch(Sharing(), X)
+    path = net.save(tmp_path / "net.zip")
+    again = Net.load(path)
+    assert torch.equal(again(X), net(X))
+    for n in net, again: n.resize("a", -2)
+    assert torch.equal(again(X), net(X))
+    del OPERATORS["shared"]
+    with pytest.raises(ValueError, match=r"shared.*'made_up.shared.default' is not known: naivenas.extend.operation\('shared'\)"): Net.load(path)
+    with pytest.raises(ValueError, match="shared .*cannot be saved: the operator 'made_up.shared.default' is not known"): net.save(path)
+    try:
+        naivenas.savable(torch.ops.made_up.shared.default)
+        assert torch.equal(Net.load(net.save(path))(X), net(X))
+    finally: importlib.import_module("naivenas.files.save").KNOWN.pop("made_up.shared.default")
 
 # ----------------------------------------------------------------------------------------------------------------- a solver
 

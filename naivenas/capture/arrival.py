@@ -182,14 +182,30 @@ def _arrived(cls, module, example, named, training):
 def called(net, values, named):
     "What the module gave, in its own structure"
     if named or any(not torch.is_tensor(v) for v in values):
-        place = {v.name: k for k, v in enumerate(net.inputs)}
-        named = [named[k] for k in sorted(named, key=lambda k: place.get(k, -1))]
-        values = [x for x in pytree.tree_leaves((values, named)) if torch.is_tensor(x)]
+        values = [*pytree.tree_leaves(values), *_in_order(net, named)]
+        values = [x for x in values if torch.is_tensor(x)]
     out = net.run(values)
     if "form" not in net.__dict__: return out
     spec, constants = net.form
     rest = iter(out)
     return pytree.tree_unflatten([next(rest) if c is None else c[0] for c in constants], spec)
+
+def _in_order(net, named):
+    "The values of arguments by name in the order of the net's inputs; what lies within one has its name in front"
+    names = [v.name for v in net.inputs]
+    def place(found):
+        whole = "_".join(found[0])
+        begins = [k for k, name in enumerate(names) if name.startswith(f"{found[0][0]}_")]
+        return names.index(whole) if whole in names else begins[0] if begins else -1
+    return [x for _, x in sorted(_within((), named), key=place)]
+
+def _within(path, value):
+    "`[(names on the way to it, value), ...]` of all that lies in dictionaries, lists and tuples"
+    if isinstance(value, dict): parts = value.items()
+    elif isinstance(value, (list, tuple)): parts = enumerate(value)
+    else: return [(path, x) for x in pytree.tree_leaves(value)]
+    return [found for k, x in parts for found in _within((*path, str(k)), x)]
+
 
 # %% ../../nbs/api/capture/16_arrival.ipynb #d0430cad
 def keep_keys(net, module):
@@ -198,12 +214,11 @@ def keep_keys(net, module):
     name = {id(t): k for k, t in mine.items()}
     net.keys = {k: name.get(id(t)) for k, t in theirs.items() if k not in mine}     # None: the net does not use it
     net.constants = set(mine) - {name.get(id(t)) for t in theirs.values()}
-    net._register_load_state_dict_pre_hook(_rename, with_module=True)
 
 # %% ../../nbs/api/capture/16_arrival.ipynb #ad9fb7ee
-def _rename(net, state, prefix, *others):
+def _rename(net, state, prefix):
     "Give the entries of a state dict the names that the net has for them"
-    for old, new in net.keys.items():
+    for old, new in getattr(net, "keys", {}).items():
         if prefix + old not in state: continue
         value = state.pop(prefix + old)
         if new: state[prefix + new] = value
@@ -279,7 +294,8 @@ class Capturing(Arriving):
         return called(self, values, named)
 
     def _load_from_state_dict(self, state, prefix, metadata, strict, missing, unexpected, errors):
-        "As in torch, but for layers with dots in their names"
+        "As in torch, but for layers with dots in their names, and for names of the module that this was"
+        _rename(self, state, prefix)
         super()._load_from_state_dict(state, prefix, metadata, False, missing, unexpected, errors)
         known = {prefix + k for k in self.state_dict()} if strict else state
         unexpected += [k for k in state if k.startswith(prefix) and k not in known]

@@ -11,7 +11,7 @@ from torch import nn
 from ..graph.axes import Layout
 from .calls import Call, Spot, item
 from .torch_private import one, operator_name, overload_name, written, pytree
-from .importer import Site, layer_at, owner_of
+from .importer import Site, layer_at, owner_of, taught
 from .parameters import stand_in
 
 
@@ -32,6 +32,7 @@ def whole_modules(work):
 def _stays_whole(m, layer, nodes):
     "Whether all that a module does should be one vertex"
     if m is None or list(m.children()): return False
+    if taught(m): return True
     draws = any(word in str(n.target) for n in nodes for word in ("bernoulli", "rand"))
     if draws and not [*m.parameters(), *m.buffers()]: return True
     return layer is not None and len(nodes) > 1 and not isinstance(m, nn.RNNBase)

@@ -29,18 +29,25 @@ from ..graph.names import named
 def layered(work, s):
     "A layer whose rule says where its neurons are"
     r, own = rule(s.op), neuron_axis(s.op)
-    out = Layout(s.shape, (len(s.shape) - 1 if own == -1 else 1,))
-    if isinstance(s.op, (nn.Embedding, nn.EmbeddingBag)): return work.made(s, "absorb", out)
-    if r is None or r.nout is None or len(s.order) != len(r.nin.split()): return None
+    if r is None or r.nout is None: return None
+    if r.nin is None: return work.made(s, r.role, Layout(s.shape, (_expected(s.shape, own),)))
     many = [getattr(s.op, key) for key in r.nin.split()]
-    if any(isinstance(n, (tuple, list)) and len(n) > 1 for n in many): return None
-    for x, l in zip(s.order, s.layouts):
-        axis = len(l.shape) - 1 if own == -1 else 1
+    if len(many) != len(s.order) or any(isinstance(n, (tuple, list)) and len(n) > 1 for n in many): return None
+    for x, l, n in zip(s.order, s.layouts, many):
+        axis = _expected(l.shape, own, n, l)
         if not 0 <= axis < len(l.shape): return None
         if not l.axes and l.shape[axis] > 1: want(work, x, axis)
         if l.axes not in ((), (axis,)): return None
+    out = Layout(s.shape, (axis if own is None and len(l.shape) == len(s.shape) else _expected(s.shape, own),))
     if isinstance(s.op, nn.GroupNorm) and r.role == "absorb": return grouped(work, s, out)
     return work.made(s, r.role, out)
+
+def _expected(shape, own, n=None, l=None):
+    "The axis on which a layer expects its `n` neurons, or has them: where they are if its rule doesn't say (`own` is None)"
+    last = len(shape) - 1
+    if own is not None or n is None: return last if own == -1 else 1
+    if len(l.axes) == 1: return l.axes[0]
+    return next((a for a in (1, last) if 0 <= a <= last and shape[a] == n), 1)
 
 
 # %% ../../nbs/api/capture/11_standins.ipynb #eb1ca27b

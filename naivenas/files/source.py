@@ -24,13 +24,18 @@ def written(op, args, me=None):
     if hasattr(op, "source"): return op.source(args) if me is None else op.source(args, me)
     if op in _SIGNS: return f" {_SIGNS[op]} ".join(f"({a})" for a in args)
     if op in _FORMS: return _FORMS[op](args)
-    if (found := path(op)) is None: raise TypeError(f"{kind(op)} is no function that source could import; give it a method `source(args)` that returns an expression")
+    if (found := path(op)) is None:
+        raise TypeError(f"{kind(op)} is no function that source could import; give it a method `source(args)` that "
+                        f"returns an expression")
     return f"{found}({', '.join(args)})"
 
-_SIGNS = {operator.add: "+", add: "+", operator.sub: "-", operator.mul: "*", mul: "*", operator.truediv: "/", operator.matmul: "@", operator.pow: "**"}
+_SIGNS = {operator.add: "+", add: "+", operator.sub: "-", operator.mul: "*", mul: "*", operator.truediv: "/",
+          operator.matmul: "@", operator.pow: "**"}
 _FORMS = {operator.neg: lambda args: f"-({args[0]})", operator.getitem: lambda args: f"({args[0]})[{args[1]}]",
-          layers._cat: lambda args, axis=1: f"torch.cat([{', '.join(args)}], {literal(axis)})", layers.output: lambda args: f"({args[0]})[0]",
-          layers.meets: lambda args: args[0], layers.same: lambda args: args[0], layers.gated: lambda args: f"({args[0]}) * torch.sigmoid({args[1]})"}
+          layers._cat: lambda args, axis=1: f"torch.cat([{', '.join(args)}], {literal(axis)})",
+          layers.output: lambda args: f"({args[0]})[0]",
+          layers.meets: lambda args: args[0], layers.same: lambda args: args[0],
+          layers.gated: lambda args: f"({args[0]}) * torch.sigmoid({args[1]})"}
 
 # %% ../../nbs/api/files/00_source.ipynb #c4e7f2eb
 @written.register
@@ -44,14 +49,17 @@ def _(op: partial, args, me=None):
     return f"{text[:-1]}, {', '.join(named)})" if named else text
 
 @written.register
-def _(op: GlobalPool, args, me=None): return f"({args[0]}).flatten(2)" + (".mean(2)" if op.how == "mean" else ".amax(2)")
+def _(op: GlobalPool, args, me=None):
+    return f"({args[0]}).flatten(2)" + (".mean(2)" if op.how == "mean" else ".amax(2)")
 
 def _along(axis, what):
     "An index that is `what` along one axis"
-    return f"[{', '.join([':'] * axis + [what])}]" if axis >= 0 else f"[{', '.join(['...', what] + [':'] * (-1 - axis))}]"
+    parts = [":"] * axis + [what] if axis >= 0 else ["...", what] + [":"] * (-1 - axis)
+    return f"[{', '.join(parts)}]"
 
 @written.register
-def _(op: Slice, args, me=None): return f"({args[0]})" + _along(op.axis, ":".join("" if n is None else literal(n) for n in (op.start, op.stop)))
+def _(op: Slice, args, me=None):
+    return f"({args[0]})" + _along(op.axis, ":".join("" if n is None else literal(n) for n in (op.start, op.stop)))
 
 # %% ../../nbs/api/files/00_source.ipynb #1ba202e0
 @written.register
@@ -61,8 +69,10 @@ def _shuffled(v, args):
     "The expression for a channel shuffle; None if `v` is anything else"
     if not isinstance(v.op, Gather) or v.op.axis < 0 or len(v.op.index) != v.inputs[0].nout or v.nout < 4: return None
     n, axis, step = v.nout, v.op.axis, int(v.op.index[1])
-    if step < 2 or n % step or not np.array_equal(v.op.index, np.arange(n).reshape(n // step, step).T.ravel()): return None
-    return f"({args[0]}).unflatten({axis}, ({n // step}, {step})).transpose({axis}, {axis + 1}).flatten({axis}, {axis + 1})"
+    if step < 2 or n % step or not np.array_equal(v.op.index, np.arange(n).reshape(n // step, step).T.ravel()):
+        return None
+    both = f"{axis}, {axis + 1}"
+    return f"({args[0]}).unflatten({axis}, ({n // step}, {step})).transpose({both}).flatten({both})"
 
 def _last(v, args):
     "The expression for the last state of a recurrent layer; None if `v` is anything else"

@@ -9,9 +9,9 @@ __all__ = ['followed_by', 'Following', 'Tracking']
 from typing import Iterable, Self
 import torch
 from torch import nn
-from ..graph.hooks import Hooks
 from ..graph.vertex import Vertex
-from .surgery import along, at_home, cut_net, joined, statistics_in
+from ..graph.hooks import Hooks
+from .surgery import along, at_home, cut_net, joined, shared_alike, statistics_in
 from .settings import Setting
 
 # %% ../../nbs/api/nets/09_tracking.ipynb #3c8b55cd
@@ -101,7 +101,10 @@ class Tracking(Following, Setting, Hooks):
         return order
 
     def settled(self) -> None: torch.clear_autocast_cache()   # it may hold copies of weights as they were
-    def changes(self, plan: object, rng: object) -> list: return [*along(plan, rng), *super().changes(plan, rng)]
+    def changes(self, plan: object, rng: object) -> list:
+        shared_alike(plan)
+        return [*along(plan, rng), *super().changes(plan, rng)]
+
     def cut(self, op: object, changes: dict, rng: object) -> list: return [*cut_net(self, op, changes, rng)]
     def membership(self, vertices: list) -> list: return [*joined(self, vertices), *super().membership(vertices)]
     def caveats(self, plan: object) -> list: return [*super().caveats(plan), *statistics_in(plan)]
