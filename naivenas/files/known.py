@@ -13,7 +13,8 @@ from torch import nn
 from ..nets import kinds, layers
 from ..graph import vertex
 from .checks import of
-from ..graph.roles import Gather, Slice
+from ..graph.moves import concatenate
+from ..graph.roles import Gather, Heads, Slice
 from ..nets.layers import BLOCKS
 from ..nets.rules import RULES
 from ..graph.names import NAMED, name_in_files
@@ -47,7 +48,7 @@ def savable(*things: Any) -> None:
         if KNOWN.setdefault(name, thing) is not thing: raise ValueError(f"something else is known as {name!r} already")
 
 # %% ../../nbs/api/files/05_known.ipynb #25e7e630
-savable(Slice, Gather, vertex.Heads, kinds.Masked, vertex.add, vertex.mul, vertex._swapped, vertex.concatenate,
+savable(Slice, Gather, Heads, kinds.Masked, vertex.add, vertex.mul, vertex._swapped, concatenate,
         operator.sub, operator.truediv, operator.neg,
         layers._cat, layers.output, layers.state, layers.meets, layers.same, layers.repeated, layers.heads_of,
         layers.gated,
