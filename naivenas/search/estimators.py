@@ -11,7 +11,17 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 from .search import fit
 
-# %% ../../nbs/api/search/13_estimators.ipynb #bafafae9
+# %% ../../nbs/api/search/13_estimators.ipynb #b765cff8
+def _checked(estimator, X, y="no_validation"):
+    "X, and y if it is given, checked by scikit-learn"
+    categories = hasattr(X, "columns") and any(X[c].dtype.kind not in "iufb" for c in X.columns)
+    if categories: validate_data(estimator, X, y, reset=not isinstance(y, str), skip_check_array=True)
+    how = dict(allow_nd=estimator.kind in ("image", "sequence"), dtype="numeric", ensure_min_samples=1 if isinstance(y, str) else 2)
+    if isinstance(y, str): return X if categories else validate_data(estimator, X, reset=False, **how)
+    if not categories: X, y = validate_data(estimator, X, y, multi_output=estimator._task == "regression", y_numeric=estimator._task == "regression", **how)
+    return X, np.asarray(y)
+
+# %% ../../nbs/api/search/13_estimators.ipynb #f37cfb2f
 class _NAS(BaseEstimator):
     def __init__(self, time=None, generations=None, size=6, kind=None, metric=None, examples=None, method="evolve", rounds=1, executor=None,
                  folder=None, ensemble=False, device=None, threads=1, seed=0, progress=False):
@@ -19,30 +29,17 @@ class _NAS(BaseEstimator):
         self.rounds, self.executor, self.folder, self.ensemble, self.device = rounds, executor, folder, ensemble, device
         self.threads, self.seed, self.progress = threads, seed, progress
 
-# %% ../../nbs/api/search/13_estimators.ipynb #b0999fbe
-def _fit(self, X, y):
-    "Search, and train the best; itself"
-    X, y = self._checked(X, y)
-    options = {k: v for k, v in self.get_params().items() if k != "kind"}
-    self.model_, self.population_ = fit(X, y, kind=self.kind or ("table" if X.ndim == 2 else None), task=self._task, **options)
-    return self
+    def fit(self, X, y):
+        "Search, and train the best; itself"
+        X, y = _checked(self, X, y)
+        options = {k: v for k, v in self.get_params().items() if k != "kind"}
+        self.model_, self.population_ = fit(X, y, kind=self.kind or ("table" if X.ndim == 2 else None), task=self._task, **options)
+        return self
 
-def _predict(self, X):
-    "Labels, or quantities"
-    check_is_fitted(self)
-    return self.model_.predict(self._checked(X))
-_NAS.fit, _NAS.predict = _fit, _predict
-
-# %% ../../nbs/api/search/13_estimators.ipynb #7ba3a64d
-def _checked(self, X, y="no_validation"):
-    "X, and y if it is given, checked by scikit-learn"
-    categories = hasattr(X, "columns") and any(X[c].dtype.kind not in "iufb" for c in X.columns)
-    if categories: validate_data(self, X, y, reset=not isinstance(y, str), skip_check_array=True)
-    how = dict(allow_nd=self.kind in ("image", "sequence"), dtype="numeric", ensure_min_samples=1 if isinstance(y, str) else 2)
-    if isinstance(y, str): return X if categories else validate_data(self, X, reset=False, **how)
-    if not categories: X, y = validate_data(self, X, y, multi_output=self._task == "regression", y_numeric=self._task == "regression", **how)
-    return X, np.asarray(y)
-_NAS._checked = _checked
+    def predict(self, X):
+        "Labels, or quantities"
+        check_is_fitted(self)
+        return self.model_.predict(_checked(self, X))
 
 # %% ../../nbs/api/search/13_estimators.ipynb #68efc20b
 class NASClassifier(ClassifierMixin, _NAS):
@@ -59,7 +56,7 @@ class NASClassifier(ClassifierMixin, _NAS):
     def predict_proba(self, X):
         "A column per class, in the order of `classes_`"
         check_is_fitted(self)
-        return self.model_.predict_proba(self._checked(X))
+        return self.model_.predict_proba(_checked(self, X))
 
 # %% ../../nbs/api/search/13_estimators.ipynb #67b37418
 class NASRegressor(RegressorMixin, _NAS):

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['many', 'outputs', 'right', 'objective', 'minus_loss', 'default', 'Score', 'scored', 'stream', 'cut_in_batches',
-           'augmented', 'Diverged', 'optimizer_of', 'Train', 'size', 'Macs', 'Latency', 'Combined', 'Smoothed']
+           'batches', 'augmented', 'Diverged', 'optimizer_of', 'stepped', 'Train', 'size', 'Macs', 'Latency',
+           'Combined', 'Smoothed']
 
 # %% ../../nbs/api/search/06_fitness.ipynb #c7c9ef4e
 import math, statistics, time
@@ -70,11 +71,20 @@ def stream(n, start, stop, seed=0):
     order = [np.random.default_rng((seed, i)).permutation(n) for i in range(first, max(last, first + 1))]
     return torch.from_numpy(np.concatenate(order)[start - first * n:stop - first * n])
 
+# %% ../../nbs/api/search/06_fitness.ipynb #69279188
 def cut_in_batches(index, size):
-    "Tensors of `size` positions; a last one of a single position joins the one before it, because batch norm needs two"
+    "Tensors of `size` positions; a last one of a single position joins the one before it"
     parts = list(index.split(size))
     if len(parts) > 1 and len(parts[-1]) == 1: parts[-2:] = [torch.cat(parts[-2:])]
     return parts
+
+def batches(n, size, start, stop, seed=0):
+    "Positions `start` to `stop` of the stream, a batch of `size` at a time"
+    while start < stop:
+        end = start + size * -(-n // size)
+        end = stop if end >= stop - 1 else end
+        yield from cut_in_batches(stream(n, start, end, seed), size)
+        start = end
 
 # %% ../../nbs/api/search/06_fitness.ipynb #886f755c
 def augmented(x,          # a batch
@@ -101,6 +111,24 @@ def optimizer_of(candidate, settings=Settings()):
         candidate.optimizer.kind = settings.optimizer
     return candidate.optimizer
 
+# %% ../../nbs/api/search/06_fitness.ipynb #4cfcb688
+def stepped(candidate, batch, y, loss, share, seed):
+    "The loss of a batch, on which the candidate's optimizer has made a step of `share` of the learning rate"
+    net, s = candidate.net.train(), candidate.settings or Settings()
+    home, optimizer = next(net.parameters()).device, optimizer_of(candidate, s)
+    for group in optimizer.param_groups: group["lr"] = s.lr * share
+    batch, strength = [t.to(home) for t in batch], getattr(s, "augment", 0)
+    if strength: batch = [augmented(t, strength, (seed, candidate.seen)) for t in batch]
+    half = home.type == "cuda" and torch.cuda.is_bf16_supported()
+    with torch.autocast(home.type, torch.bfloat16, enabled=half): out = net(*batch)
+    told = loss(out.float(), y.to(home))
+    optimizer.zero_grad(set_to_none=True)
+    told.backward()
+    nn.utils.clip_grad_norm_(net.parameters(), 5.)
+    optimizer.step()
+    candidate.seen += len(y)
+    return told.item()
+
 # %% ../../nbs/api/search/06_fitness.ipynb #49de99f1
 @dataclass
 class Train:
@@ -123,42 +151,25 @@ class Train:
             done = max((candidate.seen - first) / few, (time.perf_counter() - start) / self.seconds)
             if done >= 1: break
             losses.append(self.step(candidate, index, .5 + .5 * math.cos(math.pi * done) if self.anneal else 1.))
-            if not math.isfinite(losses[-1]): raise Diverged(f"the loss became {losses[-1]} after {candidate.seen} examples")
+            if not math.isfinite(losses[-1]):
+                raise Diverged(f"the loss became {losses[-1]} after {candidate.seen} examples")
         return self.then(candidate) if self.then else -statistics.fmean(losses[len(losses) // 2:])
 
-# %% ../../nbs/api/search/06_fitness.ipynb #400c4c85
-def _budget(self, candidate):
-    "How many examples, at most"
-    size, n = getattr(candidate.settings, "batch", 64), len(many(self.x)[0])
-    few = min(self.examples or math.inf, (self.steps or math.inf) * size)
-    return int(few) if few < math.inf else n if self.seconds == math.inf else 10**12
+    def budget(self, candidate):
+        "How many examples, at most"
+        size, n = getattr(candidate.settings, "batch", 64), len(many(self.x)[0])
+        few = min(self.examples or math.inf, (self.steps or math.inf) * size)
+        return int(few) if few < math.inf else n if self.seconds == math.inf else 10**12
 
-def _batches(self, candidate, few):
-    "Positions, a batch at a time"
-    size, n, at, stop = getattr(candidate.settings, "batch", 64), len(many(self.x)[0]), candidate.seen, candidate.seen + few
-    while at < stop:
-        end = at + size * -(-n // size)
-        end = stop if end >= stop - 1 else end
-        yield from cut_in_batches(stream(n, at, end, self.seed), size)
-        at = end
-Train.budget, Train.batches = _budget, _batches
+    def batches(self, candidate, few):
+        "Positions of the next `few` examples, a batch at a time"
+        size = getattr(candidate.settings, "batch", 64)
+        return batches(len(many(self.x)[0]), size, candidate.seen, candidate.seen + few, self.seed)
 
-# %% ../../nbs/api/search/06_fitness.ipynb #fa2e5421
-def _step(self, candidate, index, share):
-    net, s = candidate.net.train(), candidate.settings or Settings()
-    home, optimizer, strength = next(net.parameters()).device, optimizer_of(candidate, s), getattr(s, "augment", 0)
-    for group in optimizer.param_groups: group["lr"] = s.lr * share
-    batch = [t[index.to(t.device)].to(home) for t in many(self.x)]
-    if strength: batch = [augmented(t, strength, (self.seed, candidate.seen)) for t in batch]
-    with torch.autocast(home.type, torch.bfloat16, enabled=home.type == "cuda" and torch.cuda.is_bf16_supported()): out = net(*batch)
-    loss = self.loss(out.float(), self.y[index.to(self.y.device)].to(home))
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    nn.utils.clip_grad_norm_(net.parameters(), 5.)
-    optimizer.step()
-    candidate.seen += len(index)
-    return loss.item()
-Train.step = _step
+    def step(self, candidate, index, share):
+        "The loss of the examples at these positions, after a step of `share` of the learning rate"
+        batch = [t[index.to(t.device)] for t in many(self.x)]
+        return stepped(candidate, batch, self.y[index.to(self.y.device)], self.loss, share, self.seed)
 
 # %% ../../nbs/api/search/06_fitness.ipynb #513624f4
 def size(candidate):

@@ -121,18 +121,16 @@ class Budget:
     def over(self, c=None):
         "Whether the search is over; `c` was just measured"
         if self.time is None: return False
-        if self.share is None and c and c.fitness != -math.inf: self._divide(c.seen / self.n / max(c.seconds, 1e-9) * self.time)
+        if self.share is None and c and c.fitness != -math.inf: self.divide(c.seen / self.n / max(c.seconds, 1e-9) * self.time)
         return clock.monotonic() > self.begin + (.35 if self.share is None else self.share) * self.time
 
     def left(self): return math.inf if self.time is None else max(self.begin + self.time - clock.monotonic(), .01 * self.time)
 
-# %% ../../nbs/api/search/12_search.ipynb #ad4d4a68
-def _divide(self, passes):
-    "Settle the share by how often one network could see the data in all the time"
-    self.share = .35 * float(np.clip((passes - 15) / 45, 0, 1))
-    if not self.share: warnings.warn(f"in {self.time:g} s one network can see the data {passes:.0f} times, so all the time is for training the first guess; "
-                                     f"from {self.time * 60 / max(passes, 1):.0f} s on there is a whole search")
-Budget._divide = _divide
+    def divide(self, passes):
+        "Settle the share by how often one network could see the data in all the time"
+        self.share = .35 * float(np.clip((passes - 15) / 45, 0, 1))
+        if not self.share: warnings.warn(f"in {self.time:g} s one network can see the data {passes:.0f} times, so all the time is for training the first guess; "
+                                         f"from {self.time * 60 / max(passes, 1):.0f} s on there is a whole search")
 
 # %% ../../nbs/api/search/12_search.ipynb #ff4e187d
 def described(f):
