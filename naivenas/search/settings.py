@@ -8,6 +8,7 @@ __all__ = ['OPTIMIZERS', 'Settings', 'mutate_settings', 'cross_settings']
 # %% ../../nbs/api/search/01_settings.ipynb #9e1b541f
 from dataclasses import dataclass, replace
 import numpy as np, torch
+from torch import nn
 
 # %% ../../nbs/api/search/01_settings.ipynb #58966cba
 OPTIMIZERS = dict(adamw=torch.optim.AdamW, adam=torch.optim.Adam, rmsprop=torch.optim.RMSprop,
@@ -15,23 +16,61 @@ OPTIMIZERS = dict(adamw=torch.optim.AdamW, adam=torch.optim.Adam, rmsprop=torch.
 
 @dataclass(frozen=True)
 class Settings:
-    "How a candidate is trained"
-    optimizer: str = "adamw"  # one of `OPTIMIZERS`
+    """How a candidate is trained.
+
+    Parameters
+    ----------
+    optimizer : str
+        `"adamw"`, `"adam"`, `"rmsprop"` or `"sgd"` (with Nesterov's momentum).
+    lr : float
+        Learning rate.
+    batch : int
+        Examples in a batch.
+    augment : float
+        Strength of the augmentation, 0 to 1.
+
+    Examples
+    --------
+    >>> from naivenas.search import Settings
+    >>> Settings("sgd", lr=.1)
+    Settings(optimizer='sgd', lr=0.1, batch=64, augment=0.0)
+    """
+    optimizer: str = "adamw"
     lr: float = 5e-3
     batch: int = 64
-    augment: float = 0.       # strength, 0 to 1
+    augment: float = 0.
 
-    def optimizer_for(self, net):
+    def optimizer_for(self, net: nn.Module) -> torch.optim.Optimizer:
         "An optimizer of the net's parameters, tracked, so that its state survives mutation"
         return net.track(OPTIMIZERS[self.optimizer](net.parameters(), lr=self.lr)).optimizers[-1]
 
 # %% ../../nbs/api/search/01_settings.ipynb #5d58ade1
 def _step_of(optimizer): return 10. if optimizer == "sgd" else 1.
 
-def mutate_settings(s, rng,
-                    p=.1,          # probability of another optimizer, of another batch size, of another augmentation
-                    spread=.3):    # standard deviation of the learning rate's logarithm
-    "Settings nearby: learning rate and batch size move in their logarithm"
+def mutate_settings(s: Settings, rng: np.random.Generator, p: float = .1, spread: float = .3) -> Settings:
+    """Settings nearby: learning rate and batch size move in their logarithm.
+
+    Parameters
+    ----------
+    s : Settings
+        Where to start.
+    rng : numpy.random.Generator
+        What the draws follow from.
+    p : float
+        Probability of another optimizer, of another batch size, of another augmentation.
+    spread : float
+        Standard deviation of the learning rate's logarithm.
+
+    Returns
+    -------
+    Settings
+
+    Examples
+    --------
+    >>> from naivenas.search import Settings, mutate_settings
+    >>> mutate_settings(Settings(), np.random.default_rng(0), p=0, spread=0)
+    Settings(optimizer='adamw', lr=0.005, batch=64, augment=0.0)
+    """
     others = [o for o in OPTIMIZERS if o != s.optimizer]
     s = replace(s, lr=float(np.clip(s.lr * np.exp(spread * rng.normal()), 1e-6, 1.)))
     if rng.random() < p:
@@ -42,8 +81,28 @@ def mutate_settings(s, rng,
     return s
 
 # %% ../../nbs/api/search/01_settings.ipynb #b25d8602
-def cross_settings(a, b, rng):
-    "Two settings that have each gene of one parent or the other; optimizer and learning rate stay together"
+def cross_settings(a: Settings, b: Settings, rng: np.random.Generator) -> tuple[Settings, Settings]:
+    """Each gene of one parent or the other; optimizer and learning rate stay together.
+
+    Parameters
+    ----------
+    a, b : Settings
+        The parents.
+    rng : numpy.random.Generator
+        What the draws follow from.
+
+    Returns
+    -------
+    tuple of Settings
+        Two children: what one has not, the other has.
+
+    Examples
+    --------
+    >>> from naivenas.search import Settings, cross_settings
+    >>> one, other = cross_settings(Settings(batch=16), Settings(batch=64), np.random.default_rng(0))
+    >>> sorted([one.batch, other.batch])
+    [16, 64]
+    """
     swap = {k for k in vars(a) if rng.random() < .5} - {"lr"}
     if "optimizer" in swap: swap.add("lr")
     return replace(a, **{k: getattr(b, k) for k in swap}), replace(b, **{k: getattr(a, k) for k in swap})
