@@ -28,7 +28,8 @@ from naivenas.search.fitted import Fitted
 from naivenas.search.mutate import mutations
 from naivenas.search.settings import cross_settings, mutate_settings
 from naivenas.search.crossover import Crossover
-from naivenas.search.population import Store, crossed, founder, mutated, seeded
+from naivenas.search.population import crossed, founder, mutated, seeded
+from naivenas.search.store import Store
 from naivenas.search.search import ONE, default_step, first_settings, fit, map_of, network, refined, restarted, split
 
 now = time.monotonic

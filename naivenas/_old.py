@@ -26,7 +26,8 @@ operators = capture.operators capture.shapes
 neurons slices products padding sharing agreement = capture
 source onnx_ops onnx_nets onnx_layers = files
 mutate = search.mutate search.rewiring search.mutation
-space settings crossover fitness evolution population executors encoding fitted estimators = search
+population = search.population search.store
+space settings crossover fitness evolution executors encoding fitted estimators = search
 exploring panel watching demo cli = apps
 """
 NOW = {}   # old name -> modules that have what it had

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np, pytest, torch
-import naivenas.search.population
+import naivenas.search.store
 from naivenas.search.encoding import Encoder
 from naivenas.search.evolution import combine, crowding, elite, evolve, fronts, fresh, generator, pareto, ranked, tournament
 from naivenas.search.executors import Processes, evaluate, halving
@@ -12,7 +12,8 @@ from naivenas.search.fitness import Diverged, Score, Train, cut_in_batches, stre
 from naivenas.search.settings import Settings
 from naivenas.search.mutate import mutations
 from naivenas.search.mutation import shield
-from naivenas.search.population import Population, Store, crossed, founder, memory, seeded
+from naivenas.search.population import Population, crossed, founder, memory, seeded
+from naivenas.search.store import Store
 from naivenas.search.search import first_settings, fit, network, refined
 
 HERE = Path(__file__).parent
@@ -164,7 +165,7 @@ def test_full_disk(stored, monkeypatch):
             left[0] -= 1
             if left[0] < 0: raise OSError(28, "No space left on device")
             real(handle)
-        monkeypatch.setattr(naivenas.search.population.os, "fsync", full)
+        monkeypatch.setattr(naivenas.search.store.os, "fsync", full)
         with pytest.raises(OSError, match="No space") as e: Store(folder).save(population, 3)
         assert "those before it are whole" in "".join(e.value.__notes__)
         monkeypatch.undo()

@@ -14,8 +14,9 @@ from .fitness import Train as Train, augmented as augmented
 from .evolution import ageing as ageing, chain as chain, combine as combine, each as each, elite as elite
 from .evolution import evolve as evolve, fresh as fresh, pairs as pairs, pareto as pareto, ranked as ranked
 from .evolution import shuffle as shuffle, sus as sus, tournament as tournament
-from .population import Candidate as Candidate, Population as Population, Store as Store, crossed as crossed
+from .population import Candidate as Candidate, Population as Population, crossed as crossed
 from .population import founder as founder, mutated as mutated, seeded as seeded, survive as survive
+from .store import Store as Store
 from .executors import Processes as Processes, evaluate as evaluate, halving as halving
 from .fitted import Fitted as Fitted, load_fitted as load_fitted
 from .search import fit as fit, network as network
