@@ -30,7 +30,8 @@ from naivenas.search.settings import cross_settings, mutate_settings
 from naivenas.search.crossover import Crossover
 from naivenas.search.population import crossed, founder, mutated, seeded
 from naivenas.search.store import Store
-from naivenas.search.search import ONE, default_step, first_settings, fit, map_of, network, refined, restarted, split
+from naivenas.search.networks import ONE, first_settings, map_of, network
+from naivenas.search.search import default_step, fit, refined, restarted, split
 
 now = time.monotonic
 

@@ -36,7 +36,7 @@ for _line in MOVED.strip().splitlines():
     for _old in _olds.split():
         NOW[_old] = [n if "." in n or len(_new.split()) > 1 else f"{n}.{_old}" for n in _new.split()]
 # Modules of 0.1 that are packages now
-PACKAGES = {"graph": ["graph.core", "look.graph"], "sizes": ["sizes.wishes", "sizes.demands"], "search": ["search.search"]}
+PACKAGES = {"graph": ["graph.core", "look.graph"], "sizes": ["sizes.wishes", "sizes.demands"], "search": ["search.search", "search.networks"]}
 
 # Names that stood at the top level in 0.1, and where they are now
 TOP = {name: home for home, names in {

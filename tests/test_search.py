@@ -14,7 +14,8 @@ from naivenas.search.mutate import mutations
 from naivenas.search.mutation import shield
 from naivenas.search.population import Population, crossed, founder, memory, seeded
 from naivenas.search.store import Store
-from naivenas.search.search import first_settings, fit, network, refined
+from naivenas.search.networks import first_settings, network
+from naivenas.search.search import fit, refined
 
 HERE = Path(__file__).parent
 rng = np.random.default_rng(0)

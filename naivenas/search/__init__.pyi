@@ -19,5 +19,6 @@ from .population import founder as founder, mutated as mutated, seeded as seeded
 from .store import Store as Store
 from .executors import Processes as Processes, evaluate as evaluate, halving as halving
 from .fitted import Fitted as Fitted, load_fitted as load_fitted
-from .search import fit as fit, network as network
+from .networks import network as network
+from .search import fit as fit
 from .estimators import NASClassifier as NASClassifier, NASRegressor as NASRegressor

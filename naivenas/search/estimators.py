@@ -6,6 +6,7 @@
 __all__ = ['NASClassifier', 'NASRegressor']
 
 # %% ../../nbs/api/search/15_estimators.ipynb #51ed9189
+from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -14,38 +15,68 @@ from .search import fit
 # %% ../../nbs/api/search/15_estimators.ipynb #b765cff8
 def _checked(estimator, X, y="no_validation"):
     "X, and y if it is given, checked by scikit-learn"
+    learning, several = not isinstance(y, str), estimator._task == "regression"
     categories = hasattr(X, "columns") and any(X[c].dtype.kind not in "iufb" for c in X.columns)
-    if categories: validate_data(estimator, X, y, reset=not isinstance(y, str), skip_check_array=True)
-    how = dict(allow_nd=estimator.kind in ("image", "sequence"), dtype="numeric", ensure_min_samples=1 if isinstance(y, str) else 2)
-    if isinstance(y, str): return X if categories else validate_data(estimator, X, reset=False, **how)
-    if not categories: X, y = validate_data(estimator, X, y, multi_output=estimator._task == "regression", y_numeric=estimator._task == "regression", **how)
+    if categories: validate_data(estimator, X, y, reset=learning, skip_check_array=True)
+    how = dict(allow_nd=estimator.kind in ("image", "sequence"), dtype="numeric", ensure_min_samples=1 + learning)
+    if not learning: return X if categories else validate_data(estimator, X, reset=False, **how)
+    if not categories: X, y = validate_data(estimator, X, y, multi_output=several, y_numeric=several, **how)
     return X, np.asarray(y)
 
 # %% ../../nbs/api/search/15_estimators.ipynb #f37cfb2f
 class _NAS(BaseEstimator):
-    def __init__(self, time=None, generations=None, size=6, kind=None, metric=None, examples=None, method="evolve", rounds=1, executor=None,
-                 folder=None, ensemble=False, device=None, threads=1, seed=0, progress=False):
-        self.time, self.generations, self.size, self.kind, self.metric, self.examples, self.method = time, generations, size, kind, metric, examples, method
-        self.rounds, self.executor, self.folder, self.ensemble, self.device = rounds, executor, folder, ensemble, device
-        self.threads, self.seed, self.progress = threads, seed, progress
+    def __init__(self, time: float | None = None, generations: int | None = None, size: int = 6,
+                 kind: str | None = None, metric: Any = None, examples: int | None = None, method: str = "evolve",
+                 rounds: int = 1, executor: Any = None, folder: Any = None, ensemble: bool = False,
+                 device: Any = None, threads: int = 1, seed: int = 0, progress: bool = False):
+        self.time, self.generations, self.size, self.kind, self.metric = time, generations, size, kind, metric
+        self.examples, self.method, self.rounds, self.executor, self.folder = examples, method, rounds, executor, folder
+        self.ensemble, self.device, self.threads, self.seed, self.progress = ensemble, device, threads, seed, progress
 
-    def fit(self, X, y):
+    def fit(self, X: Any, y: Any) -> "_NAS":
         "Search, and train the best; itself"
         X, y = _checked(self, X, y)
         options = {k: v for k, v in self.get_params().items() if k != "kind"}
-        self.model_, self.population_ = fit(X, y, kind=self.kind or ("table" if X.ndim == 2 else None), task=self._task, **options)
+        kind = self.kind or ("table" if X.ndim == 2 else None)
+        self.model_, self.population_ = fit(X, y, kind=kind, task=self._task, **options)
         return self
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray:
         "Labels, or quantities"
         check_is_fitted(self)
         return self.model_.predict(_checked(self, X))
 
 # %% ../../nbs/api/search/15_estimators.ipynb #68efc20b
 class NASClassifier(ClassifierMixin, _NAS):
-    "A classifier whose network is searched for"
+    """A scikit-learn classifier whose network is searched for.
+
+    Parameters
+    ----------
+    time, generations, size : number, optional
+        Seconds in all; generations at most; candidates in each.
+    kind : str, optional
+        `"table"`, `"image"` or `"sequence"`.
+    metric, examples, method, rounds
+        How candidates are measured, for how long, how they come about: as for `fit`.
+    executor, threads, device
+        Where they are trained.
+    folder : path, optional
+        Where to keep the search.
+    ensemble : bool
+        Whether the better half of the last population predicts together.
+    seed, progress : int, bool
+        What everything random follows from; whether to show a bar.
+
+    Examples
+    --------
+    >>> from naivenas import NASClassifier
+    >>> X, y = np.arange(40.)[:, None], np.repeat(["low", "high"], 20)
+    >>> NASClassifier(generations=1, size=2).fit(X, y).classes_.tolist()
+    ['high', 'low']
+    """
     _task = "classification"
-    def fit(self, X, y):
+
+    def fit(self, X: Any, y: Any) -> "NASClassifier":
         "Search, and train the best; itself"
         from sklearn.utils.multiclass import check_classification_targets
         check_classification_targets(y)
@@ -53,15 +84,41 @@ class NASClassifier(ClassifierMixin, _NAS):
         self.classes_ = self.model_.encoder.classes
         return self
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> np.ndarray:
         "A column per class, in the order of `classes_`"
         check_is_fitted(self)
         return self.model_.predict_proba(_checked(self, X))
 
 # %% ../../nbs/api/search/15_estimators.ipynb #67b37418
 class NASRegressor(RegressorMixin, _NAS):
-    "A regressor whose network is searched for, for one quantity or several"
+    """A scikit-learn regressor whose network is searched for, for one quantity or several.
+
+    Parameters
+    ----------
+    time, generations, size : number, optional
+        Seconds in all; generations at most; candidates in each.
+    kind : str, optional
+        `"table"`, `"image"` or `"sequence"`.
+    metric, examples, method, rounds
+        How candidates are measured, for how long, how they come about: as for `fit`.
+    executor, threads, device
+        Where they are trained.
+    folder : path, optional
+        Where to keep the search.
+    ensemble : bool
+        Whether the better half of the last population predicts together.
+    seed, progress : int, bool
+        What everything random follows from; whether to show a bar.
+
+    Examples
+    --------
+    >>> from naivenas import NASRegressor
+    >>> X = np.arange(40.)[:, None]
+    >>> NASRegressor(generations=1, size=2).fit(X, 2 * X[:, 0]).predict(X[:3]).shape
+    (3,)
+    """
     _task = "regression"
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
