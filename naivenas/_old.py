@@ -26,8 +26,11 @@ operators = capture.operators capture.shapes
 neurons slices products padding sharing agreement = capture
 source onnx_ops onnx_nets onnx_layers = files
 mutate = search.mutate search.rewiring search.mutation
-population = search.population search.store
-space settings crossover fitness evolution executors encoding fitted estimators = search
+population = search.population search.candidate search.store
+space = search.space search.combinators search.layers
+fitness = search.fitness search.training
+evolution = search.evolution search.selection
+settings crossover executors encoding fitted estimators = search
 exploring panel watching demo cli = apps
 """
 NOW = {}   # old name -> modules that have what it had
@@ -36,7 +39,8 @@ for _line in MOVED.strip().splitlines():
     for _old in _olds.split():
         NOW[_old] = [n if "." in n or len(_new.split()) > 1 else f"{n}.{_old}" for n in _new.split()]
 # Modules of 0.1 that are packages now
-PACKAGES = {"graph": ["graph.core", "look.graph"], "sizes": ["sizes.wishes", "sizes.demands"], "search": ["search.search", "search.networks"]}
+PACKAGES = {"graph": ["graph.core", "look.graph"], "sizes": ["sizes.wishes", "sizes.demands"],
+            "search": ["search.search", "search.networks", "search.defaults", "search.running"]}
 
 # Names that stood at the top level in 0.1, and where they are now
 TOP = {name: home for home, names in {

@@ -87,7 +87,7 @@ def _fit(args):
 def _report(out, args, model, population):
     import naivenas.files.export
     from naivenas.apps.demo import STYLE
-    from naivenas.search.evolution import ranked
+    from naivenas.search.selection import ranked
     from naivenas.look.show import draw
     from safetensors.torch import save_file
     how = "from model import Model; from safetensors.torch import load_file; net = Model(); net.load_state_dict(load_file('weights.safetensors'))"
