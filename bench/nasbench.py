@@ -13,7 +13,8 @@ from pathlib import Path
 from types import SimpleNamespace
 import numpy as np
 
-from naivenas.search.evolution import ageing, chain, combine, each, elite, evolve, fresh, generator, pairs, sus, tournament
+from naivenas.search.selection import elite, sus, tournament
+from naivenas.search.evolution import ageing, chain, combine, each, evolve, fresh, generator, pairs
 
 
 class Restricted(pickle.Unpickler):

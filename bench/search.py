@@ -18,18 +18,24 @@ import numpy as np, torch
 from sklearn import datasets
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-import naivenas.search.fitness, naivenas.search.search
+import naivenas.search.executors, naivenas.search.running, naivenas.search.search, naivenas.search.training
 from naivenas.nets.data import load
 from naivenas.search.encoding import Encoder
-from naivenas.search.evolution import evolve, generator, ranked
+from naivenas.search.selection import ranked
+from naivenas.search.evolution import evolve, generator
 from naivenas.search.executors import evaluate
-from naivenas.search.fitness import Score, Train
+from naivenas.search.fitness import Score
+from naivenas.search.training import Train
 from naivenas.search.fitted import Fitted
 from naivenas.search.mutate import mutations
 from naivenas.search.settings import cross_settings, mutate_settings
 from naivenas.search.crossover import Crossover
-from naivenas.search.population import Store, crossed, founder, mutated, seeded
-from naivenas.search.search import ONE, default_step, first_settings, fit, map_of, network, refined, restarted, split
+from naivenas.search.candidate import seeded
+from naivenas.search.population import crossed, founder, mutated
+from naivenas.search.store import Store
+from naivenas.search.networks import ONE, first_settings, map_of, network
+from naivenas.search.defaults import default_step, refined, restarted, split
+from naivenas.search.search import fit
 
 now = time.monotonic
 
@@ -129,8 +135,8 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     if args.clock == "cpu":
         now = time.process_time
-        naivenas.search.search.clock, naivenas.search.fitness.time = SimpleNamespace(monotonic=now), SimpleNamespace(perf_counter=now)
-        naivenas.search.executors.time = SimpleNamespace(perf_counter=now)
+        naivenas.search.search.clock = naivenas.search.running.clock = SimpleNamespace(monotonic=now)
+        naivenas.search.training.time = naivenas.search.executors.time = SimpleNamespace(perf_counter=now)
     missed = [m for part in args.parts for m in (story(args) if part == "story" else compare(part, args))]
     print("search: " + ("every figure reached" if not missed else f"missed: {', '.join(missed)}") + f" ({args.time:.0f} {args.clock} s a run, {args.seeds} seeds, {args.device})")
     sys.exit(bool(missed))

@@ -30,7 +30,11 @@ operators = capture.operators capture.shapes
 neurons slices products padding sharing agreement = capture
 source onnx_ops onnx_nets onnx_layers = files
 mutate = search.mutate search.rewiring search.mutation
-space settings crossover fitness evolution population executors encoding fitted estimators = search
+population = search.population search.candidate search.store
+space = search.space search.combinators search.layers
+fitness = search.fitness search.training
+evolution = search.evolution search.selection
+settings crossover executors encoding fitted estimators = search
 watching = apps.plots apps.watching
 exploring panel demo cli = apps
 """
@@ -41,7 +45,8 @@ for _line in MOVED.strip().splitlines():
         NOW[_old] = [n if "." in n or len(_new.split()) > 1 else f"{n}.{_old}" for n in _new.split()]
 # Modules of 0.1 that are packages now
 PACKAGES = {"graph": ["graph.core", "graph.order", "graph.hooks", "look.graph"],
-            "sizes": ["sizes.wishes", "sizes.demands"], "search": ["search.search"]}
+            "sizes": ["sizes.wishes", "sizes.demands"],
+            "search": ["search.search", "search.networks", "search.defaults", "search.running"]}
 
 # Names that stood at the top level in 0.1, and where they are now
 TOP = {name: home for home, names in {

@@ -4,16 +4,22 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np, pytest, torch
-import naivenas.search.population
+import naivenas.search.store
 from naivenas.search.encoding import Encoder
-from naivenas.search.evolution import combine, crowding, elite, evolve, fronts, fresh, generator, pareto, ranked, tournament
+from naivenas.search.selection import crowding, elite, fronts, pareto, ranked, tournament
+from naivenas.search.evolution import combine, evolve, fresh, generator
 from naivenas.search.executors import Processes, evaluate, halving
-from naivenas.search.fitness import Diverged, Score, Train, cut_in_batches, stream
+from naivenas.search.fitness import Score
+from naivenas.search.training import Diverged, Train, cut_in_batches, stream
 from naivenas.search.settings import Settings
 from naivenas.search.mutate import mutations
 from naivenas.search.mutation import shield
-from naivenas.search.population import Population, Store, crossed, founder, memory, seeded
-from naivenas.search.search import first_settings, fit, network, refined
+from naivenas.search.candidate import memory, seeded
+from naivenas.search.population import Population, crossed, founder
+from naivenas.search.store import Store
+from naivenas.search.networks import first_settings, network
+from naivenas.search.defaults import refined
+from naivenas.search.search import fit
 
 HERE = Path(__file__).parent
 rng = np.random.default_rng(0)
@@ -164,7 +170,7 @@ def test_full_disk(stored, monkeypatch):
             left[0] -= 1
             if left[0] < 0: raise OSError(28, "No space left on device")
             real(handle)
-        monkeypatch.setattr(naivenas.search.population.os, "fsync", full)
+        monkeypatch.setattr(naivenas.search.store.os, "fsync", full)
         with pytest.raises(OSError, match="No space") as e: Store(folder).save(population, 3)
         assert "those before it are whole" in "".join(e.value.__notes__)
         monkeypatch.undo()
@@ -213,7 +219,7 @@ def test_other_search_in_the_folder(stored, what, how):
     with pytest.raises(ValueError, match=f"another search: its {what} differed"): fit(X, Y, **TINY | how, folder=stored[0])
 
 def test_steps_are_told_apart_by_what_they_hold():
-    from naivenas.search.search import described
+    from naivenas.search.running import described
     assert described(elite(2)) == described(elite(2)) != described(elite(3)) and described(combine(elite(2))) != described(combine(elite(3)))
     def change(net, rng): return None
     before = described(change)

@@ -130,7 +130,7 @@ def _write(out, net):
 def _report(out, rows, model, population):
     "The files beside the model, and the last line on the screen"
     from naivenas.apps.demo import STYLE
-    from naivenas.search.evolution import ranked
+    from naivenas.search.selection import ranked
     from naivenas.look.picture import draw
     _write(out, model.net)
     head = f"<!DOCTYPE html><html lang=en><meta charset=utf-8><title>naivenas fit</title><style>{STYLE}</style>"

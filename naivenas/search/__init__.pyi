@@ -1,7 +1,9 @@
 # The public names of a search and their homes: Python (see ../_lazy.py), editors and type checkers read this list.
-from .space import Act as Act, BatchNorm as BatchNorm, Between as Between, Chain as Chain, Conv as Conv, Fork as Fork
-from .space import GlobalPool as GlobalPool, Layer as Layer, Linear as Linear, Maybe as Maybe, OneOf as OneOf
-from .space import Pool as Pool, Relu as Relu, Repeat as Repeat, Residual as Residual, Space as Space
+from .space import Between as Between, Space as Space
+from .combinators import Chain as Chain, Fork as Fork, Maybe as Maybe, OneOf as OneOf, Repeat as Repeat
+from .combinators import Residual as Residual
+from .layers import Act as Act, BatchNorm as BatchNorm, Conv as Conv, GlobalPool as GlobalPool, Layer as Layer
+from .layers import Linear as Linear, Pool as Pool, Relu as Relu
 from .settings import Settings as Settings, cross_settings as cross_settings, mutate_settings as mutate_settings
 from .mutate import AddBlock as AddBlock, AddEdge as AddEdge, Change as Change, ChangeActivation as ChangeActivation
 from .mutate import ChangeKernel as ChangeKernel, ChangePool as ChangePool, ChangeSize as ChangeSize
@@ -10,13 +12,16 @@ from .mutate import Pick as Pick, RemoveEdge as RemoveEdge, RemoveVertex as Remo
 from .mutate import shield as shield
 from .crossover import Crossover as Crossover, segments as segments
 from .fitness import Combined as Combined, Latency as Latency, Macs as Macs, Score as Score, Smoothed as Smoothed
-from .fitness import Train as Train, augmented as augmented
-from .evolution import ageing as ageing, chain as chain, combine as combine, each as each, elite as elite
-from .evolution import evolve as evolve, fresh as fresh, pairs as pairs, pareto as pareto, ranked as ranked
-from .evolution import shuffle as shuffle, sus as sus, tournament as tournament
-from .population import Candidate as Candidate, Population as Population, Store as Store, crossed as crossed
-from .population import founder as founder, mutated as mutated, seeded as seeded, survive as survive
+from .training import Train as Train, augmented as augmented
+from .selection import elite as elite, pareto as pareto, ranked as ranked, sus as sus, tournament as tournament
+from .evolution import ageing as ageing, chain as chain, combine as combine, each as each, evolve as evolve
+from .evolution import fresh as fresh, pairs as pairs, shuffle as shuffle
+from .candidate import Candidate as Candidate, seeded as seeded
+from .population import Population as Population, crossed as crossed, founder as founder, mutated as mutated
+from .population import survive as survive
+from .store import Store as Store
 from .executors import Processes as Processes, evaluate as evaluate, halving as halving
 from .fitted import Fitted as Fitted, load_fitted as load_fitted
-from .search import fit as fit, network as network
+from .networks import network as network
+from .search import fit as fit
 from .estimators import NASClassifier as NASClassifier, NASRegressor as NASRegressor
