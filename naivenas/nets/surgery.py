@@ -13,8 +13,7 @@ import torch
 from torch import nn
 from ..graph.cut import Cut, cut, resized
 from ..graph.vertex import SizeError, Vertex, label
-from ..sizes.tracing import Edit
-from ..sizes.commit import NOTHING, assignments, commit
+from ..sizes.commit import NOTHING, assignments
 from .rules import rule
 
 # %% ../../nbs/api/nets/07_surgery.ipynb #a448d226
