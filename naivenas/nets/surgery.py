@@ -14,8 +14,7 @@ from torch import nn
 from ..graph.cut import Cut, cut, resized
 from ..graph.vertex import Vertex, label
 from ..graph.roles import SizeError
-from ..sizes.tracing import Edit
-from ..sizes.commit import NOTHING, assignments, commit
+from ..sizes.commit import NOTHING, assignments
 from .rules import rule
 
 # %% ../../nbs/api/nets/07_surgery.ipynb #a448d226
