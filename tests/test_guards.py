@@ -3,7 +3,7 @@ import copy, doctest, inspect, json, os, re, shutil, subprocess, sys
 from pathlib import Path
 import numpy as np, pytest, torch
 from torch import nn
-import naivenas
+import naivenas, naivenas.extend, naivenas.search
 from naivenas import (AddBlock, AddEdge, BatchNorm, Chain, ChangeActivation, ChangeKernel, ChangePool, ChangeSize, ChangeStride, Conv, Graph, Net, Relu, RemoveEdge,
                       RemoveVertex, Taylor, batchnorm, conv, globalpool, inputvertex, linear, maxpool, relu)
 from house import PACKAGES, REPO, attached, lines, sources, unused, upward
@@ -276,7 +276,8 @@ def test_a_mistake_in_a_capture_rule_is_told_as_what_it_is(monkeypatch):
 def public():
     "`{name as users write it: function or class}`"
     plan = small().plan({"first": 1})
-    found = {name: getattr(naivenas, name) for name in naivenas.__all__}
+    homes = {"": naivenas, "extend.": naivenas.extend, "search.": naivenas.search}
+    found = {head + name: getattr(home, name) for head, home in homes.items() for name in home.__all__}
     for cls in Net, Graph, type(plan), type(plan.apply()):
         for name in dir(cls):
             thing = inspect.getattr_static(cls, name)
@@ -285,8 +286,11 @@ def public():
             if callable(thing) or isinstance(thing, (classmethod, staticmethod)): found[f"{cls.__name__}.{name}"] = getattr(thing, "__func__", thing)
     return {name: thing for name, thing in found.items() if callable(thing)}
 
+def takes_nothing(thing): return isinstance(thing, type) and thing.__init__ is object.__init__
+
 def unhinted(thing):
     "Parameters without a type hint, and `return`"
+    if takes_nothing(thing): return []
     f = thing.__init__ if isinstance(thing, type) else thing
     try: s = inspect.signature(f)
     except (ValueError, TypeError): return []
@@ -299,7 +303,7 @@ def undocumented(thing):
     f = thing.__init__ if isinstance(thing, type) else thing
     try: s = inspect.signature(f)
     except (ValueError, TypeError): s = inspect.Signature()
-    takes = [p for k, p in enumerate(s.parameters.values()) if not (k == 0 and p.name in ("self", "cls"))]
+    takes = [p for k, p in enumerate(s.parameters.values()) if not (k == 0 and p.name in ("self", "cls"))] if not takes_nothing(thing) else []
     sections = {"Parameters"} if takes else set()
     if not isinstance(thing, type) and s.return_annotation not in (None, "None", s.empty): sections.add("Returns")
     lacks = [x for x in sorted(sections | {"Examples"}) if not re.search(rf"^{x}\n-+$", doc, re.M)]
