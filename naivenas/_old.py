@@ -35,7 +35,7 @@ space = search.space search.combinators search.layers
 fitness = search.fitness search.training
 evolution = search.evolution search.selection
 settings crossover executors encoding fitted estimators = search
-watching = apps.plots apps.watching
+watching = apps.plots apps.record apps.watching
 exploring panel demo cli = apps
 """
 NOW = {}   # old name -> modules that have what it had
