@@ -50,17 +50,19 @@ _ENCODERS = (
 )
 
 # %% ../../nbs/api/files/06_values.ipynb #1a3d5178
+def _kind(value):
+    "Which key tells the kind of value; ValueError if none does, or several do"
+    what = [k for k in value if k in _DECODERS]
+    if len(what) == 1: return what[0]
+    raise ValueError(f"nothing makes sense of {', '.join(map(repr, value)) or 'an empty dictionary'}: one of its "
+                     f"names must be that of a kind of value")
+
+# %% ../../nbs/api/files/06_values.ipynb #0e0ec134
 def decode(value, tensors):
     "What `encode` was given"
     again = partial(decode, tensors=tensors)
     if isinstance(value, list): return [again(v) for v in value]
-    if not isinstance(value, dict): return value
-    what = [k for k in value if k in _DECODERS]
-    if len(what) != 1:
-        raise ValueError(f"nothing makes sense of {', '.join(map(repr, value)) or 'an empty dictionary'}: one of its "
-                         f"names must be that of a kind of value")
-    what = what[0]
-    return _DECODERS[what](value, again, tensors)
+    return _DECODERS[_kind(value)](value, again, tensors) if isinstance(value, dict) else value
 
 # %% ../../nbs/api/files/06_values.ipynb #4e579e92
 def _as_object(value, again):
@@ -205,6 +207,14 @@ def _hold(m, value, tensors):
         else: m.register_parameter(key, _parameter(tensor_of(path, tensors), key not in value["fixed"]))
 
 # %% ../../nbs/api/files/06_values.ipynb #827cda2c
+def _complete(m, cls, name):
+    "ValueError if the module lacks what it computes with"
+    needs = ["value"] if cls is Direct else getattr(m, "keys", [])
+    if lost := [k for k in needs if k not in m._parameters | m._buffers]: raise ValueError(f"{name} lacks its {lost[0]}")
+    for key in [k for k in inspect.signature(cls).parameters if k in ("weight", "bias") and not hasattr(m, k)]:
+        m.register_parameter(key, None)
+
+# %% ../../nbs/api/files/06_values.ipynb #406af7b0
 def _made_plainly(cls, value, again, tensors):
     "The module of this package that a part of a file describes"
     m = cls.__new__(cls)
@@ -212,9 +222,5 @@ def _made_plainly(cls, value, again, tensors):
     nn.Module.__init__(m)
     m.__dict__.update(_attributes(cls, value, again))
     _hold(m, value, tensors)
-    needs = ["value"] if cls is Direct else getattr(m, "keys", [])
-    if lost := [k for k in needs if k not in m._parameters | m._buffers]:
-        raise ValueError(f"{value['module']} lacks its {lost[0]}")
-    for key in [k for k in inspect.signature(cls).parameters if k in ("weight", "bias") and not hasattr(m, k)]:
-        m.register_parameter(key, None)
+    _complete(m, cls, value["module"])
     return m.train(of(bool, field(value, "training", value["module"]), "training"))
