@@ -22,7 +22,7 @@ net = nets.surgery nets.settings nets.tracking files.net look.graph
 arrival = capture.arrival capture.importer files.net
 export = files.export files.plain files.net
 save = files.save files.known files.values files.net
-onnx_io = files.onnx_io files.net
+onnx_io = files.onnx_io files.onnx_read files.net
 trace = capture.trace capture.calls capture.torch_private
 sites = capture.sites capture.importer
 standins = capture.standins capture.parameters
@@ -35,7 +35,7 @@ space = search.space search.combinators search.layers
 fitness = search.fitness search.training
 evolution = search.evolution search.selection
 settings crossover executors encoding fitted estimators = search
-watching = apps.plots apps.watching
+watching = apps.plots apps.record apps.watching
 exploring panel demo cli = apps
 """
 NOW = {}   # old name -> modules that have what it had
@@ -57,7 +57,7 @@ TOP = {name: home for home, names in {
     "graph.fmap": "fmaps",
     "sizes.program": "Problem solve",
     "sizes.edits": "Draft",
-    "files.onnx_io": "onnx_module",
+    "files.onnx_read": "onnx_module",
     "search": """
         Act BatchNorm Between Chain Conv Fork GlobalPool Layer Linear Maybe OneOf Pool Relu Repeat Residual Space
         AddBlock AddEdge Change ChangeActivation ChangeKernel ChangePool ChangeSize ChangeStride InOrder Perhaps Pick

@@ -63,6 +63,7 @@ def _utilities(graph):
     from naivenas.nets.importance import magnitude
     return {"magnitude": magnitude}
 
+# %% ../../nbs/api/apps/00_exploring.ipynb #10e51ad7
 def _blocks(graph):
     "What one can insert"
     if not hasattr(graph, "training"): return {"tanh": lambda v: invariant(np.tanh, v)}
@@ -85,20 +86,7 @@ def _edit(explored, what, target, block):
 
 # %% ../../nbs/api/apps/00_exploring.ipynb #6a9b037e
 class Proposing(Explored):
-    """Plans of three kinds: a size, pruning, an edit; parameters as for `Explored`.
-
-    Examples
-    --------
-    >>> from naivenas import Graph, inputvertex
-    >>> from naivenas.graph.cut import Dense
-    >>> from naivenas.graph.vertex import absorb
-    >>> x = inputvertex("x", 3)
-    >>> g = Graph(x, "y" >> absorb(Dense(8, 2), "a" >> absorb(Dense(3, 8), x)))
-    >>> from naivenas.apps.exploring import Explorer
-    >>> e = Explorer(g)              # the vertex "a" is chosen
-    >>> e.size(6) is e.plan, e.code
-    (True, 'g.resize("a", -2)')
-    """
+    "Plans of three kinds: a size, pruning, an edit; parameters as for `Explored`"
     def propose(self, make: Callable[[], Plan], code: str) -> Plan | None:
         "Try a plan; the plan, or None with the reason in `.error`"
         self.clear()
@@ -126,63 +114,52 @@ class Proposing(Explored):
         line, change = _edit(self, what, target, block)
         return self.propose(lambda: change().plan(), f"{self.name}.{line}")
 
+# %% ../../nbs/api/apps/00_exploring.ipynb #cc9fdbb9
+def _settle(explored, line):
+    "After a change: nothing is proposed, the line is written down, the chosen vertex is one that is there"
+    explored.clear()
+    explored.lines.append(line)
+    explored.where = explored.example and positions(explored.graph, *explored.example)
+    if explored.chosen not in explored.graph.names: explored.chosen = explored.graph.vertices[-1].name
+
+# %% ../../nbs/api/apps/00_exploring.ipynb #5cba1477
+def _back(explored, here, there, line):
+    "Undo the last report of a list; what that gives goes to the other list"
+    report, code = here[-1]
+    back = report.undo()
+    here.pop()
+    there.append((back, code))
+    _settle(explored, line)
+    return back
+
 # %% ../../nbs/api/apps/00_exploring.ipynb #d6d70c5a
 class Doing(Proposing):
-    """Applies proposals, and takes them back; parameters as for `Explored`.
-
-    Examples
-    --------
-    >>> from naivenas import Graph, inputvertex
-    >>> from naivenas.graph.cut import Dense
-    >>> from naivenas.graph.vertex import absorb
-    >>> x = inputvertex("x", 3)
-    >>> g = Graph(x, "y" >> absorb(Dense(8, 2), "a" >> absorb(Dense(3, 8), x)))
-    >>> e = naivenas.explore(g)
-    >>> plan = e.size(6)
-    >>> report, back = e.apply(), e.undo()
-    >>> e.lines
-    ['g.resize("a", -2)', 'report.undo()   # g.resize("a", -2)']
-    """
+    "Applies proposals, and takes them back; parameters as for `Explored`"
     def apply(self) -> Report:
         "Carry the proposal out"
         if self.plan is None: raise ValueError("nothing is proposed that could be applied")
         report, code = self.plan.apply(), self.code
         self.done.append((report, code))
         self.undone.clear()
-        self._settle(code)
+        _settle(self, code)
         return report
 
     def undo(self) -> Report:
         "Take back what was done last"
         if not self.done: raise ValueError("there is nothing to take back")
-        return self._back(self.done, self.undone, f"report.undo()   # {self.done[-1][1]}")
+        return _back(self, self.done, self.undone, f"report.undo()   # {self.done[-1][1]}")
 
     def redo(self) -> Report:
         "Do again what was taken back last"
         if not self.undone: raise ValueError("there is nothing to do again")
-        return self._back(self.undone, self.done, self.undone[-1][1])
-
-    def _back(self, here, there, line):
-        "Undo the last report of a list; what that gives goes to the other list"
-        report, code = here[-1]
-        back = report.undo()
-        here.pop()
-        there.append((back, code))
-        self._settle(line)
-        return back
-
-    def _settle(self, line):
-        "After a change: nothing is proposed, the line is written down, the chosen vertex is one that is there"
-        self.clear()
-        self.lines.append(line)
-        self.where = self.example and positions(self.graph, *self.example)
-        if self.chosen not in self.graph.names: self.chosen = self.graph.vertices[-1].name
+        return _back(self, self.undone, self.done, self.undone[-1][1])
 
 # %% ../../nbs/api/apps/00_exploring.ipynb #c05a2a6a
 def _ends(box):
     "The pairs of names that `first..last` may stand for: a name may have two dots in it, too"
     return [(box[:i], box[i + 2:]) for i in range(len(box)) if box[i:i + 2] == ".."]
 
+# %% ../../nbs/api/apps/00_exploring.ipynb #b7a30f07
 def _around(explored, name):
     "The smallest open box that a vertex is in, or None"
     at, found = {n: i for i, n in enumerate(explored.graph.names)}, []
@@ -193,21 +170,7 @@ def _around(explored, name):
 
 # %% ../../nbs/api/apps/00_exploring.ipynb #ab920a83
 class Seen(Doing):
-    """Pictures of the moment; parameters as for `Explored`.
-
-    Examples
-    --------
-    >>> from naivenas import Graph, inputvertex
-    >>> from naivenas.graph.cut import Dense
-    >>> from naivenas.graph.vertex import absorb
-    >>> x = inputvertex("x", 3)
-    >>> g = Graph(x, "y" >> absorb(Dense(8, 2), "a" >> absorb(Dense(3, 8), x)))
-    >>> from naivenas.apps.exploring import Explorer
-    >>> e = Explorer(g)
-    >>> plan = e.size(6)
-    >>> "8 → 6" in e.svg(), e.around("a")
-    (True, None)
-    """
+    "Pictures of the moment; parameters as for `Explored`"
     def picture(self, colour: str | None = None, unfold: Iterable[str] = (), **how: Any) -> Picture:
         "The proposal or the graph; colours are 'bundles', 'wires' or 'utility'; `unfold` names further open boxes"
         unfold, chosen = [*self.unfold, *unfold], {self.graph[self.chosen]: "chosen"}
@@ -238,6 +201,7 @@ def _where(explored):
         except SizeError: pass       # maps that this arithmetic does not know: as now
     return explored.where
 
+# %% ../../nbs/api/apps/00_exploring.ipynb #fd4e403d
 def _change(now, then):
     "'1,000 → 500 (50%)', or one number if nothing changes"
     return f"{now:,}" + (f" → {then:,} ({100 * then / max(now, 1):.3g}%)" if then != now else "")
@@ -253,6 +217,7 @@ def _details(explored):
     facts = [f"{v.name} = {call(v)}", f"{v.nout} neurons, read by {readers}", shapes, notes(g, v), inside]
     return "\n".join(filter(None, facts))
 
+# %% ../../nbs/api/apps/00_exploring.ipynb #ad6db360
 def _page(explored):
     "What the panel shows, as one self-contained HTML page"
     plan, says, counts = explored.plan, html.escape(explored.says()), html.escape(explored.counts())

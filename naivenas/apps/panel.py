@@ -53,34 +53,63 @@ def _arranged(panel, w):
     return w.Box([view, side], layout={"display": "flex", "flex_flow": "row wrap"}).add_class("nn-explore")
 
 # %% ../../nbs/api/apps/01_panel.ipynb #a7a7bb55
+def _menus(panel, w):
+    "What is chosen from a list: the vertex, the utility to prune by, the edit with its parts, the colours"
+    names = panel.graph.names
+    panel.who = w.Dropdown(options=names, value=panel.chosen, description="vertex")
+    panel.which = w.Dropdown(options=list(panel.utilities), description="utility")
+    panel.action = w.Dropdown(options=["insert", "remove", "connect", "disconnect"], description="edit")
+    panel.block = w.Dropdown(options=list(panel.blocks), description="block")
+    panel.target = w.Dropdown(options=names, description="to")
+    panel.colour = w.Dropdown(options=["roles", "bundles", "wires", "utility"], description="colours")
+
+# %% ../../nbs/api/apps/01_panel.ipynb #db4f130f
+def _sliders(panel, w):
+    "What is set to a number"
+    panel.how_big = w.IntSlider(min=1, max=2, description="neurons")
+    panel.exact = w.ToggleButtons(options=["exact", "relaxed"], style={"button_width": "6.5em"})
+    panel.keep = w.IntSlider(value=100, min=5, max=100, step=5, description="keep %")
+
+# %% ../../nbs/api/apps/01_panel.ipynb #3c556490
 class Parts(Explorer):
     "An `Explorer` and all its widgets; `w` is the module ipywidgets"
-    def _parts(self, w):
-        "Everything that can be touched, and the places for text"
+    def _build(self, w):
+        "All widgets, put together"
         try: self.canvas = _picture_class()()
         except ImportError: self.canvas = w.HTML()
-        self.who = w.Dropdown(options=self.graph.names, value=self.chosen, description="vertex")
-        self.how_big = w.IntSlider(min=1, max=2, description="neurons")
-        self.exact = w.ToggleButtons(options=["exact", "relaxed"], style={"button_width": "6.5em"})
-        self.keep = w.IntSlider(value=100, min=5, max=100, step=5, description="keep %")
-        self.which = w.Dropdown(options=list(self.utilities), description="utility")
-        self.action = w.Dropdown(options=["insert", "remove", "connect", "disconnect"], description="edit")
-        self.block = w.Dropdown(options=list(self.blocks), description="block")
-        self.target = w.Dropdown(options=self.graph.names, description="to")
-        self.colour = w.Dropdown(options=["roles", "bundles", "wires", "utility"], description="colours")
+        _menus(self, w)
+        _sliders(self, w)
         names = "apply", "undo", "redo", "propose", "fold"
         self.buttons = {k: w.Button(description=k, layout={"width": "6em"}) for k in names}
         self.text = {k: w.HTML() for k in ("details", "says", "counts", "code", "weights")}
-
-    def _build(self, w):
-        "All widgets, put together"
-        self._parts(w)
         return _arranged(self, w)
 
 # %% ../../nbs/api/apps/01_panel.ipynb #6679b2fd
 STYLE = "line-height:1.4;white-space:pre-wrap;overflow-wrap:anywhere;"
 
 # %% ../../nbs/api/apps/01_panel.ipynb #1a77578c
+def _texts(panel):
+    "`{part of the panel: its text}`; the code is the last lines of the program, and the one that is proposed"
+    proposed = [f"{panel.code}   # proposed"] if panel.code else []
+    code = "\n".join([*panel.lines[-8:], *proposed])
+    return dict(details=panel.details(), says=panel.says(), counts=panel.counts(), code=code)
+
+def _write(panel):
+    "Set all texts"
+    for k, text in _texts(panel).items():
+        style = STYLE + ("font-family:monospace" if k in ("details", "code") else "")
+        panel.text[k].value = f"<div class='nn-{k}' style='{style}'>{html.escape(text)}</div>"
+
+# %% ../../nbs/api/apps/01_panel.ipynb #5471b72f
+def _set_menus(panel):
+    "Set what is chosen, and what can be chosen, to what is true now"
+    names, nout = panel.graph.names, panel.graph[panel.chosen].nout
+    if list(panel.who.options) != names: panel.who.options = panel.target.options = names
+    panel.who.value = panel.chosen
+    panel.how_big.max = max(2 * nout, panel.how_big.value if panel.plan else 2)
+    if panel.plan is None and panel.error is None: panel.how_big.value, panel.keep.value = nout, 100
+
+# %% ../../nbs/api/apps/01_panel.ipynb #ae197042
 class Refreshed(Parts):
     "Widgets that show what is true now"
     def _guard(self, act):
@@ -95,22 +124,11 @@ class Refreshed(Parts):
         "Set all widgets to what is true now"
         picture = self.svg(colour=None if self.colour.value == "roles" else self.colour.value)
         setattr(self.canvas, "svg" if hasattr(self.canvas, "svg") else "value", picture)
-        if list(self.who.options) != self.graph.names: self.who.options = self.target.options = self.graph.names
-        self.who.value, nout = self.chosen, self.graph[self.chosen].nout
-        self.how_big.max = max(2 * nout, self.how_big.value if self.plan else 2)
-        if self.plan is None and self.error is None: self.how_big.value, self.keep.value = nout, 100
+        _set_menus(self)
         can = dict(apply=self.plan is not None, undo=self.done, redo=self.undone, fold=self.unfold)
         for name, on in can.items(): self.buttons[name].disabled = not on
         if self.tab.selected_index == 3: self.text["weights"].value = self.weights()
-        self._write()
-
-    def _write(self):
-        "Set all texts"
-        proposed = [f"{self.code}   # proposed"] if self.code else []
-        code = "\n".join([*self.lines[-8:], *proposed])
-        for k, text in dict(details=self.details(), says=self.says(), counts=self.counts(), code=code).items():
-            style = STYLE + ("font-family:monospace" if k in ("details", "code") else "")
-            self.text[k].value = f"<div class='nn-{k}' style='{style}'>{html.escape(text)}</div>"
+        _write(self)
 
 # %% ../../nbs/api/apps/01_panel.ipynb #5bee1ace
 class Listening(Refreshed):
@@ -134,21 +152,27 @@ class Listening(Refreshed):
         "When a button is pressed, do something"
         self.buttons[name].on_click(lambda _: self._guard(act))
 
-    def _listen(self):
-        "Each part tells the `Explorer` what it was asked"
-        self._busy = False
-        self._on(self.who, lambda: self._choose(self.who.value))
-        for part in (self.how_big, self.exact):
-            self._on(part, lambda: self.size(self.how_big.value, self.exact.value == "exact"))
-        for part in (self.keep, self.which):
-            self._on(part, lambda: self.prune(self.keep.value / 100, self.which.value))
-        self._on(self.colour, lambda: None)
-        self.tab.observe(lambda change: self._guard(lambda: None), "selected_index")
-        for name in ("apply", "undo", "redo"): self._press(name, getattr(self, name))
-        self._press("fold", self.close)
-        self._press("propose", lambda: self.edit(self.action.value, self.target.value, self.block.value))
-        if hasattr(self.canvas, "clicked"):
-            self.canvas.observe(lambda change: self._guard(lambda: self._clicked(change.new[0])), "clicked")
+# %% ../../nbs/api/apps/01_panel.ipynb #ddaf69a8
+def _listen_to_values(panel):
+    "What is set to a value: a vertex, a size, a share, colours, a tab"
+    panel._on(panel.who, lambda: panel._choose(panel.who.value))
+    for part in (panel.how_big, panel.exact):
+        panel._on(part, lambda: panel.size(panel.how_big.value, panel.exact.value == "exact"))
+    for part in (panel.keep, panel.which):
+        panel._on(part, lambda: panel.prune(panel.keep.value / 100, panel.which.value))
+    panel._on(panel.colour, lambda: None)
+    panel.tab.observe(lambda change: panel._guard(lambda: None), "selected_index")
+
+# %% ../../nbs/api/apps/01_panel.ipynb #7e483546
+def _listen(panel):
+    "Each part tells the `Explorer` what it was asked"
+    panel._busy = False
+    _listen_to_values(panel)
+    for name in ("apply", "undo", "redo"): panel._press(name, getattr(panel, name))
+    panel._press("fold", panel.close)
+    panel._press("propose", lambda: panel.edit(panel.action.value, panel.target.value, panel.block.value))
+    if hasattr(panel.canvas, "clicked"):
+        panel.canvas.observe(lambda change: panel._guard(lambda: panel._clicked(change.new[0])), "clicked")
 
 # %% ../../nbs/api/apps/01_panel.ipynb #3515a55e
 NEEDED = ("the panel needs ipywidgets and anywidget (pip install ipywidgets anywidget); "
@@ -180,7 +204,7 @@ class Panel(Listening):
             try: self._w = importlib.import_module("ipywidgets")
             except ImportError: raise ImportError(NEEDED) from None
             self._widget = self._build(self._w)
-            self._listen()
+            _listen(self)
             self._guard(lambda: None)
         return self._widget
 

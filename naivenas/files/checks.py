@@ -15,12 +15,14 @@ def senseless(where, value, wanted):
     shown = type(value).__name__ if isinstance(value, (dict, list)) else repr(value)[:40]
     return ValueError(f"{where} makes no sense: {shown} is no {wanted}")
 
+# %% ../../nbs/api/files/03_checks.ipynb #10952aaa
 def whole(value, where, least=0, most=2**31 - 1):
     "A whole number within bounds"
     if type(value) is not int or not least <= value <= most:
         raise senseless(where, value, f"whole number from {least} to {most}")
     return value
 
+# %% ../../nbs/api/files/03_checks.ipynb #881b97a2
 def of(kind, value, where):
     "A value of this very type"
     if type(value) is not kind: raise senseless(where, value, kind.__name__)
@@ -33,6 +35,7 @@ def identifier(value, where):
         raise senseless(where, value, "name")
     return value
 
+# %% ../../nbs/api/files/03_checks.ipynb #c86e450d
 def field(value, key, where):
     "What a dictionary says under a key"
     if key not in of(dict, value, where): raise ValueError(f"{where} makes no sense: it has no {key!r}")
@@ -75,6 +78,26 @@ def checked_vertex(row, k, ops, names):
     whole(nout, f"{where} ({name})")
 
 # %% ../../nbs/api/files/03_checks.ipynb #9c37e233
+def _checked_ends(a):
+    "ValueError if inputs, outputs or frozen vertices are not what they must be"
+    for key in ("inputs", "outputs", "frozen"):
+        for i in a[key]: whole(i, key, 0, len(a["vertices"]) - 1)
+    if not a["outputs"] or a["single"] and len(a["outputs"]) != 1:
+        raise senseless("outputs", a["outputs"], "list of them")
+    if a["inputs"] != [k for k, row in enumerate(a["vertices"]) if row[1] is None]:
+        raise senseless("inputs", a["inputs"], "list of the vertices without operation")
+
+# %% ../../nbs/api/files/03_checks.ipynb #e9c5d4b3
+_NOTES = {"opaque": (str,), "statistics": (str,), "keys": (str, type(None))}
+
+def _checked_notes(a):
+    "ValueError if a note is no text"
+    notes = of(dict, a.get("notes", {}), "notes")
+    for note, kinds in _NOTES.items():
+        for key, said in of(dict, notes.get(note, {}), f"notes[{note!r}]").items():
+            if type(said) not in kinds: raise senseless(f"notes[{note!r}][{key!r}]", said, "text")
+
+# %% ../../nbs/api/files/03_checks.ipynb #3ebfa6f3
 _KINDS = dict(ops=list, vertices=list, single=bool, training=bool, rng=dict, inputs=list, outputs=list, frozen=list,
               same=dict)
 
@@ -84,19 +107,10 @@ def checked(a, tensors):
     shallow(a, "its architecture")
     names = set()
     for k, row in enumerate(a["vertices"]): checked_vertex(row, k, len(a["ops"]), names)
-    for key in ("inputs", "outputs", "frozen"):
-        for i in a[key]: whole(i, key, 0, len(a["vertices"]) - 1)
-    if not a["outputs"] or a["single"] and len(a["outputs"]) != 1:
-        raise senseless("outputs", a["outputs"], "list of them")
-    if a["inputs"] != [k for k, row in enumerate(a["vertices"]) if row[1] is None]:
-        raise senseless("inputs", a["inputs"], "list of the vertices without operation")
+    _checked_ends(a)
     for key, old in a["same"].items():
         if type(old) is not str or old not in tensors: raise senseless(f"same[{key!r}]", old, "tensor of the file")
-    for note, most in _NOTES.items():
-        for key, said in of(dict, of(dict, a.get("notes", {}), "notes").get(note, {}), f"notes[{note!r}]").items():
-            if type(said) not in most: raise senseless(f"notes[{note!r}][{key!r}]", said, "text")
-
-_NOTES = {"opaque": (str,), "statistics": (str,), "keys": (str, type(None))}
+    _checked_notes(a)
 
 # %% ../../nbs/api/files/03_checks.ipynb #231fb1d9
 def checked_form(text):
@@ -110,13 +124,34 @@ def checked_form(text):
         level += of(list, field(part, "children_spec", "form[0]"), "form[0]")
     return text
 
+# %% ../../nbs/api/files/03_checks.ipynb #fde49c15
 def _factory(said):
+    "ValueError if the factory of a `defaultdict` is more than a plain type"
     said = json.loads(said) if isinstance(said, str) else said
     home, name = field(said, "default_factory_module", "form[0]"), field(said, "default_factory_name", "form[0]")
     if home != "builtins" or name not in ("list", "dict", "set", "tuple", "int", "float", "str"):
         raise senseless("form[0]", f"{home}.{name}", "plain factory")
 
 # %% ../../nbs/api/files/03_checks.ipynb #6900b61b
+_ONLY = {str: ("str", "Device"), float: ("float", "number", "complex", "Tensor"),
+         bool: ("bool", "number", "int", "Tensor"),
+         int: ("int", "float", "number", "complex", "bool", "Tensor"), dict: ("Dict",), slice: (), type(...): ()}
+
+def _taken(kind, value):
+    "Whether an argument of this kind, as a schema writes it, may be this value, which is no list"
+    if value is None: return "Optional" in kind or "Tensor" in kind
+    return type(value) not in _ONLY or any(word in kind for word in _ONLY[type(value)])
+
+# %% ../../nbs/api/files/03_checks.ipynb #5b1f6666
+def _fits(kind, value, where, spot):
+    "ValueError if an argument of this kind cannot be this value"
+    if spot(value) or re.search(r"\bt\b", kind) or "Enum" in kind: return
+    if isinstance(value, (list, tuple)):
+        if "List" not in kind and "[]" not in kind: raise senseless(where, value, kind)
+        for v in value: _fits(kind, v, where, spot)
+    elif not _taken(kind, value): raise senseless(where, value, kind)
+
+# %% ../../nbs/api/files/03_checks.ipynb #d9253d00
 def fits(target, args, kwargs, spot):
     "ValueError if the operator does not take these arguments"
     known = target._schema.arguments
@@ -128,17 +163,3 @@ def fits(target, args, kwargs, spot):
         _fits(str(a.type), value, f"{where}.{a.name}", spot)
     if lost := [k for k, a in named.items() if k not in kwargs and not a.has_default_value()]:
         raise ValueError(f"{where} makes no sense: {lost[0]} is missing")
-
-def _fits(kind, value, where, spot):
-    if spot(value) or re.search(r"\bt\b", kind) or "Enum" in kind: return
-    if isinstance(value, (list, tuple)):
-        if "List" not in kind and "[]" not in kind: raise senseless(where, value, kind)
-        for v in value: _fits(kind, v, where, spot)
-        return
-    is_missing = value is None and "Optional" not in kind and "Tensor" not in kind
-    if is_missing or type(value) in _ONLY and not any(word in kind for word in _ONLY[type(value)]):
-        raise senseless(where, value, kind)
-
-_ONLY = {str: ("str", "Device"), float: ("float", "number", "complex", "Tensor"),
-         bool: ("bool", "number", "int", "Tensor"),
-         int: ("int", "float", "number", "complex", "bool", "Tensor"), dict: ("Dict",), slice: (), type(...): ()}

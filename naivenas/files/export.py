@@ -24,33 +24,57 @@ def constructor(module):
         raise TypeError(f"source cannot import the class {cls.__name__}: define it in a module of your own")
     if cls is nn.Sequential: return f"nn.Sequential({', '.join(map(constructor, module))})"
     values = _values(module, cls)
-    least = {k: _single(v) for k, (v, d, _) in values.items()}
-    for kept in ({k: w for k, w in least.items() if values[k][2] or w != values[k][1]},
-                 {k: v for k, (v, d, first) in values.items() if first or v != d},
-                 {k: v for k, (v, _, _) in values.items()}):
-        try:
-            text = f"{name}({', '.join(literal(v) if values[k][2] else f'{k}={literal(v)}' for k, v in kept.items())})"
-            with torch.device("meta"): made = eval(text, _SPACE | _packages(text))
-        except Exception: continue
-        if _alike(made, module): return text
+    for kept in _versions(values):
+        if text := _tried(module, name, kept, values): return text
     raise TypeError(f"no call of {cls.__name__} builds this one anew from its attributes")
 
 # %% ../../nbs/api/files/02_export.ipynb #3aad219d
 def _single(v): return v[0] if isinstance(v, tuple) and v and len(set(v)) == 1 and isinstance(v[0], int) else v
 
+# %% ../../nbs/api/files/02_export.ipynb #c8a07e9f
+def _versions(values):
+    "Arguments to try, the fewest and shortest first"
+    least = {k: _single(v) for k, (v, _, _) in values.items()}
+    yield {k: w for k, w in least.items() if values[k][2] or w != values[k][1]}
+    yield {k: v for k, (v, default, required) in values.items() if required or v != default}
+    yield {k: v for k, (v, _, _) in values.items()}
+
+# %% ../../nbs/api/files/02_export.ipynb #3b91d43d
+def _tried(module, name, kept, values):
+    "Source of a call with the arguments `kept`; None if what it builds is not like `module`"
+    try:
+        text = f"{name}({', '.join(literal(v) if values[k][2] else f'{k}={literal(v)}' for k, v in kept.items())})"
+        with torch.device("meta"): made = eval(text, _SPACE | _packages(text))
+    except Exception: return None
+    return text if _alike(made, module) else None
+
 # %% ../../nbs/api/files/02_export.ipynb #537e11aa
+def _takes(cls):
+    "The parameters of the constructor that a call may set; `mode` is what the classes of recurrent layers set themselves"
+    recurrent = issubclass(cls, nn.RNNBase)
+    some = inspect.signature(nn.RNNBase if recurrent else cls).parameters.values()
+    named = [p for p in some if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) and not p.name.startswith("_")]
+    return [p for p in named if p.name != "device" and not (recurrent and p.name == "mode")]
+
+# %% ../../nbs/api/files/02_export.ipynb #ae3aba42
+_ELSEWHERE = {nn.MultiheadAttention: {"bias": "in_proj_bias", "add_bias_kv": "bias_k"}}
+
+def _kept_as(module, p):
+    "The value of the parameter `p` of the constructor, read off the module; `p` itself where the module does not tell"
+    if p.name == "dtype": return next((q.dtype for q in module.parameters()), torch.float32)
+    value = getattr(module, _ELSEWHERE.get(type(module), {}).get(p.name, p.name), p)
+    was_asked = torch.is_tensor(value) or value is None and isinstance(p.default, bool)
+    return value is not None if was_asked else value
+
+# %% ../../nbs/api/files/02_export.ipynb #731e54b3
 def _values(module, cls):
     "`{parameter of the constructor: (value, default, whether it is required)}`"
-    recurrent, made = isinstance(module, nn.RNNBase), {}
-    elsewhere = {"bias": "in_proj_bias", "add_bias_kv": "bias_k"} if cls is nn.MultiheadAttention else {}
-    for p in inspect.signature(nn.RNNBase if recurrent else cls).parameters.values():
-        if p.name == "device" or p.name == "mode" and recurrent or p.name.startswith("_"): continue
-        if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD): continue
-        value = getattr(module, elsewhere.get(p.name, p.name), p)
-        if p.name == "dtype": value = next((q.dtype for q in module.parameters()), torch.float32)
-        elif torch.is_tensor(value) or value is None and isinstance(p.default, bool): value = value is not None
+    made = {}
+    for p in _takes(cls):
+        value = _kept_as(module, p)
         if value is not p: made[p.name] = value, torch.float32 if p.name == "dtype" else p.default, p.default is p.empty
-    if recurrent and module.mode.startswith("RNN"): made["nonlinearity"] = module.nonlinearity, "tanh", False
+    if isinstance(module, nn.RNNBase) and module.mode.startswith("RNN"):
+        made["nonlinearity"] = module.nonlinearity, "tanh", False
     return made
 
 # %% ../../nbs/api/files/02_export.ipynb #4ee7f4da
@@ -105,26 +129,35 @@ def _reference(name, homes):
     return text
 
 # %% ../../nbs/api/files/02_export.ipynb #d77ca94f
-def _built(name, v, homes, made):
-    "Lines of `__init__` for a vertex's module"
+def _folders(name, homes, made):
+    "Lines of `__init__` that make the folders which a dotted name needs, and which are not in `made` yet"
     parts = name.split(".")
     if "" in parts[:-1]: raise ValueError(f"a plain module cannot hold a layer called {name!r}: rename the vertex")
     for folder in (".".join(parts[:i]) for i in range(1, len(parts))):
         if folder not in homes and folder not in made:
             made.add(folder)
             yield f"{_reference(folder, homes)} = nn.ModuleDict()"
+
+# %% ../../nbs/api/files/02_export.ipynb #0170517e
+def _bare(me, op):
+    "Lines of `__init__` for a bare module with the parameters and buffers of `op`"
+    yield f"{me} = nn.Module()"
+    for k, p in op.named_parameters(recurse=False):
+        yield f"{me}.{keyword_of(k)} = nn.Parameter(torch.empty({tuple(p.shape)}, dtype={p.dtype}))"
+    for k, b in op.named_buffers(recurse=False):
+        kept = k not in op._non_persistent_buffers_set
+        value = f"torch.empty({tuple(b.shape)}, dtype={b.dtype})" if kept else f"{numbers(b)}, persistent=False"
+        yield f"{me}.register_buffer({k!r}, {value})"
+
+# %% ../../nbs/api/files/02_export.ipynb #5a5f6192
+def _built(name, v, homes, made):
+    "Lines of `__init__` for a vertex's module"
+    yield from _folders(name, homes, made)
     me = _reference(name, homes)
-    if not hasattr(v.op, "source"):
+    if hasattr(v.op, "source"): yield from _bare(me, v.op)
+    else:
         try: yield f"{me} = {constructor(v.op)}"
         except TypeError as e: raise TypeError(f"{label(v)} ({kind(v.op)}) cannot be written: {e}") from None
-    else:
-        yield f"{me} = nn.Module()"
-        yield from (f"{me}.{keyword_of(k)} = nn.Parameter(torch.empty({tuple(p.shape)}, dtype={p.dtype}))" for k,
-                    p in v.op.named_parameters(recurse=False))
-        for k, b in v.op.named_buffers(recurse=False):
-            kept = k not in v.op._non_persistent_buffers_set
-            value = f"torch.empty({tuple(b.shape)}, dtype={b.dtype})" if kept else f"{numbers(b)}, persistent=False"
-            yield f"{me}.register_buffer({k!r}, {value})"
 
 # %% ../../nbs/api/files/02_export.ipynb #83fc670a
 def _shared(net, homes):
@@ -137,6 +170,7 @@ def _shared(net, homes):
             elif not p.requires_grad: yield f"{me}.requires_grad_(False)"
             first.setdefault(id(p), me)
 
+# %% ../../nbs/api/files/02_export.ipynb #b6609126
 def _step_to(part):
     "How to get from a module to what it calls so"
     if part.isidentifier() and not keyword.iskeyword(part): return f".{part}"
@@ -152,6 +186,7 @@ def written_out(net, name):
     start = [line for home, v in found.values() for line in _built(home, v, homes, made)] + [*_shared(net, found)]
     return _page(name, names, ", ".join(["self", *(names[v] for v in net.inputs)]), start, body)
 
+# %% ../../nbs/api/files/02_export.ipynb #7de47192
 def _body(net, found, homes, names):
     "The lines of `forward`"
     lines, reads = _Lines(), Counter(u for v in net for u in v.inputs) + Counter(net.outputs)
@@ -163,15 +198,37 @@ def _body(net, found, homes, names):
     ends = [names[v] for v in net.outputs]
     return _with_return([*lines.texts({*ends})], ends, net.single)
 
+# %% ../../nbs/api/files/02_export.ipynb #d340fdda
 def _unnamed(v):
     "Whether the user gave the vertex no name of its own, or one that its module has"
     return isinstance(v.op, nn.Module) or re.fullmatch(re.escape(kind(v.op)) + r"\d+", v.name)
 
+# %% ../../nbs/api/files/02_export.ipynb #7983989a
 def _with_return(body, ends, single):
     "The lines with what they give; the last one gives it itself where that is possible"
     if single and body and body[-1].startswith(f"{ends[0]} = "):
         return [*body[:-1], "return " + body[-1].split(" = ", 1)[1]]
     return [*body, "return " + ", ".join(ends) + ("" if single or len(ends) > 1 else ",")]
+
+# %% ../../nbs/api/files/02_export.ipynb #0c05c2c2
+def _imports(text, variables):
+    "The lines of imports that the source of a class needs; `variables` are names in `forward` that need none"
+    built, forward = ast.parse(text).body[0].body
+    used = {ast.unparse(n) for n in ast.walk(ast.parse(text)) if isinstance(n, (ast.Name, ast.Attribute))}
+    in_init, in_forward = ({n.id for n in ast.walk(f) if isinstance(n, ast.Name)} for f in (built, forward))
+    names = in_init | in_forward - {*variables}
+    others = sorted({m for m in sys.modules if m in used and m.split(".")[0] in names - {"torch", "nn", "F"}
+                     and m != "self"})
+    imports = [f"import {m}" for m in others] + ["import torch"] * ("torch" in names) + ["from torch import nn"]
+    return imports + ["from torch.nn import functional as F"] * ("F" in names)
+
+# %% ../../nbs/api/files/02_export.ipynb #d326ffb7
+def _page(name, variables, arguments, start, body):
+    "A module's source from the lines of its methods"
+    indented = lambda lines: "".join(f"        {line}\n" for line in lines)
+    text = (f"class {name}(nn.Module):\n    def __init__(self):\n        super().__init__()\n{indented(start)}\n"
+            f"    def forward({arguments}):\n{indented(body)}")
+    return "\n".join(_imports(text, variables.values())) + "\n\n\n" + text
 
 # %% ../../nbs/api/files/02_export.ipynb #66ae67c2
 class Exporting:
@@ -218,18 +275,3 @@ class Exporting:
         return self.linear1(x)
         """
         return written_out(self, name)
-
-# %% ../../nbs/api/files/02_export.ipynb #0c05c2c2
-def _page(name, variables, arguments, start, body):
-    "A module's source from the lines of its methods"
-    indented = lambda lines: "".join(f"        {line}\n" for line in lines)
-    text = (f"class {name}(nn.Module):\n    def __init__(self):\n        super().__init__()\n{indented(start)}\n"
-            f"    def forward({arguments}):\n{indented(body)}")
-    built, forward = ast.parse(text).body[0].body
-    used = {ast.unparse(n) for n in ast.walk(ast.parse(text)) if isinstance(n, (ast.Name, ast.Attribute))}
-    in_init, in_forward = ({n.id for n in ast.walk(f) if isinstance(n, ast.Name)} for f in (built, forward))
-    names = in_init | in_forward - {*variables.values()}
-    others = sorted({m for m in sys.modules if m in used and m.split(".")[0] in names - {"torch", "nn", "F"}
-                     and m != "self"})
-    imports = [f"import {m}" for m in others] + ["import torch"] * ("torch" in names) + ["from torch import nn"]
-    return "\n".join(imports + ["from torch.nn import functional as F"] * ("F" in names)) + "\n\n\n" + text

@@ -21,9 +21,13 @@ def _reduced(f):
         axes = _many(axes) if axes is not None else []
         return x if noop_with_empty_axes and not axes else f(x, axes or list(range(x.ndim)), bool(keepdims))
     return reduce
+
+# %% ../../nbs/api/files/09_onnx_nets.ipynb #a3e8d7f6
 def _product(x, axes, keep):
     for a in sorted((a % x.ndim for a in axes), reverse=True): x = x.prod(a, keep)
     return x
+
+# %% ../../nbs/api/files/09_onnx_nets.ipynb #c9b9e6fd
 OPS |= {f"Reduce{k}": _reduced(f) for k, f in dict(
     Mean=torch.mean, Sum=torch.sum, Max=torch.amax, Min=torch.amin, Prod=_product, L1=lambda x, a, k: x.abs().sum(a, k),
     L2=lambda x, a, k: x.square().sum(a, k).sqrt(), SumSquare=lambda x, a, k: x.square().sum(a, k),
@@ -37,6 +41,8 @@ def ArgMax(x, *, axis=0, keepdims=1, select_last_index=0):
     return x.flip(axis).argmax(axis, bool(keepdims)).neg() + x.shape[axis] - 1
 @_op
 def ArgMin(x, **how): return ArgMax(-x, **how)
+
+# %% ../../nbs/api/files/09_onnx_nets.ipynb #06303345
 @_op
 def CumSum(x, axis, *, exclusive=0, reverse=0):
     a, y = int(_ints(axis)), x
@@ -50,6 +56,8 @@ def Softmax(x, *, axis=None, opset, f=F.softmax):
     if opset >= 13: return f(x, -1 if axis is None else axis)
     axis = 1 if axis is None else axis % x.ndim
     return f(x, axis) if axis == x.ndim - 1 else f(x.flatten(axis), axis).reshape(x.shape)
+
+# %% ../../nbs/api/files/09_onnx_nets.ipynb #f84fa41d
 @_op
 def LogSoftmax(x, *, axis=None, opset): return Softmax(x, axis=axis, opset=opset, f=F.log_softmax)
 @_op
@@ -62,9 +70,13 @@ def LayerNormalization(x, scale, bias=None, *, axis=-1, epsilon=1e-5, stash_type
     y = F.layer_norm(x, size, scale.expand(size), None if bias is None else bias.expand(size), epsilon)
     axes = list(range(axis % x.ndim, x.ndim))
     return y if outputs == 1 else (y, x.mean(axes, True), (x.var(axes, unbiased=False, keepdim=True) + epsilon).rsqrt())
+
+# %% ../../nbs/api/files/09_onnx_nets.ipynb #5c62083d
 @_op
 def RMSNormalization(x, scale, *, axis=-1, epsilon=1e-5, stash_type=1):
     return F.rms_norm(x, x.shape[axis:], scale, epsilon)
+
+# %% ../../nbs/api/files/09_onnx_nets.ipynb #21f09f1f
 @_op
 def GroupNormalization(x, scale, bias, *, num_groups, epsilon=1e-5, stash_type=1, opset):
     if len(scale) == num_groups: scale, bias = (t.repeat_interleave(x.shape[1] // num_groups) for t in (scale, bias))
@@ -74,10 +86,14 @@ def GroupNormalization(x, scale, bias, *, num_groups, epsilon=1e-5, stash_type=1
 @_op
 def InstanceNormalization(x, scale, bias, *, epsilon=1e-5):
     return F.instance_norm(x, weight=scale, bias=bias, eps=epsilon)
+
+# %% ../../nbs/api/files/09_onnx_nets.ipynb #64e5c93c
 @_op
 def BatchNormalization(x, scale, bias, mean, var, *, epsilon=1e-5, momentum=.9, training_mode=0, spatial=1):
     if training_mode or not spatial: raise NotImplementedError("training_mode and spatial=0")
     return F.batch_norm(x, mean, var, scale, bias, False, 0., epsilon)
+
+# %% ../../nbs/api/files/09_onnx_nets.ipynb #1004a0fb
 @_op
 def LRN(x, *, size, alpha=1e-4, beta=.75, bias=1.): return F.local_response_norm(x, size, alpha, beta, bias)
 @_op
@@ -92,6 +108,8 @@ def padding_of(size, kernel, strides, dilations, pads, auto_pad):
         return list(zip(pads[:d], pads[d:])) if pads and auto_pad == "NOTSET" else [(0, 0)] * d
     need = [max((-(-n // s) - 1) * s + (k - 1) * e + 1 - n, 0) for n, k, s, e in zip(size, kernel, strides, dilations)]
     return [(n // 2, n - n // 2) if auto_pad == "SAME_UPPER" else (n - n // 2, n // 2) for n in need]
+
+# %% ../../nbs/api/files/09_onnx_nets.ipynb #a57c1949
 def _window(x, kernel, strides, dilations, pads, auto_pad, value=0.):
     "`x` with whatever padding is not the same on both sides, and the padding that is left"
     sides = padding_of(x.shape[2:], kernel, strides, dilations, pads, auto_pad)
@@ -106,6 +124,24 @@ def Conv(x, w, b=None, *, kernel_shape=None, strides=None, dilations=None, pads=
     x, padding = _window(x, w.shape[2:], strides, dilations, pads, auto_pad)
     return getattr(F, f"conv{d}d")(x, w, b, strides, padding, dilations, group)
 
+# %% ../../nbs/api/files/09_onnx_nets.ipynb #552ab04b
+def _to_crop(full, wanted, pads, auto_pad):
+    "How much to cut off in front and behind, per spatial axis, of a result of size `full`"
+    d = len(full)
+    if not wanted: return list(zip(pads[:d], pads[d:])) if pads else [(0, 0)] * d
+    if any(a < b for a, b in zip(full, wanted)):
+        raise NotImplementedError(f"output_shape={wanted}, which is more than there is")
+    cut = [a - b for a, b in zip(full, wanted)]
+    return [(c // 2, c - c // 2) if auto_pad == "SAME_UPPER" else (c - c // 2, c // 2) for c in cut]
+
+# %% ../../nbs/api/files/09_onnx_nets.ipynb #ab689ae0
+def _spread_out(x, w, b, strides, dilations, more, group):
+    "The transposed convolution without padding, with `more` places behind it"
+    over = getattr(F, f"conv_transpose{w.ndim - 2}d")
+    if b is not None: return over(x, w, b, strides, 0, more, group, dilations)
+    y = over(x, w, b, strides, 0, 0, group, dilations)
+    return F.pad(y, [n for o in reversed(more) for n in (0, o)]) if any(more) else y
+
 # %% ../../nbs/api/files/09_onnx_nets.ipynb #b749fb0e
 @_op
 def ConvTranspose(x, w, b=None, *, kernel_shape=None, strides=None, dilations=None, pads=None, group=1,
@@ -118,22 +154,6 @@ def ConvTranspose(x, w, b=None, *, kernel_shape=None, strides=None, dilations=No
     y = _spread_out(x, w, b, strides, dilations, more, group)
     return y[(..., *[slice(a, n - z) for n, (a, z) in zip(full, sides)])]
 
-def _to_crop(full, wanted, pads, auto_pad):
-    "How much to cut off in front and behind, per spatial axis, of a result of size `full`"
-    d = len(full)
-    if not wanted: return list(zip(pads[:d], pads[d:])) if pads else [(0, 0)] * d
-    if any(a < b for a, b in zip(full, wanted)):
-        raise NotImplementedError(f"output_shape={wanted}, which is more than there is")
-    cut = [a - b for a, b in zip(full, wanted)]
-    return [(c // 2, c - c // 2) if auto_pad == "SAME_UPPER" else (c - c // 2, c // 2) for c in cut]
-
-def _spread_out(x, w, b, strides, dilations, more, group):
-    "The transposed convolution without padding, with `more` places behind it"
-    over = getattr(F, f"conv_transpose{w.ndim - 2}d")
-    if b is not None: return over(x, w, b, strides, 0, more, group, dilations)
-    y = over(x, w, b, strides, 0, 0, group, dilations)
-    return F.pad(y, [n for o in reversed(more) for n in (0, o)]) if any(more) else y
-
 # %% ../../nbs/api/files/09_onnx_nets.ipynb #5236a8b7
 @_op
 def MaxPool(x, *, kernel_shape, strides=None, dilations=None, pads=None, auto_pad="NOTSET", ceil_mode=0,
@@ -142,6 +162,8 @@ def MaxPool(x, *, kernel_shape, strides=None, dilations=None, pads=None, auto_pa
     strides, dilations = strides or [1] * d, dilations or [1] * d
     x, padding = _window(x, kernel_shape, strides, dilations, pads, auto_pad, -math.inf)
     return getattr(F, f"max_pool{d}d")(x, kernel_shape, strides, padding, dilations, bool(ceil_mode))
+
+# %% ../../nbs/api/files/09_onnx_nets.ipynb #a3f51115
 @_op
 def AveragePool(x, *, kernel_shape, strides=None, dilations=None, pads=None, auto_pad="NOTSET", ceil_mode=0,
                 count_include_pad=0):
@@ -151,10 +173,11 @@ def AveragePool(x, *, kernel_shape, strides=None, dilations=None, pads=None, aut
     pool, sides = getattr(F, f"avg_pool{d}d"), padding_of(x.shape[2:], kernel_shape, strides, [1] * d, pads, auto_pad)
     if all(a == b and 2 * a <= k for (a, b), k in zip(sides, kernel_shape)):
         return pool(x, kernel_shape, strides, [a for a, _ in sides], bool(ceil_mode), bool(count_include_pad))
-    flat = [n for side in reversed(sides) for n in side]
-    share = pool(F.pad(torch.ones_like(x), flat, value=float(count_include_pad)), kernel_shape, strides, 0,
-                 bool(ceil_mode))
-    return pool(F.pad(x, flat), kernel_shape, strides, 0, bool(ceil_mode)) / share
+    over = lambda image, margin: pool(F.pad(image, [n for side in reversed(sides) for n in side], value=margin),
+                                      kernel_shape, strides, 0, bool(ceil_mode))
+    return over(x, 0.) / over(torch.ones_like(x), float(count_include_pad))
+
+# %% ../../nbs/api/files/09_onnx_nets.ipynb #ee8577be
 @_op
 def GlobalAveragePool(x): return x.mean(tuple(range(2, x.ndim)), True)
 @_op
@@ -167,18 +190,43 @@ def Gemm(a, b, c=None, *, alpha=1., beta=1., transA=0, transB=0):
     return y if c is None else y + beta * c
 @_op
 def Einsum(*xs, equation): return torch.einsum(equation, *xs)
+
+# %% ../../nbs/api/files/09_onnx_nets.ipynb #15af2f39
 @_op
 def DepthToSpace(x, *, blocksize, mode="DCR"):
     b, c, h, w = x.shape
     if mode == "DCR": y = x.reshape(b, blocksize, blocksize, -1, h, w).permute(0, 3, 4, 1, 5, 2)
     else: y = x.reshape(b, -1, blocksize, blocksize, h, w).permute(0, 1, 4, 2, 5, 3)
     return y.reshape(b, -1, h * blocksize, w * blocksize)
+
+# %% ../../nbs/api/files/09_onnx_nets.ipynb #dc02c29c
 @_op
 def SpaceToDepth(x, *, blocksize):
     b, c, h, w = x.shape
     high, wide = h // blocksize, w // blocksize
     y = x.reshape(b, c, high, blocksize, wide, blocksize).permute(0, 3, 5, 1, 2, 4)
     return y.reshape(b, -1, high, wide)
+
+# %% ../../nbs/api/files/09_onnx_nets.ipynb #6823933a
+def _new_size(shape, scales, sizes):
+    "`(size, factors, whether the size is exactly that many times the old one, or was given)`"
+    if sizes is not None: return list(_many(sizes)), None, True
+    factors = [float(s) for s in _many(scales)]
+    size = [math.floor(n * s) for n, s in zip(shape, factors)]
+    return size, factors, all(n * s == m for n, s, m in zip(shape, factors, size))
+
+# %% ../../nbs/api/files/09_onnx_nets.ipynb #00bf1e88
+def _copies(shape, size, where, rounds):
+    "Whether the nearest pixel is the one that PyTorch takes"
+    if (where, rounds) == ("asymmetric", "floor"): return True
+    whole = all(m % n == 0 for m, n in zip(size, shape))
+    return whole and where in ("asymmetric", "half_pixel") and rounds == "round_prefer_floor"
+
+# %% ../../nbs/api/files/09_onnx_nets.ipynb #0c265a0d
+def _blends(size, exact, where):
+    "Whether pixels lie where PyTorch puts them when it blends neighbours"
+    large = min(size[2:]) > 1
+    return {"half_pixel": True, "pytorch_half_pixel": large, "align_corners": exact and large}.get(where, False)
 
 # %% ../../nbs/api/files/09_onnx_nets.ipynb #42da2156
 @_op
@@ -194,21 +242,3 @@ def Resize(x, roi=None, scales=None, sizes=None, *, mode="nearest", coordinate_t
     how = "bicubic" if mode == "cubic" else {3: "linear", 4: "bilinear", 5: "trilinear"}[x.ndim]
     if exact: return F.interpolate(x, size[2:], mode=how, align_corners=where == "align_corners")
     return F.interpolate(x, scale_factor=factors[2:], mode=how, align_corners=False, recompute_scale_factor=False)
-
-def _new_size(shape, scales, sizes):
-    "`(size, factors, whether the size is exactly that many times the old one, or was given)`"
-    if sizes is not None: return list(_many(sizes)), None, True
-    factors = [float(s) for s in _many(scales)]
-    size = [math.floor(n * s) for n, s in zip(shape, factors)]
-    return size, factors, all(n * s == m for n, s, m in zip(shape, factors, size))
-
-def _copies(shape, size, where, rounds):
-    "Whether the nearest pixel is the one that PyTorch takes"
-    if (where, rounds) == ("asymmetric", "floor"): return True
-    whole = all(m % n == 0 for m, n in zip(size, shape))
-    return whole and where in ("asymmetric", "half_pixel") and rounds == "round_prefer_floor"
-
-def _blends(size, exact, where):
-    "Whether pixels lie where PyTorch puts them when it blends neighbours"
-    large = min(size[2:]) > 1
-    return {"half_pixel": True, "pytorch_half_pixel": large, "align_corners": exact and large}.get(where, False)

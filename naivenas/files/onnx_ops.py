@@ -24,6 +24,8 @@ def _ints(x): return x.tolist() if torch.is_tensor(x) else x
 def _many(x): return [y for y in x] if isinstance(x := _ints(x), (list, tuple)) else [x]
 def _tensor(x): return x if torch.is_tensor(x) else torch.tensor(x)
 def _host(*xs): return not any(torch.is_tensor(x) for x in xs)
+
+# %% ../../nbs/api/files/08_onnx_ops.ipynb #3cb83d31
 def _each(f, *xs):
     "`f` on numbers or, element by element, on lists of them"
     long = [len(x) for x in xs if isinstance(x, list)]
@@ -39,6 +41,8 @@ _SAME = dict(Abs="abs", Neg="neg", Exp="exp", Log="log", Sqrt="sqrt", Reciprocal
              MatMul="matmul", Pow="pow", And="logical_and", Or="logical_or", Xor="logical_xor",
              BitwiseAnd="bitwise_and",
              BitwiseOr="bitwise_or", BitwiseXor="bitwise_xor", BitwiseNot="bitwise_not")
+
+# %% ../../nbs/api/files/08_onnx_ops.ipynb #616d2c7c
 OPS |= {name: getattr(torch, f) for name, f in _SAME.items()}
 for _name, _f in dict(Softplus=F.softplus, Softsign=F.softsign, Mish=F.mish, HardSwish=F.hardswish).items():
     OPS[_name] = _f
@@ -48,12 +52,16 @@ def _divided(a, b):
     whole = lambda x: not x.dtype.is_floating_point if torch.is_tensor(x) else isinstance(x, int)
     if not whole(a) or not whole(b): return a / b
     return torch.div(a, b, rounding_mode="trunc") if torch.is_tensor(a) else a // b
+
+# %% ../../nbs/api/files/08_onnx_ops.ipynb #7128f6f1
 def _arithmetic(f):
     def f_of(a, b):
         if _host(a, b): return _each(f, a, b)
         like = a if torch.is_tensor(a) else b
         return f(*[torch.tensor(x, device=like.device) if isinstance(x, list) else x for x in (a, b)])
     return f_of
+
+# %% ../../nbs/api/files/08_onnx_ops.ipynb #61e23f4d
 for _name, _f in dict(Add=operator.add, Sub=operator.sub, Mul=operator.mul, Div=_divided, Equal=operator.eq,
                       Greater=operator.gt, Less=operator.lt,
                       GreaterOrEqual=operator.ge, LessOrEqual=operator.le).items(): OPS[_name] = _arithmetic(_f)
@@ -63,11 +71,15 @@ def _folded(f): return lambda *xs: xs[0] if len(xs) == 1 else f(xs[0], _folded(f
 OPS |= dict(Sum=_folded(operator.add), Max=_folded(lambda a, b: torch.maximum(_tensor(a), _tensor(b))),
             Min=_folded(lambda a, b: torch.minimum(_tensor(a), _tensor(b))))
 OPS["Mean"] = lambda *xs: OPS["Sum"](*xs) / len(xs)
+
+# %% ../../nbs/api/files/08_onnx_ops.ipynb #7fb8262e
 @_op
 def Identity(x): return x
 @_op
 def Dropout(x, ratio=None, training_mode=None, *, seed=0, outputs=1):
     return x if outputs == 1 else (x, torch.ones_like(x, dtype=torch.bool))
+
+# %% ../../nbs/api/files/08_onnx_ops.ipynb #eab7d423
 @_op
 def Mod(a, b, *, fmod=0): return torch.fmod(a, b) if fmod else torch.remainder(a, b)
 
@@ -78,6 +90,8 @@ def Elu(x, *, alpha=1.): return torch.where(x > 0, x, alpha * torch.expm1(x))
 def Celu(x, *, alpha=1.): return F.celu(x, alpha)
 @_op
 def Selu(x, *, alpha=1.67326319217681884765625, gamma=1.05070102214813232421875): return gamma * Elu(x, alpha=alpha)
+
+# %% ../../nbs/api/files/08_onnx_ops.ipynb #e5c10fe4
 @_op
 def LeakyRelu(x, *, alpha=.01): return F.leaky_relu(x, alpha)
 @_op
@@ -88,10 +102,14 @@ def ThresholdedRelu(x, *, alpha=1.): return torch.where(x > alpha, x, torch.zero
 def HardSigmoid(x, *, alpha=.2, beta=.5): return (alpha * x + beta).clamp(0, 1)
 @_op
 def PRelu(x, slope): return torch.where(x < 0, slope * x, x)
+
+# %% ../../nbs/api/files/08_onnx_ops.ipynb #a663a669
 @_op
 def Gelu(x, *, approximate="none"): return F.gelu(x, approximate=approximate)
 @_op
 def Swish(x, *, alpha=1.): return x * torch.sigmoid(alpha * x)
+
+# %% ../../nbs/api/files/08_onnx_ops.ipynb #9eca3188
 @_op
 def Clip(x, low=None, high=None, *, min=None, max=None):
     low, high = (v if w is None else w for v, w in ((min, low), (max, high)))
@@ -106,14 +124,20 @@ def dtype_of(number):
              9: torch.bool, 10: torch.float16, 11: torch.float64, 16: torch.bfloat16}
     if number not in kinds: raise NotImplementedError(f"type {number}")
     return kinds[number]
+
+# %% ../../nbs/api/files/08_onnx_ops.ipynb #b0a2a463
 @_op
 def Shape(x, *, start=0, end=None): return list(x.shape)[start:end]
 @_op
 def Size(x): return math.prod(x.shape)
+
+# %% ../../nbs/api/files/08_onnx_ops.ipynb #65e84782
 @_op
 def Reshape(x, shape, *, allowzero=0):
     if _host(x): return x if len(_many(shape)) else _many(x)[0]
     return x.reshape([x.shape[i] if n == 0 and not allowzero else n for i, n in enumerate(_many(shape))])
+
+# %% ../../nbs/api/files/08_onnx_ops.ipynb #20eded0d
 @_op
 def Flatten(x, *, axis=1):
     axis = axis % x.ndim if axis < 0 else axis
@@ -130,12 +154,18 @@ def Unsqueeze(x, axes):
     if _host(x): return _many(x)
     for axis in sorted(a % (x.ndim + len(_many(axes))) for a in _many(axes)): x = x.unsqueeze(axis)
     return x
+
+# %% ../../nbs/api/files/08_onnx_ops.ipynb #3e784262
 @_op
 def Transpose(x, *, perm=None): return x.permute(perm or list(range(x.ndim))[::-1])
+
+# %% ../../nbs/api/files/08_onnx_ops.ipynb #acb604ae
 @_op
 def Concat(*xs, axis):
     if all(map(_host, xs)): return [y for x in xs for y in _many(x)]
     return torch.cat([_tensor(x) for x in xs], axis)
+
+# %% ../../nbs/api/files/08_onnx_ops.ipynb #cb3b2be1
 @_op
 def Expand(x, shape):
     shape = [1] * (x.ndim - len(_many(shape))) + _many(shape)
@@ -144,18 +174,23 @@ def Expand(x, shape):
 def Tile(x, repeats): return x.repeat(_many(repeats))
 
 # %% ../../nbs/api/files/08_onnx_ops.ipynb #32842c4a
+def _sliced(x, a, b, axis, step):
+    "One axis of a tensor from `a` up to `b`"
+    if step > 0: return x[(slice(None),) * (axis % x.ndim) + (slice(a, b if b < 2**31 - 1 else None, step),)]
+    places = range(x.shape[axis])[a:b if b > -2**31 else None:step]
+    return x.index_select(axis, torch.tensor(places, dtype=torch.long, device=x.device))
+
+# %% ../../nbs/api/files/08_onnx_ops.ipynb #8a5efb48
 @_op
 def Slice(x, starts, ends, axes=None, steps=None):
     starts, ends = _many(starts), _many(ends)
     axes = range(len(starts)) if axes is None else _many(axes)
     steps = [1] * len(starts) if steps is None else _many(steps)
     if _host(x): return _many(x)[starts[0]:ends[0]:steps[0]]
-    for a, b, axis, step in zip(starts, ends, axes, steps):
-        if step > 0: x = x[(slice(None),) * (axis % x.ndim) + (slice(a, b if b < 2**31 - 1 else None, step),)]
-        else:
-            places = range(x.shape[axis])[a:b if b > -2**31 else None:step]
-            x = x.index_select(axis, torch.tensor(places, dtype=torch.long, device=x.device))
+    for a, b, axis, step in zip(starts, ends, axes, steps): x = _sliced(x, a, b, axis, step)
     return x
+
+# %% ../../nbs/api/files/08_onnx_ops.ipynb #ad1d4cc9
 @_op
 def Gather(x, index, *, axis=0):
     if _host(x): return [x[i] for i in i_] if isinstance(i_ := _ints(index), list) else x[int(i_)]
@@ -163,9 +198,13 @@ def Gather(x, index, *, axis=0):
     index, axis = _tensor(index).to(x.device).long(), axis % x.ndim
     index = torch.where(index < 0, index + x.shape[axis], index)
     return x.index_select(axis, index.flatten()).reshape(*x.shape[:axis], *index.shape, *x.shape[axis + 1:])
+
+# %% ../../nbs/api/files/08_onnx_ops.ipynb #c4d94b13
 @_op
 def GatherElements(x, index, *, axis=0):
     return torch.gather(x, axis, torch.where(index < 0, index + x.shape[axis], index))
+
+# %% ../../nbs/api/files/08_onnx_ops.ipynb #f00a5481
 @_op
 def Split(x, sizes=None, *, axis=0, split=None, num_outputs=None, outputs=1):
     n, many = x.shape[axis], num_outputs or outputs
@@ -181,10 +220,14 @@ def Cast(x, *, to, saturate=1, round_mode="up"):
     return _each(float if kind.is_floating_point else lambda v: v, x)
 @_op
 def CastLike(x, y, *, saturate=1, round_mode="up"): return x.to(y.dtype)
+
+# %% ../../nbs/api/files/08_onnx_ops.ipynb #18a35cb7
 @_op
 def Where(c, a, b):
     return _each(lambda c, a, b: a if c else b,
                  *map(_ints, (c, a, b))) if _host(c, a, b) else torch.where(c, _tensor(a), _tensor(b))
+
+# %% ../../nbs/api/files/08_onnx_ops.ipynb #5bbaaa69
 @_op
 def ConstantOfShape(shape, *, value=None):
     value = torch.zeros(1) if value is None else value
@@ -193,6 +236,8 @@ def ConstantOfShape(shape, *, value=None):
 def Range(a, b, step):
     return torch.arange(*[x.item() if torch.is_tensor(x) else x for x in (a, b, step)], dtype=a.dtype
                         if torch.is_tensor(a) else None)
+
+# %% ../../nbs/api/files/08_onnx_ops.ipynb #41f19edf
 @_op
 def Trilu(x, k=None, *, upper=1): return (torch.triu if upper else torch.tril)(x, int(_ints(k) or 0))
 

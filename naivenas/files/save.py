@@ -25,24 +25,28 @@ from ..capture.calls import Call
 _all_ = ["KNOWN", "known_as", "name_of", "savable"]     # at home on the page about names
 
 # %% ../../nbs/api/files/07_save.ipynb #efbf66ca
-VERSION = 1
-
-def _described(net, tensors):
-    "The architecture as JSON"
-    ops, number, rows = [], {}, []
+def _operations(net, tensors):
+    "`(operations as JSON, {id of an operation: its number})`; one that several vertices share is there once"
+    ops, number = [], {}
     for v in net.vertices:
         if v.role != "input" and id(v.op) not in number:
             number[id(v.op)] = len(ops)
-            ops.append(_named(v, encode, v.op, tensors, f"{v.name}"))
-        own = callable(v.role) and v.role == getattr(v.op, "moves", None)
-        op, inputs = None if v.role == "input" else number.get(id(v.op)), [net._place[u] for u in v.inputs]
-        role = {"moves": True} if own else _named(v, encode, v.role, tensors, v.name)
-        rows.append([v.name, op, inputs, role, v.nout])
-    ends = dict(inputs=net.inputs, outputs=net.outputs, frozen=sorted(net.frozen, key=net._place.get))
-    places = {k: [net._place[v] for v in vs] for k, vs in ends.items()}
-    return {"ops": ops, "vertices": rows, "single": net.single, "training": net.training,
-            "rng": net.rng.bit_generator.state, **places,
-            "notes": {k: getattr(net, k) for k in _NOTES if hasattr(net, k)}, **_form(net, tensors)}
+            ops.append(_named(v, encode, v.op, tensors, v.name))
+    return ops, number
+
+# %% ../../nbs/api/files/07_save.ipynb #b431520b
+def _row(net, v, number, tensors):
+    "A vertex as JSON: name, operation, inputs, role and size"
+    own = callable(v.role) and v.role == getattr(v.op, "moves", None)
+    op, inputs = None if v.role == "input" else number.get(id(v.op)), [net._place[u] for u in v.inputs]
+    return [v.name, op, inputs, {"moves": True} if own else _named(v, encode, v.role, tensors, v.name), v.nout]
+
+# %% ../../nbs/api/files/07_save.ipynb #570619fb
+def _named(v, f, *args):
+    "`f(*args)`, with whatever goes wrong told in the name of the vertex"
+    try: return f(*args)
+    except (ValueError, TypeError, AttributeError) as e:
+        raise ValueError(f"{label(v)} ({kind(v.op)}) cannot be saved: {e}") from None
 
 # %% ../../nbs/api/files/07_save.ipynb #c8703ef7
 _NOTES = "opaque", "statistics", "keys"   # what an import says about vertices, and parameters, by their names
@@ -53,12 +57,18 @@ def _form(net, tensors):
     spec, constants = net.form
     return {"form": [pytree.treespec_dumps(spec), encode(constants, tensors, "form")]}
 
-# %% ../../nbs/api/files/07_save.ipynb #570619fb
-def _named(v, f, *args):
-    "`f(*args)`, with whatever goes wrong told in the name of the vertex"
-    try: return f(*args)
-    except (ValueError, TypeError, AttributeError) as e:
-        raise ValueError(f"{label(v)} ({kind(v.op)}) cannot be saved: {e}") from None
+# %% ../../nbs/api/files/07_save.ipynb #c6ba483f
+VERSION = 1
+
+def _described(net, tensors):
+    "The architecture as JSON"
+    ops, number = _operations(net, tensors)
+    rows = [_row(net, v, number, tensors) for v in net.vertices]
+    ends = dict(inputs=net.inputs, outputs=net.outputs, frozen=sorted(net.frozen, key=net._place.get))
+    places = {k: [net._place[v] for v in vs] for k, vs in ends.items()}
+    return {"ops": ops, "vertices": rows, "single": net.single, "training": net.training,
+            "rng": net.rng.bit_generator.state, **places,
+            "notes": {k: getattr(net, k) for k in _NOTES if hasattr(net, k)}, **_form(net, tensors)}
 
 # %% ../../nbs/api/files/07_save.ipynb #ed567028
 def _vertex(op, inputs, role, nout, name, tensors):
@@ -75,8 +85,8 @@ def _vertex(op, inputs, role, nout, name, tensors):
     return made
 
 # %% ../../nbs/api/files/07_save.ipynb #e9dabb6d
-def _rebuilt(cls, a, tensors):
-    "The `Net` of an architecture"
+def _vertices(a, tensors):
+    "The vertices of an architecture, in order"
     names = {row[1]: f" ({row[0]})" for row in reversed(a["vertices"])}
     ops, made = [at(f"ops[{k}]{names.get(k, '')}", decode, op, tensors) for k, op in enumerate(a["ops"])], []
     for k, (name, op, inputs, role, nout) in enumerate(a["vertices"]):
@@ -84,6 +94,12 @@ def _rebuilt(cls, a, tensors):
         else:
             made.append(at(f"vertices[{k}] ({name})", _vertex, ops[op], [made[i] for i in inputs], role, nout, name,
                            tensors))
+    return made
+
+# %% ../../nbs/api/files/07_save.ipynb #6f48c937
+def _rebuilt(cls, a, tensors):
+    "The `Net` of an architecture"
+    made = _vertices(a, tensors)
     outputs = [made[i] for i in a["outputs"]]
     net = cls([made[i] for i in a["inputs"]], outputs[0] if a["single"] else outputs, [made[i] for i in a["frozen"]])
     at("rng", setattr, net.rng.bit_generator, "state", a["rng"])
@@ -95,6 +111,7 @@ def _rebuilt(cls, a, tensors):
 
 # %% ../../nbs/api/files/07_save.ipynb #ccd248b1
 def _digest(architecture, tensors):
+    "The checksum over the architecture and all numbers"
     sha = hashlib.sha256(architecture.encode())
     for key in sorted(tensors):
         t = tensors[key].contiguous().reshape(-1)
@@ -103,33 +120,42 @@ def _digest(architecture, tensors):
     return sha.hexdigest()
 
 # %% ../../nbs/api/files/07_save.ipynb #d4bdf6c0
-def saved(net, path):
-    "Write the net into one file; its path"
+def _written(path, tensors, head):
+    "Write a file in one step: it is there as a whole, or not at all"
     from safetensors.torch import save_file
-    tensors, path = {}, Path(path)
-    described = _described(net, tensors)
-    first = {}
-    described["same"] = {k: first[id(t)] for k, t in tensors.items() if first.setdefault(id(t), k) != k}
-    once = {k: t.detach().cpu().contiguous().clone() for k, t in tensors.items() if k not in described["same"]}
-    text = json.dumps(described)
     handle, beside = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     os.close(handle)
     try:
-        save_file(once, beside, {"naivenas": str(VERSION), "architecture": text, "sha256": _digest(text, once)})
+        save_file(tensors, beside, head)
         os.replace(beside, path)
     except BaseException:
         os.unlink(beside)
         raise
+
+# %% ../../nbs/api/files/07_save.ipynb #678d8707
+def saved(net, path):
+    "Write the net into one file; its path"
+    tensors, first, path = {}, {}, Path(path)
+    described = _described(net, tensors)
+    described["same"] = {k: first[id(t)] for k, t in tensors.items() if first.setdefault(id(t), k) != k}
+    once = {k: t.detach().cpu().contiguous().clone() for k, t in tensors.items() if k not in described["same"]}
+    text = json.dumps(described)
+    _written(path, once, {"naivenas": str(VERSION), "architecture": text, "sha256": _digest(text, once)})
     return path
 
 # %% ../../nbs/api/files/07_save.ipynb #8164dbb1
-def _read(path):
-    "`(architecture, tensors)` of a file, after all checks; ValueError that says what is wrong with it"
+def _opened(path):
+    "`(header, tensors)` of a safetensors file"
     from safetensors import SafetensorError, safe_open
     try:
         with safe_open(path, "pt") as file:
-            head, tensors = file.metadata() or {}, {k: file.get_tensor(k) for k in file.keys()}
+            return file.metadata() or {}, {k: file.get_tensor(k) for k in file.keys()}
     except SafetensorError as e: raise ValueError(f"{path} is damaged or no safetensors file ({e})") from None
+
+# %% ../../nbs/api/files/07_save.ipynb #37ea9f61
+def _read(path):
+    "`(architecture, tensors)` of a file, after all checks; ValueError that says what is wrong with it"
+    head, tensors = _opened(path)
     if not {"naivenas", "architecture", "sha256"} <= set(head):
         raise ValueError(f"{path} holds no net: it was not written by Net.save")
     if head["naivenas"] != str(VERSION):
@@ -140,16 +166,21 @@ def _read(path):
     except (ValueError, RecursionError) as e:
         raise ValueError(f"{path} is damaged: its architecture cannot be read ({e})") from None
 
+# %% ../../nbs/api/files/07_save.ipynb #39179cea
+def _join(tensors, same):   # {a name: the name under which its tensor is stored}
+    "Let tensors that were one and the same be so again"
+    for key, first in same.items():
+        if tensors[first].is_floating_point() and not isinstance(tensors[first], nn.Parameter):
+            tensors[first] = nn.Parameter(tensors[first])
+        tensors[key] = tensors[first]
+
 # %% ../../nbs/api/files/07_save.ipynb #c75c4fc3
 def loaded(cls, path, device):
     "The net that was saved; ValueError if the file is damaged, too new, or computes with something unknown"
     architecture, tensors = _read(path)
     try:
         checked(architecture, tensors)
-        for key, first in architecture["same"].items():
-            if tensors[first].is_floating_point() and not isinstance(tensors[first], nn.Parameter):
-                tensors[first] = nn.Parameter(tensors[first])
-            tensors[key] = tensors[first]
+        _join(tensors, architecture["same"])
         net = at("its architecture", _rebuilt, cls, architecture, tensors)
     except ValueError as e: raise ValueError(f"{path} cannot be loaded: {e}") from e.__cause__
     return net.to(device)

@@ -29,6 +29,7 @@ def written(op, args, me=None):
                         f"returns an expression")
     return f"{found}({', '.join(args)})"
 
+# %% ../../nbs/api/files/00_source.ipynb #b16b4acc
 _SIGNS = {operator.add: "+", add: "+", operator.sub: "-", operator.mul: "*", mul: "*", operator.truediv: "/",
           operator.matmul: "@", operator.pow: "**"}
 _FORMS = {operator.neg: lambda args: f"-({args[0]})", operator.getitem: lambda args: f"({args[0]})[{args[1]}]",
@@ -48,15 +49,18 @@ def _(op: partial, args, me=None):
     if named and op.func in _SIGNS: raise TypeError(f"{kind(op.func)} takes no keyword, and it has {named[0]}")
     return f"{text[:-1]}, {', '.join(named)})" if named else text
 
+# %% ../../nbs/api/files/00_source.ipynb #29bffaa4
 @written.register
 def _(op: GlobalPool, args, me=None):
     return f"({args[0]}).flatten(2)" + (".mean(2)" if op.how == "mean" else ".amax(2)")
 
+# %% ../../nbs/api/files/00_source.ipynb #cd10a8e8
 def _along(axis, what):
     "An index that is `what` along one axis"
     parts = [":"] * axis + [what] if axis >= 0 else ["...", what] + [":"] * (-1 - axis)
     return f"[{', '.join(parts)}]"
 
+# %% ../../nbs/api/files/00_source.ipynb #ed01a8f4
 @written.register
 def _(op: Slice, args, me=None):
     return f"({args[0]})" + _along(op.axis, ":".join("" if n is None else literal(n) for n in (op.start, op.stop)))
@@ -65,6 +69,7 @@ def _(op: Slice, args, me=None):
 @written.register
 def _(op: Gather, args, me=None): return f"({args[0]})" + _along(op.axis, literal(np.asarray(op.index).tolist()))
 
+# %% ../../nbs/api/files/00_source.ipynb #e76666da
 def _shuffled(v, args):
     "The expression for a channel shuffle; None if `v` is anything else"
     if not isinstance(v.op, Gather) or v.op.axis < 0 or len(v.op.index) != v.inputs[0].nout or v.nout < 4: return None
@@ -74,12 +79,14 @@ def _shuffled(v, args):
     both = f"{axis}, {axis + 1}"
     return f"({args[0]}).unflatten({axis}, ({n // step}, {step})).transpose({both}).flatten({both})"
 
+# %% ../../nbs/api/files/00_source.ipynb #770381c2
 def _last(v, args):
     "The expression for the last state of a recurrent layer; None if `v` is anything else"
     if not isinstance(v.op, partial) or v.op.func is not layers.state: return None
     hidden, n = f"({args[0]})[1]" + "[0]" * isinstance(v.inputs[0].op, nn.LSTM), v.op.keywords["directions"]
     return f"{hidden}[-1]" if n == 1 else f"torch.cat([{', '.join(f'{hidden}[{k}]' for k in range(-n, 0))}], -1)"
 
+# %% ../../nbs/api/files/00_source.ipynb #671c10c6
 def expression(v, args, me=None):
     "As `written`, for the vertex `v`; TypeError in its name"
     try: return _shuffled(v, args) or _last(v, args) or written(v.op, args, me)

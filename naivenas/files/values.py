@@ -29,11 +29,13 @@ def encode(value, tensors, path):
     plain = callable(value) and hasattr(value, "__name__") and not type(value).__module__.startswith("naivenas.")
     return {"name": name_of(value)} if plain else _as_object(value, again)
 
+# %% ../../nbs/api/files/06_values.ipynb #2caec449
 def _stored(tensor, tensors, path):
     "Under which name the tensor is stored: `path`, or the next that is free"
     while tensors.setdefault(path, tensor) is not tensor: path += "_"
     return path
 
+# %% ../../nbs/api/files/06_values.ipynb #561232bc
 _ENCODERS = (
     (np.ndarray, lambda v, again: {"array": v.tolist(), "of": str(v.dtype)}),
     (np.generic, lambda v, again: v.item()),
@@ -48,20 +50,23 @@ _ENCODERS = (
 )
 
 # %% ../../nbs/api/files/06_values.ipynb #1a3d5178
+def _kind(value):
+    "Which key tells the kind of value; ValueError if none does, or several do"
+    what = [k for k in value if k in _DECODERS]
+    if len(what) == 1: return what[0]
+    raise ValueError(f"nothing makes sense of {', '.join(map(repr, value)) or 'an empty dictionary'}: one of its "
+                     f"names must be that of a kind of value")
+
+# %% ../../nbs/api/files/06_values.ipynb #0e0ec134
 def decode(value, tensors):
     "What `encode` was given"
     again = partial(decode, tensors=tensors)
     if isinstance(value, list): return [again(v) for v in value]
-    if not isinstance(value, dict): return value
-    what = [k for k in value if k in _DECODERS]
-    if len(what) != 1:
-        raise ValueError(f"nothing makes sense of {', '.join(map(repr, value)) or 'an empty dictionary'}: one of its "
-                         f"names must be that of a kind of value")
-    what = what[0]
-    return _DECODERS[what](value, again, tensors)
+    return _DECODERS[_kind(value)](value, again, tensors) if isinstance(value, dict) else value
 
 # %% ../../nbs/api/files/06_values.ipynb #4e579e92
 def _as_object(value, again):
+    "An object of a known class as JSON: a call by its parts, everything else by its attributes"
     if isinstance(value, Call):
         return {"object": name_of(Call), "made": [again(a) for a in (value.target, list(value.args), value.kwargs)]}
     return {"object": name_of(type(value)),
@@ -70,6 +75,7 @@ def _as_object(value, again):
 
 # %% ../../nbs/api/files/06_values.ipynb #c51fd77c
 def _object(value, again, tensors):
+    "The object that a file describes"
     cls = known_as(value["object"])
     if not isinstance(cls, type): raise ValueError(f"{value['object']!r} is no class")
     if "made" in value: return called(cls, *map(again, of(list, value["made"], value["object"])))
@@ -82,8 +88,10 @@ def _object(value, again, tensors):
 
 # %% ../../nbs/api/files/06_values.ipynb #1acf9695
 def _slice(said, again, tensors):
+    "A slice between whole numbers, or from one end to the other"
     return slice(*(None if n is None else whole(n, "slice", -2**63, 2**63 - 1) for n in said["slice"]))
 
+# %% ../../nbs/api/files/06_values.ipynb #02cd885a
 _DECODERS = {
     "tensor": lambda v, again, tensors: tensor_of(v["tensor"], tensors),
     "array": array, "slice": _slice, "dtype": kind_of_numbers, "partial": bound, "object": _object,
@@ -101,19 +109,22 @@ _MORE = "mixes", "groups"   # what rules write down at modules
 
 @functools.lru_cache
 def _names(cls):
+    "The arguments of a constructor that say more than where the module lies, and in which numbers"
     return [k for k, p in inspect.signature(cls).parameters.items()
             if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and k not in ("device", "dtype")]
+
+# %% ../../nbs/api/files/06_values.ipynb #6a4a200e
+_RECURRENT = "input_size hidden_size num_layers bias batch_first dropout bidirectional proj_size".split()
 
 def _arguments(m):
     "`{argument: value}` that make a module like `m`"
     if isinstance(m, nn.RNNBase):
-        names = "input_size hidden_size num_layers bias batch_first dropout bidirectional proj_size".split()
-        names += ["nonlinearity"] * (type(m) is nn.RNN)
-        return {k: getattr(m, k) for k in names if not (k == "proj_size" and not m.proj_size)}
+        names = _RECURRENT + ["nonlinearity"] * (type(m) is nn.RNN)
+        return {k: getattr(m, k) for k in names if k != "proj_size" or m.proj_size}
     names = _names(type(m))
     made = {k: m.__dict__[k] for k in names if k in m.__dict__}
-    return made | ({"bias": any("bias" in k and p is not None for k, p in m._parameters.items())} if "bias" in names
-                   and "bias" not in made else {})
+    if "bias" not in names or "bias" in made: return made
+    return made | {"bias": any("bias" in k and p is not None for k, p in m._parameters.items())}
 
 # %% ../../nbs/api/files/06_values.ipynb #bfdd7750
 def _module(m, tensors, path):
@@ -129,6 +140,7 @@ def _module(m, tensors, path):
             "fixed": [k for k, p in m._parameters.items() if p is not None and not p.requires_grad],
             **({"without": without} if without else {})}
 
+# %% ../../nbs/api/files/06_values.ipynb #3b7a7043
 def _how(m, tensors, path):
     "What makes a module like `m`: the arguments of its constructor, or its attributes"
     if not _at_home(m): return {"arguments": encode(_arguments(m), tensors, path)}
@@ -136,19 +148,13 @@ def _how(m, tensors, path):
     kept = {k: k not in m._non_persistent_buffers_set for k in m._buffers}
     return {"attributes": encode(own, tensors, path), "buffers": kept}
 
+# %% ../../nbs/api/files/06_values.ipynb #b1e1c5be
 # torch's own class -> the same by its public name
 _PUBLIC = {nn.modules.linear.NonDynamicallyQuantizableLinear: nn.Linear}
 
 # %% ../../nbs/api/files/06_values.ipynb #90deb385
-def _made(value, again, tensors):
-    "The module that a part of a file describes"
-    cls = known_as(value["module"])
-    if not (isinstance(cls, type) and issubclass(cls, nn.Module)): raise ValueError(f"{value['module']!r} is no module")
-    if "attributes" in value: return _made_plainly(cls, value, again, tensors)
-    how = of(dict, again(field(value, "arguments", value["module"])), value["module"])
-    suited(cls, how, value["module"], len(tensors))
-    with torch.device("meta"): m = cls(**how)
-    m._buffers.update(dict.fromkeys({*of(list, value.get("without", []), value["module"])} & {*m._buffers}))
+def _give(m, value, tensors):
+    "Give a module without memory its tensors; ValueError if one does not fit, or if one is missing"
     for key, path in keys_of(value).items():
         old, new = (m._parameters | m._buffers).get(key), tensor_of(path, tensors)
         if old is None: raise ValueError(f"{value['module']} has no {key!r}")
@@ -158,33 +164,63 @@ def _made(value, again, tensors):
         else: setattr(m, key, _parameter(new, key not in value["fixed"]))
     if lost := [k for k, t in (*m._parameters.items(), *m._buffers.items()) if t is not None and t.is_meta]:
         raise ValueError(f"{value['module']} lacks its {lost[0]}")
+
+# %% ../../nbs/api/files/06_values.ipynb #266139f9
+def _parameter(t, trained):
+    "The tensor as a parameter, which it may be already"
+    return (t if isinstance(t, nn.Parameter) else nn.Parameter(t, trained)).requires_grad_(trained)
+
+# %% ../../nbs/api/files/06_values.ipynb #5c402778
+def _made(value, again, tensors):
+    "The module that a part of a file describes"
+    cls = known_as(value["module"])
+    if not (isinstance(cls, type) and issubclass(cls, nn.Module)): raise ValueError(f"{value['module']!r} is no module")
+    if "attributes" in value: return _made_plainly(cls, value, again, tensors)
+    how = of(dict, again(field(value, "arguments", value["module"])), value["module"])
+    suited(cls, how, value["module"], len(tensors))
+    with torch.device("meta"): m = cls(**how)
+    m._buffers.update(dict.fromkeys({*of(list, value.get("without", []), value["module"])} & {*m._buffers}))
+    _give(m, value, tensors)
     more = of(dict, field(value, "more", value["module"]), value["module"])
     m.__dict__.update({k: noted(v, k) for k, v in more.items() if k in _MORE})
     return m.train(of(bool, field(value, "training", value["module"]), "training"))
 
-# %% ../../nbs/api/files/06_values.ipynb #266139f9
-def _parameter(t, trained):
-    return (t if isinstance(t, nn.Parameter) else nn.Parameter(t, trained)).requires_grad_(trained)
-
 # %% ../../nbs/api/files/06_values.ipynb #3cebf1ef
-def _at_home(m): return name_in_files(type(m)) is not None
+def _at_home(m):
+    "Whether a module is made of its attributes"
+    return name_in_files(type(m)) is not None
 
 # %% ../../nbs/api/files/06_values.ipynb #5eb160c0
-def _made_plainly(cls, value, again, tensors):
-    m = cls.__new__(cls)
-    if not _at_home(m): raise ValueError(f"{value['module']!r} is not made of its attributes")
-    nn.Module.__init__(m)
+def _attributes(cls, value, again):
+    "The attributes that a file gives to a module of this package"
     held = {identifier(k, value["module"]): v for k, v in of(dict, again(value["attributes"]), value["module"]).items()}
     if odd := [k for k in held if k[0] == "_"]: raise senseless(value["module"], odd[0], "attribute of it")
-    m.__dict__.update(own(cls, held, value["module"]))
+    return own(cls, held, value["module"])
+
+# %% ../../nbs/api/files/06_values.ipynb #be8c34bf
+def _hold(m, value, tensors):
+    "Let a module that has only attributes hold its parameters and buffers"
     buffers = of(dict, field(value, "buffers", value["module"]), "buffers")
     for key, path in keys_of(value).items():
         if key in buffers:
             m.register_buffer(key, tensor_of(path, tensors).detach(), persistent=of(bool, buffers[key], "buffers"))
         else: m.register_parameter(key, _parameter(tensor_of(path, tensors), key not in value["fixed"]))
+
+# %% ../../nbs/api/files/06_values.ipynb #827cda2c
+def _complete(m, cls, name):
+    "ValueError if the module lacks what it computes with"
     needs = ["value"] if cls is Direct else getattr(m, "keys", [])
-    if lost := [k for k in needs if k not in m._parameters | m._buffers]:
-        raise ValueError(f"{value['module']} lacks its {lost[0]}")
+    if lost := [k for k in needs if k not in m._parameters | m._buffers]: raise ValueError(f"{name} lacks its {lost[0]}")
     for key in [k for k in inspect.signature(cls).parameters if k in ("weight", "bias") and not hasattr(m, k)]:
         m.register_parameter(key, None)
+
+# %% ../../nbs/api/files/06_values.ipynb #406af7b0
+def _made_plainly(cls, value, again, tensors):
+    "The module of this package that a part of a file describes"
+    m = cls.__new__(cls)
+    if not _at_home(m): raise ValueError(f"{value['module']!r} is not made of its attributes")
+    nn.Module.__init__(m)
+    m.__dict__.update(_attributes(cls, value, again))
+    _hold(m, value, tensors)
+    _complete(m, cls, value["module"])
     return m.train(of(bool, field(value, "training", value["module"]), "training"))

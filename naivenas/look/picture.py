@@ -44,6 +44,7 @@ def _told(m, said, strips):
     says = f'data-v="{name}" tabindex="0" aria-label="{what}"'
     return f'<g class="node{m[1]}" {says}><title>\u200b{what}</title>{body}</g>'
 
+# %% ../../nbs/api/look/02_picture.ipynb #bb8d43f4
 def _strip(x, y, colours, wide=80):   # wide: points
     "A strip of coloured cells around `x`"
     step = wide / max(len(colours), 1)
@@ -60,6 +61,7 @@ DARK = {
     "shrank": ("#5E2F10", "#F28C4A"), "new": ("#0E4638", "#3CC9A0"), "gone": ("#5A2036", "#E58AA8")}
 LIGHT = {k.replace(" ", ""): v[1:] for k, v in LOOKS.items()} | STATES | {"fold": SAME}
 
+# %% ../../nbs/api/look/02_picture.ipynb #d9efb67d
 def _theme(colours, ink, soft):
     "The variables of a style sheet"
     pairs = "".join(f"--nn-{k}:{fill};--nn-{k}-line:{line};" for k, (fill, line) in colours.items())
@@ -79,6 +81,7 @@ def _colours():
         shapes = f".nn-graph .{k}>:is(path,polygon,ellipse,polyline)"
         yield f"{shapes}{{fill:var(--nn-{k});stroke:var(--nn-{k}-line)}}"
 
+# %% ../../nbs/api/look/02_picture.ipynb #e1b13d95
 STYLE = "<style>" + "\n".join(_colours()) + """
 .nn-graph .node text{fill:var(--nn-ink)}.nn-graph .node text:first-of-type{font-weight:bold}
 .nn-graph .node text:nth-of-type(n+2){font-size:8.5px;fill:var(--nn-soft)}.nn-graph .edge text{fill:var(--nn-soft)}\
@@ -165,6 +168,7 @@ def _sentence(graph, box, old, marks):
     facts = [f"{box.name}: {made}, {sizetext(box.last, old)} neurons", notes(graph, box.last), marks.get(box.last)]
     return " ".join(filter(None, facts))
 
+# %% ../../nbs/api/look/02_picture.ipynb #31308721
 def _drawn(graph, was, down, labels, fold, unfold, strips, marks, edges):
     "A `Picture` with a sentence and a strip for each box"
     boxes, old = folded(graph, fold, unfold), changes(graph, was)

@@ -34,6 +34,7 @@ def merged(index: Sequence[int], n: int) -> list[tuple[int | None, int | None]]:
         made.append((old if old >= 0 else None, new))
     return made + [(old, None) for old in reversed(gone)]
 
+# %% ../../nbs/api/look/03_report.ipynb #3e615854
 def _states(pairs):
     "What became of each: 'new', 'gone' or 'kept'"
     return ["new" if old is None else "gone" if new is None else "kept" for old, new in pairs]
@@ -45,6 +46,7 @@ def _ranges(numbers, most=8):
     said = [f"{p[0]}" if len(p) == 1 else f"{p[0]}-{p[-1]}" for p in parts]
     return ", ".join(said[:most] + ["..."] * (len(said) > most))
 
+# %% ../../nbs/api/look/03_report.ipynb #cebf8f3e
 def _existed(plan):
     "For each wire, whether it was there before"
     found = np.zeros(plan.ties.wires, bool)
@@ -58,6 +60,7 @@ def _named(vertices, most=12):
     more = f", and {len(vertices) - most} more" if len(vertices) > most else ""
     return ", ".join(v.name for v in vertices[:most]) + more
 
+# %% ../../nbs/api/look/03_report.ipynb #a79130a6
 def _which(plan, through, inside, gone):
     "'b 1, 3': the wires of a bundle that go, by their numbers in the first old vertex that they run through"
     v, t = next((v for v in through if v in plan.before), through[0]), plan.ties
@@ -93,6 +96,7 @@ def wire_line(plan: Solved) -> str:
     also = f"; {_named(lost)} {'goes' if len(lost) == 1 else 'go'} with all wires of their own" if lost else ""
     return f"of {old.sum()} wires {go}, {new}{also}"
 
+# %% ../../nbs/api/look/03_report.ipynb #127b7efd
 def text_of(word: str, plan: Solved) -> str:
     "The plan in three lines and a table"
     return f"{word}: {plan.summary}\n{plan.wire_line}\n{plan.table if len(plan.table) else 'no size changes'}"
@@ -108,6 +112,7 @@ def past_of(plan: Solved) -> dict[str, Any]:
 # %% ../../nbs/api/look/03_report.ipynb #f2ab41fa
 FATES = dict(kept="#8C8C8C", gone="#D55E00", new="#009E73")
 
+# %% ../../nbs/api/look/03_report.ipynb #bfecfc49
 def _fate(out, n, most):
     "The states of a strip for `n` old neurons and the index list `out`: one each, or shares of `most` cells"
     stay, many = int((out >= 0).sum()), n + int((out < 0).sum())
@@ -115,6 +120,7 @@ def _fate(out, n, most):
     counts = dict(kept=stay, gone=n - stay, new=len(out) - stay)
     return [state for state, k in counts.items() if k for _ in range(max(round(most * k / many), 1))]
 
+# %% ../../nbs/api/look/03_report.ipynb #1a0fac66
 def fates_of(plan: Solved, most: int = 40) -> dict[str, list[str]]:   # most: cells in a strip
     "`{name: colours}` for each old vertex that changes: what becomes of its neurons"
     lists = {v: (plan.out(v), n) for v, n in plan.before.items() if v in plan.ties.labels}
@@ -128,11 +134,13 @@ def _marked(plan, seen, marks):
     found = {v: wanted.get(v.name) if v.name in kept else "gone" for v in seen}
     return {v: mark for v, mark in found.items() if mark}
 
+# %% ../../nbs/api/look/03_report.ipynb #299d9f86
 def _as_it_was(plan, marks, how):
     "The graph before the plan; what goes is marked"
     seen = plan.past()
     return draw(seen, {}, marks=_marked(plan, seen, marks), **how)
 
+# %% ../../nbs/api/look/03_report.ipynb #7fab317b
 def _as_it_would_be(plan, marks, how):
     "The graph after the plan: old and new sizes, and strips that tell what becomes of the neurons"
     seen, fates, sizes = plan.preview(), plan.fates(), {v.name: n for v, n in plan.before.items()}
@@ -153,6 +161,7 @@ def _legend(colours, words):
 LEGEND = f"<p><small>{_legend(FATES.values(), ('stays', 'goes', 'new'))}</small></p>"
 ROW = "display:flex;align-items:flex-start;min-width:0;max-width:100%;"
 
+# %% ../../nbs/api/look/03_report.ipynb #6f0bc536
 def _pictures(plan):
     "Before and after where the wiring changes, else one picture; or what to install"
     card = lambda title, body: f'<div style="flex:0 1 auto;min-width:0">{title}{body}</div>'
