@@ -28,14 +28,14 @@ class Explorer:
         self.example = example if isinstance(example, tuple) or example is None else (example,)
         self.where = self.example and positions(graph, *self.example)
         self.done, self.undone, self.lines = [], [], []
-        self.chosen = next((v.name for v in graph if v.role == "absorb"), graph.vertices[0].name)
+        self.chosen = next((v.name for v in graph if v.role.makes), graph.vertices[0].name)
         self.clear()
 
     def clear(self): self.plan, self.error, self.code, self.by = None, None, "", None
 
 # %% ../../nbs/api/apps/00_exploring.ipynb #e6ef9bf2
 def _utilities(graph):
-    if not hasattr(graph, "training"): return {"order": lambda v: np.arange(v.nout, 0, -1.) if v.role == "absorb" else None}
+    if not hasattr(graph, "training"): return {"order": lambda v: np.arange(v.nout, 0, -1.) if v.role.makes else None}
     from naivenas.nets.importance import magnitude
     return {"magnitude": magnitude}
 

@@ -39,7 +39,7 @@ def layered(work, s):
         if not 0 <= axis < len(l.shape): return None
         if not l.axes and l.shape[axis] > 1: want(work, x, axis)
         if l.axes not in ((), (axis,)): return None
-    if isinstance(s.op, nn.GroupNorm) and r.role == "absorb": return grouped(work, s, out)
+    if isinstance(s.op, nn.GroupNorm) and r.role.makes: return grouped(work, s, out)
     return work.made(s, r.role, out)
 
 

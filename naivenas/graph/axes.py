@@ -10,7 +10,7 @@ from functools import cached_property
 from math import prod
 from dataclasses import dataclass
 import numpy as np
-from .vertex import SizeError
+from .vertex import IndexMap, SizeError
 
 # %% ../../nbs/api/graph/02_axes.ipynb #88fa46cf
 @dataclass(frozen=True)
@@ -82,15 +82,17 @@ def varying(array, shape):
     return tuple(a for a, n in enumerate(array.shape) if n > 1 and (array != array.take([0], a)).any())
 
 # %% ../../nbs/api/graph/02_axes.ipynb #26d44a1c
-class Flow:
+class Flow(IndexMap):
     "The role of an operation on label arrays: where each label goes, which meet, and which must stay"
+    sized = True
+
     def __init__(self, move,     # arrays of labels -> array of labels, given this role
                  ins, out,       # a `Layout` per input, and that of the output
                  **how):         # what `move` needs to know, and `literals`: role -> {attribute of the operation: value}
         self.move, self.ins, self.out, self.how = move, list(ins), out, how
 
     def arrays(self, flat): return [f.reshape(l.small) for f, l in zip(flat, self.ins)]
-    def __call__(self, *flat): return self.move(self, *self.arrays(flat)).ravel()
+    def moves(self, *flat): return self.move(self, *self.arrays(flat)).ravel()
 
     def meets(self, *flat):
         *ins, out = flat

@@ -69,7 +69,7 @@ def fmap_of(v,        # a vertex
     if getattr(op, "padding", None) in ("same", "valid") and hasattr(op, "kernel_size"):
         return shape if op.padding == "same" else _slid(v, windows(_Valid(op), len(shape)), shape)
     if what in _OTHERS: return _OTHERS[what](v, shape)
-    if v.role == "stack" and len(set(shapes)) > 1: raise SizeError(f"{label(v)} joins feature maps of different sizes: {_listed(v, shapes)}")
+    if v.role.joins and len(set(shapes)) > 1: raise SizeError(f"{label(v)} joins feature maps of different sizes: {_listed(v, shapes)}")
     if len({len(s) for s in shapes}) > 1: raise SizeError(f"{label(v)} takes feature maps and features: {_listed(v, shapes)}")
     try: return np.broadcast_shapes(*shapes) if shapes else ()
     except ValueError: raise SizeError(f"{label(v)} works point by point, but its feature maps differ: {_listed(v, shapes)}") from None
@@ -98,7 +98,7 @@ def _slid(v, slide, shape):
 
 # %% ../../nbs/api/graph/05_fmap.ipynb #cc4060f6
 def _flattened(v, shape):
-    pixels = len(v.role(np.arange(1))) if callable(v.role) else math.prod(shape)
+    pixels = len(v.role.moves(np.arange(1))) if v.role.maps else math.prod(shape)
     if pixels != math.prod(shape): raise SizeError(f"{label(v)} flattens {pixels} positions, not {'x'.join(map(str, shape)) or 1}")
     return ()
 
@@ -126,7 +126,7 @@ def fmaps(graph,       # a graph, or vertices in an order in which inputs come f
     made, given = {}, itertools.cycle(shapes or [()])
     for v in graph:
         read = v.inputs if wiring is None else wiring(v)
-        made[v] = tuple(next(given)) if v.role == "input" else fmap_of(v, [made[u] for u in read], (use or {}).get(v))
+        made[v] = tuple(next(given)) if v.role.given else fmap_of(v, [made[u] for u in read], (use or {}).get(v))
     return made
 
 # %% ../../nbs/api/graph/05_fmap.ipynb #96e3d346
@@ -173,7 +173,7 @@ def _search(order, reads, axis, dims, start, wanted, given, free, change, reach,
 # %% ../../nbs/api/graph/05_fmap.ipynb #c818ca93
 def _steps(v, reads, now, axis, dims, start, given, free, change, reach):
     "`[(price, size along the axis, window or None), ...]` of vertex `v`; a size of 0 is that of plain features"
-    if v.role == "input": return [(0, start[v], None)]
+    if v.role.given: return [(0, start[v], None)]
     sizes = [now[u] for u in reads(v)]
     slide = (given.get(v) or windows(v.op, dims)) if sizes[0] else None
     if slide and v in free and v not in given: return options(slide[axis], sizes[0], change, reach)
@@ -201,11 +201,11 @@ def align_fmaps(graph,           # a graph, or vertices in an order in which inp
     "`{vertex: {parameter: value per axis}}`: the least change with which all maps meet; SizeError if there is none"
     order, reads = list(graph), wiring or (lambda v: v.inputs)
     find = lambda key: graph[key] if isinstance(graph, Core) else key
-    start = shape if isinstance(shape, dict) else {v: shape for v in order if v.role == "input"}
+    start = shape if isinstance(shape, dict) else {v: shape for v in order if v.role.given}
     start, given = {find(v): s for v, s in start.items()}, {find(v): ws for v, ws in (given or {}).items()}
     wanted = {find(v): s for v, s in (wanted if isinstance(wanted, dict) else {v: wanted for v in graph.outputs} if wanted else {}).items()}
     users, dims, kept = Counter(id(v.op) for v in order), len(next(iter(start.values()))), {find(v) for v in held}
-    free = {v for v in order if v.role != "input" and users[id(v.op)] == 1} - kept
+    free = {v for v in order if not v.role.given and users[id(v.op)] == 1} - kept
     along = [_search(order, reads, a, dims, {v: s[a] for v, s in start.items()}, {v: s[a] if s else 0 for v, s in wanted.items()},
                      given, free, tuple(change), reach, most) for a in range(dims)]
     if None in along: raise SizeError(_no_way(wanted, change, reach))

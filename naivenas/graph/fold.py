@@ -43,8 +43,8 @@ def _numbers(boxes, loose):
     "Equal numbers for equal boxes; `loose`: whatever their sizes"
     seen, found = {}, []
     for i, (box, sources) in enumerate(zip(boxes, reads(boxes))):
-        makes = [(kind(v.op), str(v.role), v.nout if v.role == "absorb" and not loose else 0) for v in box.vertices]
-        far = tuple(i - j for j in (sources[-1:] if box.vertices[0].role == "stack" else sources))
+        makes = [(kind(v.op), str(v.role), v.nout if v.role.makes and not loose else 0) for v in box.vertices]
+        far = tuple(i - j for j in (sources[-1:] if box.vertices[0].role.joins else sources))
         found.append(seen.setdefault((tuple(makes), far), len(seen)))
     return np.array(found, int)
 
@@ -56,7 +56,7 @@ def crossing(boxes):
         for j in sources: last[j] = i
     change = np.zeros(len(boxes) + 2, int)
     for j, i in last.items():
-        if boxes[j].last.role != "input": change[j + 1] += 1; change[i + 1] -= 1
+        if not boxes[j].last.role.given: change[j + 1] += 1; change[i + 1] -= 1
     return np.cumsum(change)[:len(boxes) + 1]
 
 # %% ../../nbs/api/graph/04_fold.ipynb #213d6828
@@ -67,7 +67,7 @@ def chains(boxes, keep=(), longest=5):   # `keep`: vertices that must come last 
         for j in sources: readers[j] = readers.get(j, 0) + 1
     for i, (box, sources) in enumerate(zip(boxes, reads(boxes))):
         v = box.last
-        if (made and sources == [i - 1] and readers[i - 1] == 1 and v.role == "invariant" and len(v.inputs) == 1 and made[-1].last.role != "input"
+        if (made and sources == [i - 1] and readers[i - 1] == 1 and v.role.alike and len(v.inputs) == 1 and not made[-1].last.role.given
                 and len(made[-1].vertices) < longest and made[-1].last not in keep and not hasattr(v.op, "kernel_size")):
             parts = (made[-1].parts or [made[-1]]) + [box]
             made[-1] = Box([p.last for p in parts], parts, chain=True)
@@ -88,7 +88,7 @@ def repeats(boxes, loose=False, longest=64):   # `longest`: boxes in a period
         times = runs[1:, i] // np.arange(1, len(runs)) + 1
         covered = np.where(times > 1, times * np.arange(1, len(runs)), 0)
         for p in np.argsort(-covered, kind="stable")[:4] + 1:
-            if covered[p - 1] and boxes[i].last.role != "input" and over[i] <= over[i:i + p].min() + (p == 1): break
+            if covered[p - 1] and not boxes[i].last.role.given and over[i] <= over[i:i + p].min() + (p == 1): break
         else: made.append(boxes[i]); i += 1; continue
         made.append(_box([_box(boxes[j:j + p]) for j in range(i, i + covered[p - 1], p)], int(times[p - 1])))
         i += covered[p - 1]
@@ -108,7 +108,7 @@ def blocks(boxes):
 # %% ../../nbs/api/graph/04_fold.ipynb #92e9ba02
 def stretches(boxes, most):
     "Neighbours put together, equally many in each, so that `most` boxes are left; inputs stay alone"
-    first = next((i for i, b in enumerate(boxes) if b.last.role != "input"), 0)
+    first = next((i for i, b in enumerate(boxes) if not b.last.role.given), 0)
     ends = np.unique(np.linspace(first, len(boxes) - 1, max(most - first, 1)).astype(int))
     return boxes[:first] + [_box(boxes[a:b]) for a, b in zip(ends, ends[1:])] + boxes[-1:]
 

@@ -25,13 +25,13 @@ def _load(package, what, install=None):
 # %% ../../nbs/api/look/00_show.ipynb #ed33a727
 def optext(v):
     "What `v` computes, in a word or two: 'dense', 'conv2d 3x3', 'input'"
-    if v.role == "input": return "input"
+    if v.role.given: return "input"
     kernel = getattr(v.op, "kernel_size", None)
     return kind(v.op) + ("" if kernel is None else " " + "x".join(map(str, np.ravel(kernel))))
 
 def roletext(v):
     "The role of `v` in words; one that is a function is an index map"
-    return v.role if isinstance(v.role, str) else "index map"
+    return v.role.name
 
 # %% ../../nbs/api/look/00_show.ipynb #0c4a33df
 def inputtext(v, most=None):
@@ -60,21 +60,21 @@ SIGNS = dict(add=" + ", sub=" - ", mul=" * ", truediv=" / ")
 def call(v):
     "What computes `v`, as one would write it: 'conv2d(x, 16, k=3x3)', 'a + b'"
     names, word = [u.name for u in v.inputs], kind(v.op)
-    if v.role == "input": return f"inputvertex({v.nout})"
+    if v.role.given: return f"inputvertex({v.nout})"
     if word in SIGNS and len(names) > 1: return SIGNS[word].join(names)
-    facts = [inputtext(v, 6)] + [str(v.nout)] * (v.role in ("absorb", "immutable"))
+    facts = [inputtext(v, 6)] + [str(v.nout)] * (v.role.makes or v.role.freezes)
     for key, short, usual in ("kernel_size", "k", None), ("stride", "stride", 1), ("dilation", "dilation", 1), ("groups", "groups", 1):
         value = getattr(v.op, key, usual)
         many = list(np.ravel(usual if value is None else value))
         if set(many) != {usual} and not (short == "stride" and value == getattr(v.op, "kernel_size", 0)):
             facts.append(f"{short}={'x'.join(map(str, many if len(set(many)) > 1 else many[:1]))}")
-    return f"{'cat' if v.role == 'stack' else word}({', '.join(facts)})"
+    return f"{'cat' if v.role.joins else word}({', '.join(facts)})"
 
 # %% ../../nbs/api/look/00_show.ipynb #09db362d
 def contents(box, most=5):
     "The operations in a box, '3 x (dense > tanh)'"
     inside = (box.parts[0] if box.times > 1 else box).vertices
-    words = [optext(v) for v in inside if v.role in ("absorb", "stack", "immutable") or len(v.inputs) > 1 or len(inside) <= 4] or [optext(inside[-1])]
+    words = [optext(v) for v in inside if v.role.makes or v.role.joins or v.role.freezes or len(v.inputs) > 1 or len(inside) <= 4] or [optext(inside[-1])]
     said = " > ".join(words[:most] + ["..."] * (len(words) > most))
     return said if box.times == 1 else f"{box.times} x ({said})"
 
@@ -128,7 +128,7 @@ def state(v, old):
 def look(v,          # a vertex
          old=None):  # the old sizes of what changed, from `changes`; None: colour by role
     "Shape, fill and border of `v` as attributes in Graphviz's language"
-    shape, *colours = LOOKS[roletext(v)]
+    shape, *colours = LOOKS.get(roletext(v), LOOKS["index map"])
     if old is not None: colours = STATES[state(v, old)]
     return shape | dict(fillcolor=colours[0], color=colours[1])
 

@@ -44,7 +44,7 @@ class ChangeSize(Mutation):
 
     def __call__(self, net, rng):
         held = {*net.outputs, *net.frozen}
-        able = [v for v in net.vertices if v.role == "absorb" and open_to(net, v, self.what) and v not in held]
+        able = [v for v in net.vertices if v.role.makes and open_to(net, v, self.what) and v not in held]
         if not able: return None
         p = chances(ranks(net, able, self.by), self.p or 0., self.odds)
         if self.p is None: some = [able[int(rng.integers(len(able)))]]
@@ -132,7 +132,7 @@ class AddEdge(Mutation):
     True
     """
     what = "edge"
-    def able(self, net, w): return w.role == "absorb" and len(w.inputs) == 1
+    def able(self, net, w): return w.role.makes and len(w.inputs) == 1
 
     def change(self, net, w, rng):
         at, x, later = fmaps(net, *maps(self.shape)), w.inputs[0], set(net.descendants(w))
@@ -169,7 +169,7 @@ class RemoveEdge(Mutation):
     False
     """
     what = "edge"
-    def able(self, net, v): return len(v.inputs) > 1 and (v.role == "stack" or v.op is add)
+    def able(self, net, v): return len(v.inputs) > 1 and (v.role.joins or v.op is add)
 
     def change(self, net, v, rng):
         i = int(rng.integers(len(v.inputs)))
