@@ -31,12 +31,12 @@ def _described(net, tensors):
     "The architecture as JSON"
     ops, number, rows = [], {}, []
     for v in net.vertices:
-        if v.role != "input" and id(v.op) not in number:
+        if not v.role.given and id(v.op) not in number:
             number[id(v.op)] = len(ops)
             ops.append(_named(v, encode, v.op, tensors, f"{v.name}"))
-        own = callable(v.role) and v.role == getattr(v.op, "moves", None)
-        op, inputs = None if v.role == "input" else number.get(id(v.op)), [net._place[u] for u in v.inputs]
-        role = {"moves": True} if own else _named(v, encode, v.role, tensors, v.name)
+        own = v.role.written == getattr(v.op, "moves", None)
+        op, inputs = None if v.role.given else number.get(id(v.op)), [net._place[u] for u in v.inputs]
+        role = {"moves": True} if own else _named(v, encode, v.role.written, tensors, v.name)
         rows.append([v.name, op, inputs, role, v.nout])
     ends = dict(inputs=net.inputs, outputs=net.outputs, frozen=sorted(net.frozen, key=net._place.get))
     places = {k: [net._place[v] for v in vs] for k, vs in ends.items()}
@@ -67,10 +67,9 @@ def _vertex(op, inputs, role, nout, name, tensors):
     if isinstance(op, Call) and (n := len(inspect.signature(op).parameters)) != len(inputs):
         raise ValueError(f"its operation takes {n} values, but it has {len(inputs)} inputs")
     role = op.moves if role == {"moves": True} else decode(role, tensors)
-    if not isinstance(role, str) and not callable(role): raise senseless("its role", role, "role")
     made = Vertex(op, inputs, role, nout, name)
-    known = role == "absorb" and isinstance(op, nn.Module) and rule(op) and sizes(op)[0]
-    size = size_of(made) if role == "stack" else sizes(op)[1] if known else nout
+    known = made.role.makes and isinstance(op, nn.Module) and rule(op) and sizes(op)[0]
+    size = size_of(made) if made.role.joins else sizes(op)[1] if known else nout
     if size != nout: raise ValueError(f"it should have {nout} neurons, but {kind(op)} gives {size}")
     return made
 

@@ -37,7 +37,7 @@ def look(v: Vertex,
          old: dict[Vertex, int | None] | None = None   # of what changed, from `changes`; None: colour by role
          ) -> dict[str, str]:
     "Shape, fill and border of `v` as attributes in Graphviz's language"
-    shape, *colours = LOOKS[roletext(v)]
+    shape, *colours = LOOKS.get(roletext(v), LOOKS["index map"])
     if old is not None: colours = STATES[state(v, old)]
     return shape | dict(fillcolor=colours[0], color=colours[1])
 
