@@ -19,7 +19,7 @@ def program_of(vertices: Sequence[Vertex], outputs: Sequence[Vertex], place: dic
     dead = {v: [] for v in vertices}
     for u, v in last.items():
         if u not in outputs: dead[v].append(place[u])
-    return [(v.op, [place[u] for u in v.inputs], dead[v]) for v in vertices if not v.role.given]
+    return [(v.op, [place[u] for u in v.inputs], dead[v]) for v in vertices if v.inputs or not v.role.given]
 
 # %% ../../nbs/api/graph/07_core.ipynb #f587d642
 def run(graph: "Core", values: Sequence) -> Any:
@@ -131,7 +131,8 @@ class Core(Running, Stored, Finding, Hooks, Keeping):
 
     def _settle(self) -> list[Vertex]:
         "Work out order and program after the wiring has changed; the vertices in their new order"
-        self.vertices = [*self.inputs, *(v for v in topological(self.outputs) if not v.role.given)]
+        first = {*self.inputs}
+        self.vertices = [*self.inputs, *(v for v in topological(self.outputs) if v not in first)]
         self._place = {v: i for i, v in enumerate(self.vertices)}
         self._program = program_of(self.vertices, self.outputs, self._place)
         self.settled()

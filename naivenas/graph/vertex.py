@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterable
 from numbers import Number
 from functools import partial, reduce
 from typing import Any
-import numpy as np
 from .cut import kind
-from .roles import SizeError, Role, role_of
+from .roles import ROLES, Role, SizeError, role_of
 
 # %% ../../nbs/api/graph/02_vertex.ipynb #82bc787f
 class Arithmetic:
@@ -62,7 +61,8 @@ class Vertex(Arithmetic):
 
     def __init__(self, op: Callable, inputs: Iterable["Vertex"], role: Role | str | Callable,
                  nout: int | None = None, name: str | None = None):
-        self.op, self.inputs, self._role, self.name = op, list(inputs), role_of(role), name
+        self.op, self.inputs, self.name = op, list(inputs), name
+        self._role = type(role) is str and ROLES.get(role) or role_of(role)
         for v in self.inputs:
             if not isinstance(v, Vertex): raise TypeError(f"{kind(op)} takes vertices, not {type(v).__name__}: {v!r}")
         self.nout = nout if nout is not None else size_of(self)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cache
 import torch
 from torch import nn
-from ..graph.cut import Cut, cut, resized
+from ..graph.cut import Cut, cut
 from ..graph.vertex import Vertex, label
 from ..graph.roles import SizeError
 from ..sizes.commit import NOTHING, assignments

@@ -9,7 +9,6 @@ __all__ = ['NOTHING', 'commit', 'stays', 'assignments', 'carried_out', 'Backward
 import copy, types
 from collections import Counter
 import numpy as np
-from ..graph.cut import resized
 from ..graph.vertex import label
 from ..graph.roles import SizeError, follows
 

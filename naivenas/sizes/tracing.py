@@ -244,12 +244,13 @@ def grouped(tracer, v, ports):
 # %% ../../nbs/api/sizes/00_tracing.ipynb #337a252b
 def visit(tracer, v):
     "Run `v` on the labels of its inputs"
+    role = v.role
     if tracer.edit.inputs: ports = rewired(tracer, v)
     else: ports = [(tracer.labels[u], tracer.old[u], tracer.glue[u]) for u in v.inputs]
     tracer.ports[v] = ports
-    if v.role.makes or v.role.fixed: made = source(tracer, v)
-    else: made = meet(tracer, ports) if v.role.alike else moved(tracer, v, ports)
+    if role.makes or role.fixed: made = source(tracer, v)
+    else: made = meet(tracer, ports) if role.alike else moved(tracer, v, ports)
     tracer.labels[v], tracer.old[v], tracer.glue[v] = made
-    if v.role.makes and getattr(v.op, "groups", 1) > 1: grouped(tracer, v, ports)
-    if v.role.sized: folded(tracer, v, ports)
-    if v.role.makes or v.role.alike: share(tracer, v, ports)
+    if role.makes and getattr(v.op, "groups", 1) > 1: grouped(tracer, v, ports)
+    if role.sized: folded(tracer, v, ports)
+    if role.makes or role.alike: share(tracer, v, ports)
