@@ -1,15 +1,12 @@
-"""Guards for the way the package is put together, written against what users see. A test that is marked `xfail` is a finding that stands:
-whoever mends it takes the mark off. `house.py` reads the files."""
+"Guards for the way the package is put together, written against what users see; `house.py` reads the files"
 import copy, doctest, inspect, json, os, re, shutil, subprocess, sys
 from pathlib import Path
 import numpy as np, pytest, torch
 from torch import nn
-import naivenas
+import naivenas, naivenas.extend, naivenas.search
 from naivenas import (AddBlock, AddEdge, BatchNorm, Chain, ChangeActivation, ChangeKernel, ChangePool, ChangeSize, ChangeStride, Conv, Graph, Net, Relu, RemoveEdge,
                       RemoveVertex, Taylor, batchnorm, conv, globalpool, inputvertex, linear, maxpool, relu)
 from house import PACKAGES, REPO, attached, lines, sources, unused, upward
-
-def finding(n, what): return pytest.mark.xfail(strict=True, reason=f"finding {n} of the review of 0.1: {what}")
 
 ENV = os.environ | {"PYTHONPATH": str(REPO), "OMP_NUM_THREADS": "1"}
 
@@ -143,7 +140,6 @@ def all_attached(): return [(str(p.relative_to(REPO)), *a) for p in sources() fo
 def test_no_method_is_attached_to_a_class_of_another_module(all_attached):
     assert [a for a in all_attached if a[3]] == []
 
-@finding(1, "211 methods")
 def test_hardly_any_method_is_attached_at_all(all_attached):
     assert len(all_attached) <= 20, f"{len(all_attached)} are"
 
@@ -280,7 +276,8 @@ def test_a_mistake_in_a_capture_rule_is_told_as_what_it_is(monkeypatch):
 def public():
     "`{name as users write it: function or class}`"
     plan = small().plan({"first": 1})
-    found = {name: getattr(naivenas, name) for name in naivenas.__all__}
+    homes = {"": naivenas, "extend.": naivenas.extend, "search.": naivenas.search}
+    found = {head + name: getattr(home, name) for head, home in homes.items() for name in home.__all__}
     for cls in Net, Graph, type(plan), type(plan.apply()):
         for name in dir(cls):
             thing = inspect.getattr_static(cls, name)
@@ -289,8 +286,11 @@ def public():
             if callable(thing) or isinstance(thing, (classmethod, staticmethod)): found[f"{cls.__name__}.{name}"] = getattr(thing, "__func__", thing)
     return {name: thing for name, thing in found.items() if callable(thing)}
 
+def takes_nothing(thing): return isinstance(thing, type) and thing.__init__ is object.__init__
+
 def unhinted(thing):
     "Parameters without a type hint, and `return`"
+    if takes_nothing(thing): return []
     f = thing.__init__ if isinstance(thing, type) else thing
     try: s = inspect.signature(f)
     except (ValueError, TypeError): return []
@@ -303,7 +303,7 @@ def undocumented(thing):
     f = thing.__init__ if isinstance(thing, type) else thing
     try: s = inspect.signature(f)
     except (ValueError, TypeError): s = inspect.Signature()
-    takes = [p for k, p in enumerate(s.parameters.values()) if not (k == 0 and p.name in ("self", "cls"))]
+    takes = [p for k, p in enumerate(s.parameters.values()) if not (k == 0 and p.name in ("self", "cls"))] if not takes_nothing(thing) else []
     sections = {"Parameters"} if takes else set()
     if not isinstance(thing, type) and s.return_annotation not in (None, "None", s.empty): sections.add("Returns")
     lacks = [x for x in sorted(sections | {"Examples"}) if not re.search(rf"^{x}\n-+$", doc, re.M)]
@@ -344,12 +344,10 @@ def test_what_hints_and_docstrings_lack_is_found():
     assert unhinted(plain) == ["a", "return"] and unhinted(whole) == [] and undocumented(whole) == [] and failing("whole", whole) == ""
     assert undocumented(plain) == ["Examples", "Parameters", "more than two lines", "an example that runs"] and "Expected" in failing("wrong", wrong)
 
-@finding(3, "27 of 150 public callables have a type hint")
 def test_public_callables_have_type_hints():
     lacking = {name: some for name, thing in public().items() if (some := unhinted(thing))}
     assert lacking == {}, f"{len(lacking)} of {len(public())}"
 
-@finding(3, "no docstring of a public callable is longer than two lines")
 def test_public_callables_have_numpy_docstrings():
     lacking = {name: some for name, thing in public().items() if (some := undocumented(thing))}
     assert lacking == {}, f"{len(lacking)} of {len(public())}"
@@ -364,13 +362,11 @@ def test_long_lines_and_unused_imports_are_found():
     text = f"import os, re as r\nfrom a import b, c\n__all__ = ['c']\nx = {'1' * 130}\n# %% {'1' * 130}\ny = '''\n{'1' * 130}\n'''\nprint(x.os, r)\n"
     assert sum(len(line) > 120 for line in lines(text)) == 1 and unused(text) == ["b", "os"]
 
-@finding(10, "9 % of the lines are longer")
 def test_lines_end_at_120_columns():
     all_lines = [(str(p.relative_to(REPO)), line) for p in sources() for line in lines(p.read_text())]
     long = [(p, len(line)) for p, line in all_lines if len(line) > 120]
     assert len(long) <= .005 * len(all_lines), f"{len(long)} of {len(all_lines)} are longer, such as {long[:5]}"
 
-@finding(10, "imports of lessons stand in exported cells")
 def test_no_import_is_unused():
     assert {str(p.relative_to(REPO)): some for p in sources() if p.name not in ("__init__.py", "__main__.py") and (some := unused(p.read_text()))} == {}
 

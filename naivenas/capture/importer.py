@@ -8,6 +8,7 @@ __all__ = ['JOINS', 'Site', 'joining', 'side_by_side', 'NotUnderstood', 'Values'
 
 # %% ../../nbs/api/capture/04_importer.ipynb #ae3e9bf9
 from dataclasses import dataclass, replace
+from typing import Any
 import numpy as np, torch
 from ..graph.axes import Layout
 from ..graph.vertex import Vertex, add, inputvertex, mul
@@ -21,25 +22,49 @@ from .trace import folded_constants
 # %% ../../nbs/api/capture/04_importer.ipynb #0758dafb
 @dataclass(frozen=True)
 class Site:
-    "An operator on its way to a vertex"
-    node: object      # of the captured graph
-    name: str         # of the operator
-    label: str        # what to call the vertex
-    op: object        # a `Call`, or a layer
-    order: tuple      # the nodes that it reads
-    layouts: tuple    # where their neurons are
-    shape: tuple      # of the result, for a batch of one
+    """An operator on its way to a vertex: what a rule is given, and cannot change.
 
-    def but(self, **other):
+    Parameters
+    ----------
+    node : torch.fx.Node
+        The operator in the captured graph.
+    name, label : str
+        What the operator is called, such as "reshape", and what to call the vertex.
+    op : callable
+        A `Call` of the operator, or a layer.
+    order : tuple of torch.fx.Node
+        The values that it reads.
+    layouts : tuple of Layout
+        Where the neurons of each of these are.
+    shape : tuple of int
+        That of the result, for a batch of one.
+
+    Examples
+    --------
+    >>> site = naivenas.extend.Site(None, "relu", "relu1", torch.relu, (), (), (1, 8))
+    >>> site.but(label="first").label
+    'first'
+    """
+    node: Any
+    name: str
+    label: str
+    op: Any
+    order: tuple
+    layouts: tuple
+    shape: tuple
+
+    def but(self, **other: Any) -> "Site":
         "The same site with something else in it"
         return replace(self, **{k: tuple(v) if isinstance(v, list) else v for k, v in other.items()})
 
-    def arg(self, i, key=None, default=None):
+    def arg(self, i: int, key: str | None = None, default: Any = None) -> Any:
         "An argument of the operator, by its place or its name"
         own = self.op if isinstance(self.op, Call) else self.node
         return own.args[i] if len(own.args) > i else own.kwargs.get(key, default)
 
-    def axis(self, i, default=0): return self.arg(i, "dim", default) % max(len(self.layouts[0].shape), 1)
+    def axis(self, i: int, default: int = 0) -> int:
+        "An argument that is an axis, counted from the first; its name is `dim`"
+        return self.arg(i, "dim", default) % max(len(self.layouts[0].shape), 1)
 
 
 # %% ../../nbs/api/capture/04_importer.ipynb #ddce89c2
@@ -60,7 +85,20 @@ def side_by_side(op, n):
 
 
 # %% ../../nbs/api/capture/04_importer.ipynb #5a983817
-class NotUnderstood(Exception): "Why a rule can make nothing of an operator"
+class NotUnderstood(Exception):
+    """Why a rule can make nothing of an operator; what the operator reads keeps its neurons then, and the reason is told.
+
+    Parameters
+    ----------
+    *args : str
+        The reason, in words that follow "because".
+
+    Examples
+    --------
+    >>> str(naivenas.extend.NotUnderstood("it cuts a channel in two"))
+    'it cuts a channel in two'
+    """
+    def __init__(self, *args: str): super().__init__(*args)
 
 # %% ../../nbs/api/capture/04_importer.ipynb #c8778601
 class Values:

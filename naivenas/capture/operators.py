@@ -7,6 +7,7 @@ __all__ = ['OPERATORS', 'operator', 'REDUCTIONS', 'operation', 'places', 'narrow
            'picked', 'several', 'reduction', 'elementwise', 'type_as', 'crossed']
 
 # %% ../../nbs/api/capture/08_operators.ipynb #97763c36
+from collections.abc import Callable
 import torch
 from torch import nn
 from ..graph.roles import Gather
@@ -21,8 +22,30 @@ from .neurons import agree, recut, same_along, sample, trial, want
 OPERATORS = {}   # name -> rule
 
 # %% ../../nbs/api/capture/08_operators.ipynb #b2104114
-def operation(*names):
-    "Register a rule for the operators called `names`"
+def operation(*names: str) -> Callable[[Callable], Callable]:
+    """Register the rule that follows for the tensor operators of these names.
+
+    A rule is given the import and a `Site`, and gives a vertex's operation, its role and the layout of its values, or
+    None where it does not apply; `NotUnderstood` says why it can make nothing of the operator.
+
+    Parameters
+    ----------
+    *names : str
+        Names of operators of PyTorch, such as "relu", or of one registered with `torch.library`.
+
+    Returns
+    -------
+    Callable
+        A decorator, which gives the rule back.
+
+    Examples
+    --------
+    >>> from naivenas.extend import OPERATORS, operation
+    >>> @operation("made_up")
+    ... def rule(work, site): return None
+    >>> OPERATORS.pop("made_up") is rule
+    True
+    """
     def add(rule): return OPERATORS.update(dict.fromkeys(names, rule)) or rule
     return add
 

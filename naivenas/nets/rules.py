@@ -9,6 +9,7 @@ __all__ = ['RULES', 'Rule', 'rule', 'register', 'neuron_axis', 'unknown', 'sprea
 import re, threading
 from functools import cache
 from dataclasses import dataclass, field
+from typing import Any
 import numpy as np, torch
 from torch import nn
 from ..graph.cut import Cut, alike, kind, obstacle, pick, resized, sizes
@@ -104,8 +105,25 @@ class Rule:
 # %% ../../nbs/api/nets/00_rules.ipynb #ab38cf35
 RULES = {}   # type of module -> Rule, or function from module to Rule
 
-def rule(module):
-    "The `Rule` for a module, by its type or the nearest type that it inherits from, or None"
+def rule(module: Any) -> "Rule | None":
+    """The `Rule` for a module, by its type or the nearest type that it inherits from.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Any module.
+
+    Returns
+    -------
+    Rule or None
+        None if there is none: then the module keeps its neurons.
+
+    Examples
+    --------
+    >>> rule = naivenas.extend.rule(nn.Linear(3, 4))
+    >>> rule.nin, rule.nout, rule.arrays["weight"]
+    ('in_features', 'out_features', ('o', 'i'))
+    """
     found = next((RULES[c] for c in type(module).__mro__ if c in RULES), None)
     return found(module) if callable(found) else found
 

@@ -14,8 +14,35 @@ import numpy as np
 from scipy import sparse
 
 # %% ../../nbs/api/sizes/03_solvers.ipynb #1d340a8e
-class Unusable(RuntimeError): "Why a solver cannot be used for this problem"
-class Unbounded(ValueError): "An objective without a smallest value"
+class Unusable(RuntimeError):
+    """Why a solver cannot be used for a problem; the next one is asked then.
+
+    Parameters
+    ----------
+    *args : str
+        The reason: what is missing, and what would help.
+
+    Examples
+    --------
+    >>> str(naivenas.extend.Unusable("its licence ends at 2,000 columns"))
+    'its licence ends at 2,000 columns'
+    """
+    def __init__(self, *args: str): super().__init__(*args)
+
+class Unbounded(ValueError):
+    """An objective without a smallest value.
+
+    Parameters
+    ----------
+    *args : str
+        What to add.
+
+    Examples
+    --------
+    >>> str(naivenas.extend.Unbounded("add a bound"))
+    'add a bound'
+    """
+    def __init__(self, *args: str): super().__init__(*args)
 
 def _no_optimum(name, unbounded):
     if unbounded: raise Unbounded("what is to be made small has no smallest value; add a bound for it")
@@ -40,6 +67,14 @@ class Solver:
         How it is asked for: `solver="name"`.
     features : frozenset of str
         What it can do beside linear programs: "integer" if columns may have to be whole.
+
+    Examples
+    --------
+    >>> class Mine(naivenas.extend.Solver):
+    ...     name = "mine"
+    ...     def solve(self, c, p, seconds): return p.lb      # right where the bounds alone decide
+    >>> Mine().solve(None, naivenas.extend.Problem([[1.]], [0], [1], [0], [1], [1]), 1.).tolist()
+    [0.0]
     """
     name: str = ""
     features: frozenset = frozenset({"integer"})
