@@ -52,8 +52,9 @@
 
     net.prune(keep=.5, by=largest)
 
-6. A role: how neurons go through an operation. Often a function of positions is enough (`indexmap(op, v, moves=function)`); a role of
-   your own says more, such as which neurons stay or go together. `Role` lists what is asked; only `moves` has no answer yet.
+6. A role: how neurons go through an operation. Often a function of positions is enough (`indexmap(op, v,
+   moves=function)`); a role of your own says more, such as which neurons stay or go together. `Role` lists what is
+   asked; only `moves` has no answer yet.
 
     class Turned(IndexMap):          # neurons i and i + n/2 are turned together
         sized = True                 # so ask it which neurons of its inputs meet

@@ -8,7 +8,7 @@ __all__ = ['senseless', 'whole', 'of', 'identifier', 'field', 'at', 'shallow', '
 
 # %% ../../nbs/api/files/03_checks.ipynb #07a292da
 import json, re
-from ..graph.roles import Input, ROLES
+from ..graph.roles import ROLES, Input
 
 # %% ../../nbs/api/files/03_checks.ipynb #6239b646
 def senseless(where, value, wanted):

@@ -12,7 +12,7 @@ from math import prod
 from dataclasses import dataclass
 from typing import Any
 import numpy as np
-from .roles import SizeError, IndexMap
+from .roles import IndexMap, SizeError
 
 # %% ../../nbs/api/graph/04_axes.ipynb #88fa46cf
 @dataclass(frozen=True)

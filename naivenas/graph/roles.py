@@ -183,6 +183,11 @@ def role_of(said: Role | str | Callable) -> Role:
     said : Role, str or callable
         "absorb" and the like, what an operation does to positions, or a role, which comes back as it is.
 
+    Returns
+    -------
+    Role
+        The one of that word; for a function one that moves positions by it.
+
     Raises
     ------
     ValueError, TypeError

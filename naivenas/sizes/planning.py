@@ -9,7 +9,7 @@ __all__ = ['planned']
 import numpy as np
 from ..graph.cut import kind, obstacle
 from ..graph.vertex import label
-from ..graph.roles import SizeError, followed, parts, follows
+from ..graph.roles import SizeError, followed, follows, parts
 from ..graph.order import circle, give_names, topological
 from .tracing import Edit
 from .wires import known_ties, ties

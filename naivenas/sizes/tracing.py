@@ -12,7 +12,7 @@ from itertools import accumulate
 import numpy as np
 from ..graph.cut import resized
 from ..graph.vertex import label
-from ..graph.roles import SizeError, followed, parts, follows
+from ..graph.roles import SizeError, followed, follows, parts
 
 # %% ../../nbs/api/sizes/00_tracing.ipynb #87563178
 @dataclass
