@@ -115,7 +115,7 @@ class Invariant(Word):
     name, alike = "invariant", True
     def moves(self, *positions: np.ndarray) -> np.ndarray: return positions[0]
     def size(self, op: Callable, nin: list[int]) -> int:
-        if len(set(nin)) == 1: return nin[0]
+        if len(nin) == 1 or len(set(nin)) == 1: return nin[0]
         raise SizeError("works neuron by neuron, but its inputs differ:")
 
 class Stack(Word):

@@ -62,7 +62,8 @@ class Vertex(Arithmetic):
     def __init__(self, op: Callable, inputs: Iterable["Vertex"], role: Role | str | Callable,
                  nout: int | None = None, name: str | None = None):
         self.op, self.inputs, self.name = op, list(inputs), name
-        self._role = type(role) is str and ROLES.get(role) or role_of(role)
+        try: self._role = ROLES[role]                      # most roles are words: that is the quick way
+        except (KeyError, TypeError): self._role = role_of(role)
         for v in self.inputs:
             if not isinstance(v, Vertex): raise TypeError(f"{kind(op)} takes vertices, not {type(v).__name__}: {v!r}")
         self.nout = nout if nout is not None else size_of(self)
