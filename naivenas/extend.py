@@ -1,4 +1,4 @@
-"""The five things that can be taught from outside, and what is needed for each.
+"""The six things that can be taught from outside, and what is needed for each.
 
 1. A layer: which of a module's tensors hold neurons along which axes (o: its own, i, j, k: those of its inputs).
    Such a layer is resized, measured, saved by its class's name, and exported as itself. `Net.from_torch` keeps it
@@ -52,6 +52,17 @@
 
     net.prune(keep=.5, by=largest)
 
+6. A role: how neurons go through an operation. Often a function of positions is enough (`indexmap(op, v,
+   moves=function)`); a role of your own says more, such as which neurons stay or go together. `Role` lists what is
+   asked; only `moves` has no answer yet.
+
+    class Turned(IndexMap):          # neurons i and i + n/2 are turned together
+        sized = True                 # so ask it which neurons of its inputs meet
+        def moves(self, i): return i
+        def meets(self, i, out): return [tuple(np.split(i, 2))]
+
+    indexmap(turn, linear(x, 8), moves=Turned())
+
 All of it, run: nbs/explanations/add_your_own.ipynb.
 """
 from .capture.importer import NotUnderstood, Site
@@ -60,6 +71,8 @@ from .files.save import savable
 from .graph.axes import Flow, Layout
 from .graph.cut import Cut, Dense, GroupCut
 from .graph.names import named
+from .graph.roles import IndexMap, Role
+from .graph.vertex import indexmap
 from .nets.rules import RULES, Rule, register, rule
 from .search.mutate import Change, Mutation
 from .sizes.program import Problem
@@ -67,6 +80,7 @@ from .sizes.solvers import SOLVERS, Solver, Unbounded, Unusable, register_solver
 
 __all__ = ["register", "rule", "Rule", "RULES", "Cut", "Dense", "GroupCut",   # layers
            "operation", "operator", "OPERATORS", "Site", "NotUnderstood", "Flow", "Layout",   # operators
+           "Role", "IndexMap", "indexmap",                                     # roles
            "Solver", "register_solver", "SOLVERS", "Problem", "Unusable", "Unbounded",        # solvers
            "Change", "Mutation",                                              # mutations
            "savable", "named"]                                                         # functions and classes that files may name

@@ -95,12 +95,12 @@ def hook(kept, n):
 def pruned_and_masked(net, module, keep, by):
     "Prune `net` in place; what it must compute afterwards, as a module"
     plan = net.prune_plan(keep, by)
-    lists = {v.name: plan.out(v).tolist() for v in net if v.nout > 1 and not hasattr(v.role, "follow")}
+    lists = {v.name: plan.out(v).tolist() for v in net if v.nout > 1 and not v.role.sized}
     twice = {n.rsplit("_", 1)[0] for n in net.names if n.rsplit("_", 1)[-1].isdigit()}
     layers = [v for v in net if len(v.inputs) == 1 and v.name in lists and v.role == "absorb"]
     inputs = {v.name: (plan.ins(v)[0].tolist(), plan.before[v.inputs[0]]) for v in layers if not isinstance(v.op, Computed) and getattr(v.op, "groups", 1) == 1}
     computed = {v.name: (plan.ins(v)[0].tolist(), (v.op.in_channels, v.op.out_channels, v.op.groups)) for v in layers if isinstance(v.op, Computed)}
-    windows = {v.name: plan.out(v).tolist() for v in net if isinstance(v.op, nn.Conv1d) and hasattr(v.role, "follow")}
+    windows = {v.name: plan.out(v).tolist() for v in net if isinstance(v.op, nn.Conv1d) and v.role.sized}
     reduced = {v.name.rpartition(".")[0]: (plan.out(v.inputs[0]).tolist(), plan.before[v.inputs[0]]) for v in net if v.name in net.statistics and v.role == "scalar"}
     reference = masked(module, lists, {v.name: n for v, n in plan.before.items()}, inputs, computed, windows, reduced, twice)
     plan.apply()

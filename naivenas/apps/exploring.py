@@ -46,7 +46,7 @@ class Explored:
         self.undone: list[tuple[Report, str]] = []    # what was taken back, and can be done again
         self.lines: list[str] = []                    # the program so far
         self.unfold: list[str] = []                   # the boxes that are open
-        self.chosen = next((v.name for v in graph if v.role == "absorb"), graph.vertices[0].name)
+        self.chosen = next((v.name for v in graph if v.role.makes), graph.vertices[0].name)
         self.clear()
 
     def clear(self) -> None:
@@ -59,7 +59,7 @@ class Explored:
 def _utilities(graph):
     "What one can prune by: magnitude in a Net, the order of the neurons in a plain graph"
     if not hasattr(graph, "training"):
-        return {"order": lambda v: np.arange(v.nout, 0, -1.) if v.role == "absorb" else None}
+        return {"order": lambda v: np.arange(v.nout, 0, -1.) if v.role.makes else None}
     from naivenas.nets.importance import magnitude
     return {"magnitude": magnitude}
 

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np, torch
 from ..graph.axes import Layout
 from ..graph.vertex import Vertex, add, inputvertex, mul
+from ..graph.roles import role_of
 from ..nets.rules import RULES, rule
 from ..nets.shapes import cat_along
 from .calls import Call, Direct
 from .torch_private import one
 from .trace import folded_constants
-
 
 # %% ../../nbs/api/capture/04_importer.ipynb #0758dafb
 @dataclass(frozen=True)
@@ -174,10 +174,9 @@ def taught(m):
 # %% ../../nbs/api/capture/04_importer.ipynb #f0e36b7b
 def _labels(work, v, order):
     "Which neurons of a vertex are the same"
-    if v.role in ("input", "absorb", "immutable", "scalar"): return np.arange(v.nout)
+    if v.role.makes or v.role.fixed: return np.arange(v.nout)
     ins = [work.pattern[i] if work.where(i).axes else np.zeros(1, int) for i in order]
-    if v.role == "invariant": return ins[0]
-    if v.role != "stack": return v.role(*ins)
+    if not v.role.joins: return v.role.moves(*ins)
     return np.concatenate([p + n for p, n in zip(ins, np.cumsum([0, *map(len, ins)]))])
 
 
@@ -234,9 +233,10 @@ class Importer(Values):
 # %% ../../nbs/api/capture/04_importer.ipynb #b2fa4ddf
 def _made(work, s, role, layout):
     "Make the vertex of a site"
+    role = role_of(role)
     if not layout.axes and s.node in work.wanted:
-        role, layout = "immutable", Layout(layout.shape, (work.wanted[s.node],))
-    op = joining(s.op) if role == "invariant" else side_by_side(s.op, len(s.order)) if role == "stack" else s.op
+        role, layout = role_of("immutable"), Layout(layout.shape, (work.wanted[s.node],))
+    op = joining(s.op) if role.alike else side_by_side(s.op, len(s.order)) if role.joins else s.op
     v = Vertex(op, [work.get(u) for u in s.order], role, layout.size)
     v.name = work.named(s.label)
     for known in work.opaque, work.statistics:

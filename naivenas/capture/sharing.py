@@ -39,7 +39,7 @@ def tie(net, w, b, a):
 def tie_shared(net):
     "Tie what has to be cut alike because modules share a parameter; hold the neurons of all others that share one"
     for those in _users(net):
-        own = [letters(v.op, key) if v.role not in ("scalar", "immutable") else None for v, key in those]
+        own = [letters(v.op, key) if not v.role.fixed else None for v, key in those]
         if None in own or any(_mixes(axis) for axis in zip(*own)): hold(net, [v for v, _ in those])
         else:
             for axis in zip(*own): _tie_along(net, [v for v, _ in those], axis)

@@ -39,7 +39,7 @@ def layered(work, s):
         if not l.axes and l.shape[axis] > 1: want(work, x, axis)
         if l.axes not in ((), (axis,)): return None
     out = Layout(s.shape, (axis if own is None and len(l.shape) == len(s.shape) else _expected(s.shape, own),))
-    if isinstance(s.op, nn.GroupNorm) and r.role == "absorb": return grouped(work, s, out)
+    if isinstance(s.op, nn.GroupNorm) and r.role.makes: return grouped(work, s, out)
     return work.made(s, r.role, out)
 
 def _expected(shape, own, n=None, l=None):
@@ -48,7 +48,6 @@ def _expected(shape, own, n=None, l=None):
     if own is not None or n is None: return last if own == -1 else 1
     if len(l.axes) == 1: return l.axes[0]
     return next((a for a in (1, last) if 0 <= a <= last and shape[a] == n), 1)
-
 
 # %% ../../nbs/api/capture/11_standins.ipynb #eb1ca27b
 def grouped(work, s, out):

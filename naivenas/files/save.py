@@ -29,7 +29,7 @@ def _operations(net, tensors):
     "`(operations as JSON, {id of an operation: its number})`; one that several vertices share is there once"
     ops, number = [], {}
     for v in net.vertices:
-        if v.role != "input" and id(v.op) not in number:
+        if not v.role.given and id(v.op) not in number:
             number[id(v.op)] = len(ops)
             ops.append(_named(v, encode, v.op, tensors, v.name))
     return ops, number
@@ -37,9 +37,9 @@ def _operations(net, tensors):
 # %% ../../nbs/api/files/07_save.ipynb #b431520b
 def _row(net, v, number, tensors):
     "A vertex as JSON: name, operation, inputs, role and size"
-    own = callable(v.role) and v.role == getattr(v.op, "moves", None)
-    op, inputs = None if v.role == "input" else number.get(id(v.op)), [net._place[u] for u in v.inputs]
-    return [v.name, op, inputs, {"moves": True} if own else _named(v, encode, v.role, tensors, v.name), v.nout]
+    own = v.role.written == getattr(v.op, "moves", None)
+    op, inputs = None if v.role.given else number.get(id(v.op)), [net._place[u] for u in v.inputs]
+    return [v.name, op, inputs, {"moves": True} if own else _named(v, encode, v.role.written, tensors, v.name), v.nout]
 
 # %% ../../nbs/api/files/07_save.ipynb #570619fb
 def _named(v, f, *args):
@@ -77,10 +77,9 @@ def _vertex(op, inputs, role, nout, name, tensors):
     if isinstance(op, Call) and (n := len(inspect.signature(op).parameters)) != len(inputs):
         raise ValueError(f"its operation takes {n} values, but it has {len(inputs)} inputs")
     role = op.moves if role == {"moves": True} else decode(role, tensors)
-    if not isinstance(role, str) and not callable(role): raise senseless("its role", role, "role")
     made = Vertex(op, inputs, role, nout, name)
-    known = role == "absorb" and isinstance(op, nn.Module) and rule(op) and sizes(op)[0]
-    size = size_of(made) if role == "stack" else sizes(op)[1] if known else nout
+    known = made.role.makes and isinstance(op, nn.Module) and rule(op) and sizes(op)[0]
+    size = size_of(made) if made.role.joins else sizes(op)[1] if known else nout
     if size != nout: raise ValueError(f"it should have {nout} neurons, but {kind(op)} gives {size}")
     return made
 

@@ -82,7 +82,7 @@ class Question:
 # %% ../../nbs/api/graph/10_alignment.ipynb #e2c7aed6
 def _steps(q, v, now):
     "`[(price, positions, window or None), ...]` of a vertex, given positions by vertex; 0 for plain features"
-    if v.role == "input": return [(0, q.start[v], None)]
+    if v.role.given: return [(0, q.start[v], None)]
     sizes = [now[u] for u in q.reads(v)]
     slide = (q.given.get(v) or windows(v.op, q.dims)) if sizes[0] else None
     if slide and v in q.free and v not in q.given: return options(slide[q.axis], sizes[0], q.change, q.reach)
@@ -155,7 +155,7 @@ def _no_way(wanted, change, reach):
 def _aligned(graph, shape, wanted, given, held, change, reach, most, wiring):
     "The changes that `align_fmaps` gives"
     order, reads = list(graph), wiring or (lambda v: v.inputs)
-    inputs, users = [v for v in order if v.role == "input"], Counter(id(v.op) for v in order)
+    inputs, users = [v for v in order if v.role.given], Counter(id(v.op) for v in order)
     start = _by_vertex(graph, shape if isinstance(shape, dict) else dict.fromkeys(inputs, shape))
     wanted, given = _wished(graph, wanted), _by_vertex(graph, given)
     free = {v for v in order if users[id(v.op)] == 1}.difference(inputs, _by_vertex(graph, dict.fromkeys(held)))

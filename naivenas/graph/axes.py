@@ -12,7 +12,7 @@ from math import prod
 from dataclasses import dataclass
 from typing import Any
 import numpy as np
-from .roles import SizeError
+from .roles import IndexMap, SizeError
 
 # %% ../../nbs/api/graph/04_axes.ipynb #88fa46cf
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _with_ends(how, ins, begins):
     return how | {"start": start, "stop": stop}
 
 # %% ../../nbs/api/graph/04_axes.ipynb #26d44a1c
-class Flow:
+class Flow(IndexMap):
     """The role of an operation on label arrays: where each label goes, which meet, and which must stay.
 
     Parameters
@@ -128,13 +128,15 @@ class Flow:
     >>> Flow(permuted, [ins], out, order=(0, 2, 1))(np.arange(6))
     array([0, 3, 1, 4, 2, 5])
     """
+    sized = True
+
     def __init__(self, move: Callable, ins: Iterable[Layout], out: Layout, **how: Any):
         self.move, self.ins, self.out, self.how = move, list(ins), out, how
 
     def arrays(self, flat: Iterable[np.ndarray]) -> list[np.ndarray]:
         return [f.reshape(l.small) for f, l in zip(flat, self.ins)]
 
-    def __call__(self, *flat: np.ndarray) -> np.ndarray: return self.move(self, *self.arrays(flat)).ravel()
+    def moves(self, *flat: np.ndarray) -> np.ndarray: return self.move(self, *self.arrays(flat)).ravel()
 
     def meets(self, *flat: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         *ins, out = flat

@@ -19,7 +19,7 @@ def program_of(vertices: Sequence[Vertex], outputs: Sequence[Vertex], place: dic
     dead = {v: [] for v in vertices}
     for u, v in last.items():
         if u not in outputs: dead[v].append(place[u])
-    return [(v.op, [place[u] for u in v.inputs], dead[v]) for v in vertices if v.role != "input"]
+    return [(v.op, [place[u] for u in v.inputs], dead[v]) for v in vertices if v.inputs or not v.role.given]
 
 # %% ../../nbs/api/graph/07_core.ipynb #f587d642
 def run(graph: "Core", values: Sequence) -> Any:
@@ -122,16 +122,17 @@ class Core(Running, Stored, Finding, Hooks, Keeping):
         self.outputs = [outputs] if isinstance(outputs, Vertex) else list(outputs)
         self.single = isinstance(outputs, Vertex)
         order = topological(self.outputs)
-        if lost := [v for v in order if v.role == "input" and v not in self.inputs]:
+        if lost := [v for v in order if v.role.given and v not in self.inputs]:
             raise ValueError(f"the outputs depend on {label(lost[0])}, which is not among the graph's inputs")
-        if odd := [v for v in self.inputs if v.role != "input"]:
+        if odd := [v for v in self.inputs if not v.role.given]:
             raise ValueError(f"{label(odd[0])} is not an input vertex: make inputs with inputvertex(name, size)")
         give_names(self._settle())
         self.frozen = {self[v] for v in several("frozen", frozen)}
 
     def _settle(self) -> list[Vertex]:
         "Work out order and program after the wiring has changed; the vertices in their new order"
-        self.vertices = [*self.inputs, *(v for v in topological(self.outputs) if v.role != "input")]
+        first = {*self.inputs}
+        self.vertices = [*self.inputs, *(v for v in topological(self.outputs) if v not in first)]
         self._place = {v: i for i, v in enumerate(self.vertices)}
         self._program = program_of(self.vertices, self.outputs, self._place)
         self.settled()

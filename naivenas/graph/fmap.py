@@ -111,7 +111,7 @@ def _windowed(v, shape, use):
 # %% ../../nbs/api/graph/09_fmap.ipynb #cc4060f6
 def _flattened(v, shape):
     "No map; SizeError if there are more or fewer positions than `v` makes features of"
-    pixels = len(v.role(np.arange(1))) if callable(v.role) else math.prod(shape)
+    pixels = len(v.role.moves(np.arange(1))) if v.role.maps else math.prod(shape)
     if pixels == math.prod(shape): return ()
     raise SizeError(f"{label(v)} flattens {pixels} positions, not {_size(shape) or 1}")
 
@@ -137,7 +137,7 @@ _OTHERS = dict.fromkeys(_PADS, _padded) | {
 def _met(v, shapes):
     "The map of a vertex that works point by point; SizeError if those of its inputs differ"
     said = None
-    if v.role == "stack" and len(set(shapes)) > 1: said = "joins feature maps of different sizes"
+    if v.role.joins and len(set(shapes)) > 1: said = "joins feature maps of different sizes"
     elif len({len(s) for s in shapes}) > 1: said = "takes feature maps and features"
     if said: raise SizeError(f"{label(v)} {said}: {_listed(v, shapes)}")
     try: return np.broadcast_shapes(*shapes) if shapes else ()
@@ -219,5 +219,5 @@ def fmaps(graph: Iterable[Vertex], *shapes: Sequence[int], wiring: Callable | No
     made, given = {}, itertools.cycle(shapes or [()])
     for v in graph:
         read = v.inputs if wiring is None else wiring(v)
-        made[v] = tuple(next(given)) if v.role == "input" else fmap_of(v, [made[u] for u in read], (use or {}).get(v))
+        made[v] = tuple(next(given)) if v.role.given else fmap_of(v, [made[u] for u in read], (use or {}).get(v))
     return made

@@ -69,8 +69,8 @@ def _numbers(boxes, loose):
     "Equal numbers for equal boxes; `loose`: whatever their sizes"
     seen, found = {}, []
     for i, (box, sources) in enumerate(zip(boxes, reads(boxes))):
-        makes = [(kind(v.op), str(v.role), v.nout if v.role == "absorb" and not loose else 0) for v in box.vertices]
-        far = tuple(i - j for j in (sources[-1:] if box.vertices[0].role == "stack" else sources))
+        makes = [(kind(v.op), str(v.role), v.nout if v.role.makes and not loose else 0) for v in box.vertices]
+        far = tuple(i - j for j in (sources[-1:] if box.vertices[0].role.joins else sources))
         found.append(seen.setdefault((tuple(makes), far), len(seen)))
     return np.array(found, int)
 
@@ -82,7 +82,7 @@ def crossing(boxes: Sequence[Box]) -> np.ndarray:
         for j in sources: last[j] = i
     change = np.zeros(len(boxes) + 2, int)
     for j, i in last.items():
-        if boxes[j].last.role == "input": continue
+        if boxes[j].last.role.given: continue
         change[j + 1] += 1
         change[i + 1] -= 1
     return np.cumsum(change)[:len(boxes) + 1]
@@ -90,11 +90,11 @@ def crossing(boxes: Sequence[Box]) -> np.ndarray:
 # %% ../../nbs/api/graph/08_fold.ipynb #a88eb309
 def _follows(v):
     "Whether a vertex works neuron by neuron on one value, position by position"
-    return v.role == "invariant" and len(v.inputs) == 1 and not hasattr(v.op, "kernel_size")
+    return v.role.alike and len(v.inputs) == 1 and not hasattr(v.op, "kernel_size")
 
 def _is_open(box, keep, longest):
     "Whether a chain may go on behind a box"
-    return box.last.role != "input" and box.last not in keep and len(box.vertices) < longest
+    return not box.last.role.given and box.last not in keep and len(box.vertices) < longest
 
 # %% ../../nbs/api/graph/08_fold.ipynb #a234b8ee
 def _chained(chain, box):
@@ -140,7 +140,7 @@ def repeats(boxes: Sequence[Box], loose: bool = False, longest: int = 64) -> lis
     runs, over = _runs(_numbers(boxes, loose), longest), crossing(boxes)
     made, i = [], 0
     while i < len(boxes):
-        p, times = (1, 1) if boxes[i].last.role == "input" else _repetition(i, runs, over)
+        p, times = (1, 1) if boxes[i].last.role.given else _repetition(i, runs, over)
         made.append(_box([_box(boxes[j:j + p]) for j in range(i, i + p * times, p)], times))
         i += p * times
     return made
@@ -161,7 +161,7 @@ def blocks(boxes: Sequence[Box]) -> list[Box]:
 # %% ../../nbs/api/graph/08_fold.ipynb #92e9ba02
 def stretches(boxes: Sequence[Box], most: int) -> list[Box]:
     "Neighbours put together, equally many in each, so that `most` boxes are left; inputs stay alone"
-    first = next((i for i, b in enumerate(boxes) if b.last.role != "input"), 0)
+    first = next((i for i, b in enumerate(boxes) if not b.last.role.given), 0)
     ends = np.unique(np.linspace(first, len(boxes) - 1, max(most - first, 1)).astype(int))
     return boxes[:first] + [_box(boxes[a:b]) for a, b in zip(ends, ends[1:])] + boxes[-1:]
 

@@ -141,7 +141,7 @@ class Searched:
         >>> from naivenas import Graph, inputvertex
         >>> x = inputvertex("x", 3)
         >>> g = Graph(x, "out" >> -("twice" >> x + x))
-        >>> [v.name for v in g.find("^t")], [v.name for v in g.find(lambda v: v.role == "input")]
+        >>> [v.name for v in g.find("^t")], [v.name for v in g.find(lambda v: v.role.given)]
         (['twice'], ['x'])
         """
         test = what if callable(what) else lambda v: re.search(what, v.name)

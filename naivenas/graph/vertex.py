@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterable
 from numbers import Number
 from functools import partial, reduce
 from typing import Any
-import numpy as np
-from .cut import kind, sizes
-from .roles import SizeError
+from .cut import kind
+from .roles import ROLES, Role, SizeError, role_of
 
 # %% ../../nbs/api/graph/02_vertex.ipynb #82bc787f
 class Arithmetic:
@@ -43,8 +42,9 @@ class Vertex(Arithmetic):
         What is computed.
     inputs : iterable of Vertex
         In the order in which `op` takes their values.
-    role : str or callable
-        "input", "absorb", "invariant", "stack", "immutable", or an index map: what `op` does to positions.
+    role : Role, str or callable
+        What `op` does to neurons: a role, its word ("absorb", "invariant", ...), or a function that does to positions
+        what `op` does to data.
     nout : int, optional
         Neurons that come out; None: worked out from `op` and `inputs`.
     name : str, optional
@@ -57,14 +57,24 @@ class Vertex(Arithmetic):
     >>> "twice" >> x + x
     twice: add(x, x) -> 3
     """
-    __slots__ = "op", "inputs", "role", "nout", "name", "__weakref__"
+    __slots__ = "op", "inputs", "_role", "nout", "name", "__weakref__"
 
-    def __init__(self, op: Callable, inputs: Iterable["Vertex"], role: str | Callable,
+    def __init__(self, op: Callable, inputs: Iterable["Vertex"], role: Role | str | Callable,
                  nout: int | None = None, name: str | None = None):
-        self.op, self.inputs, self.role, self.name = op, list(inputs), role, name
+        self.op, self.inputs, self.name = op, list(inputs), name
+        try: self._role = ROLES[role]                      # most roles are words: that is the quick way
+        except (KeyError, TypeError): self._role = role_of(role)
         for v in self.inputs:
             if not isinstance(v, Vertex): raise TypeError(f"{kind(op)} takes vertices, not {type(v).__name__}: {v!r}")
         self.nout = nout if nout is not None else size_of(self)
+
+    @property
+    def role(self) -> Role:
+        "How neurons go through it"
+        return self._role
+
+    @role.setter
+    def role(self, said: Role | str | Callable): self._role = role_of(said)
 
     def __repr__(self) -> str:
         return f"{label(self)}: {kind(self.op)}({', '.join(map(label, self.inputs))}) -> {self.nout}"
@@ -81,20 +91,10 @@ def label(v: Vertex) -> str:
 # %% ../../nbs/api/graph/02_vertex.ipynb #c0a99218
 def size_of(v: Vertex) -> int:
     "Neurons that come out of `v`, after checking that its inputs fit; SizeError if they do not"
-    nin = [u.nout for u in v.inputs]
-    if v.role == "absorb":
-        want, nout = sizes(v.op)
-        if want == nin: return nout
-        raise SizeError(f"{kind(v.op)} takes inputs of {_listed(want)} neurons, but got {_described(v)}")
-    if v.role == "invariant":
-        if len(set(nin)) == 1: return nin[0]
-        raise SizeError(f"{kind(v.op)} works neuron by neuron, but its inputs differ: {_described(v)}")
-    if v.role == "stack": return sum(nin)
-    if callable(v.role): return len(v.role(*map(np.arange, nin)))
-    raise ValueError(f"a vertex with role {v.role!r} needs its size `nout`")
+    try: return v._role.size(v.op, [u.nout for u in v.inputs])
+    except SizeError as e: raise SizeError(f"{kind(v.op)} {e} {_described(v)}") from None
 
 # %% ../../nbs/api/graph/02_vertex.ipynb #eb7ae9c8
-def _listed(numbers): return " and ".join(map(str, numbers)) or "no"
 def _described(v): return ", ".join(f"{label(u)} with {u.nout}" for u in v.inputs) or "nothing"
 
 # %% ../../nbs/api/graph/02_vertex.ipynb #59fb4f26

@@ -26,13 +26,13 @@ def _load(package, what, install=None):
 # %% ../../nbs/api/look/00_text.ipynb #ed33a727
 def optext(v: Vertex) -> str:
     "What `v` computes, in a word or two: 'dense', 'conv2d 3x3', 'input'"
-    if v.role == "input": return "input"
+    if v.role.given: return "input"
     kernel = getattr(v.op, "kernel_size", None)
     return kind(v.op) + ("" if kernel is None else " " + "x".join(map(str, np.ravel(kernel))))
 
 def roletext(v: Vertex) -> str:
     "The role of `v` in words; one that is a function is an index map"
-    return v.role if isinstance(v.role, str) else "index map"
+    return v.role.name
 
 # %% ../../nbs/api/look/00_text.ipynb #0c4a33df
 def inputtext(v: Vertex, most: int | None = None) -> str:
@@ -72,16 +72,16 @@ SIGNS = dict(add=" + ", sub=" - ", mul=" * ", truediv=" / ")
 def call(v: Vertex) -> str:
     "What computes `v`, as one would write it: 'conv2d(x, 16, k=3x3)', 'a + b'"
     word = kind(v.op)
-    if v.role == "input": return f"inputvertex({v.nout})"
+    if v.role.given: return f"inputvertex({v.nout})"
     if word in SIGNS and len(v.inputs) > 1: return SIGNS[word].join(u.name for u in v.inputs)
-    size = [str(v.nout)] * (v.role in ("absorb", "immutable"))
+    size = [str(v.nout)] * (v.role.makes or v.role.freezes)
     settings = filter(None, (_setting(v.op, *setting) for setting in SETTINGS))
-    return f"{'cat' if v.role == 'stack' else word}({', '.join([inputtext(v, 6), *size, *settings])})"
+    return f"{'cat' if v.role.joins else word}({', '.join([inputtext(v, 6), *size, *settings])})"
 
 # %% ../../nbs/api/look/00_text.ipynb #09db362d
 def _tells(v, inside):
     "Whether a vertex is worth a word among those of its box"
-    return v.role in ("absorb", "stack", "immutable") or len(v.inputs) > 1 or len(inside) <= 4
+    return v.role.makes or v.role.joins or v.role.freezes or len(v.inputs) > 1 or len(inside) <= 4
 
 def contents(box: Box, most: int = 5) -> str:
     "The operations in a box, '3 x (dense > tanh)'"

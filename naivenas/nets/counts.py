@@ -44,7 +44,7 @@ def positions(graph, *example):   # one value per input, with a batch axis
             for v in graph.vertices[len(graph.inputs):]: values[v] = v.op(*[values[u] for u in v.inputs])
     finally:
         if training: graph.train()
-    seen = {v: values[v.inputs[0] if _spreads(v.op) else v] for v in graph if v.role != "input"}
+    seen = {v: values[v.inputs[0] if _spreads(v.op) else v] for v in graph if not v.role.given}
     return {v: _places(v.op, value, len(example[0])) for v, value in seen.items()}
 
 # %% ../../nbs/api/nets/11_counts.ipynb #e0345852
@@ -79,4 +79,4 @@ def macs(graph, where, plan=None):   # `where`: from `positions`
 def planned(plan, *example):   # as for `positions`
     "`positions` after a plan that rewires; SizeError where its maps do not meet, or are not known"
     maps = fmaps(list(plan.ties.labels), *(tuple(x.shape[2:]) for x in example), wiring=plan.inputs.get)
-    return {v: math.prod(maps[plan.inputs[v][0] if _spreads(v.op) else v]) for v in maps if v.role != "input"}
+    return {v: math.prod(maps[plan.inputs[v][0] if _spreads(v.op) else v]) for v in maps if not v.role.given}

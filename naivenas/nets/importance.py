@@ -29,7 +29,7 @@ def _by_neuron(op, p, axes, n):
 # %% ../../nbs/api/nets/10_importance.ipynb #3f2c41a1
 def matrices(v):
     "`{attribute: matrix with a row for each neuron}` of the parameters of `v`"
-    by_rule = isinstance(v.op, nn.Module) and v.role not in ("scalar", "immutable") and not hasattr(v.role, "follow")
+    by_rule = isinstance(v.op, nn.Module) and not v.role.fixed and not v.role.sized
     r = rule(v.op) if by_rule else None
     if r is None: return {}
     have = {k: p for k in r.arrays if (p := v.op._parameters.get(k)) is not None}
@@ -139,7 +139,7 @@ def geometric_median(v: Vertex) -> np.ndarray | None:
     (4,)
     """
     rows = [m for k, m in matrices(v).items() if getattr(v.op, k).ndim > 1]
-    if not rows or v.role != "absorb": return None
+    if not rows or not v.role.makes: return None
     together = torch.cat(rows, 1).double()
     return _numbers(torch.cdist(together, together).sum(1))
 
@@ -162,7 +162,7 @@ class Random:
 
     def __call__(self, v):
         "One number per neuron of `v`; None for a vertex without weights of its own"
-        if v.role != "absorb": return None
+        if not v.role.makes: return None
         return np.random.default_rng([self.seed, *v.name.encode()]).random(v.nout)
 
 # %% ../../nbs/api/nets/10_importance.ipynb #817df164
@@ -192,7 +192,7 @@ def keeping(net: object, share: float | dict) -> dict:
     """
     if not isinstance(share, dict):
         held = {*net.outputs, *net.frozen}
-        share = {v: share for v in net if v.role == "absorb" and v not in held}
+        share = {v: share for v in net if v.role.makes and v not in held}
     for v, s in share.items():
         number(s, f"the share of neurons that {net[v].name} keeps", lambda n: 0 < n <= 1, "more than 0 and at most 1")
     return {v: relaxed(max(round(s * net[v].nout), 1) - net[v].nout) for v, s in share.items()}

@@ -127,8 +127,8 @@ def layer(module: nn.Module, *inputs: Vertex, nout: int | None = None) -> Vertex
     if block := next((BLOCKS[c] for c in type(module).__mro__ if c in BLOCKS), None): return block(module, *inputs)
     r = rule(module)
     if r is None and nout is None: raise TypeError(unknown(module))
-    if r is None or r.role == "immutable": return immutable(module, *inputs, nout=nout or getattr(module, r.nout))
-    v = Vertex(module, inputs, r.role, None if r.nin or r.role != "absorb" else sizes(module)[1])
+    if r is None or r.role.freezes: return immutable(module, *inputs, nout=nout or getattr(module, r.nout))
+    v = Vertex(module, inputs, r.role, None if r.nin or not r.role.makes else sizes(module)[1])
     wrong = r.nin and sizes(module)[0] != [u.nout for u in v.inputs]
     if wrong: Vertex(module, inputs, "absorb")   # raises, and says what does not fit
     return v
@@ -181,7 +181,7 @@ RULES[nn.GroupNorm] = _groupnorm
 
 def _groupnorm_vertex(module, v):
     made = Vertex(module, [v], rule(module).role)
-    return invariant(meets, made, v) if made.role == "absorb" else made
+    return invariant(meets, made, v) if made.role.makes else made
 BLOCKS[nn.GroupNorm] = _groupnorm_vertex
 
 # %% ../../nbs/api/nets/01_kinds.ipynb #b23c19c9
@@ -238,7 +238,7 @@ class Attend(nn.Module):
 # %% ../../nbs/api/nets/01_kinds.ipynb #f80338e2
 class Masked(Heads):
     "As `Heads`, with a mask as a fourth input"
-    def __call__(self, q, k, v, mask): return v
+    def moves(self, q, k, v, mask): return v
     def meets(self, q, k, v, mask, out): return super().meets(q, k, v, out)
     def glue(self, i): return None if i == 3 else super().glue(i)
     def follow(self, begins, count): return Masked(self.width, count)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np, torch
 from torch import nn
 from ..graph.cut import Cut, alike, kind, obstacle, pick, resized, sizes
+from ..graph.roles import role_of
 
 # %% ../../nbs/api/nets/00_rules.ipynb #96ab1106
 _LAST = {4: torch.channels_last, 5: torch.channels_last_3d}   # a weight's other memory format
@@ -61,7 +62,7 @@ class Rule:
 
     Parameters
     ----------
-    role : str or callable
+    role : Role, str or callable
         "absorb", "invariant", "immutable" or an index map.
     nin, nout : str, optional
         Attributes with the numbers of input and output neurons; in `nin` one word for each input.
@@ -98,6 +99,8 @@ class Rule:
     axis: int = None
     random: bool = False
     window: str = ""
+
+    def __post_init__(self): object.__setattr__(self, "role", role_of(self.role))
 
 # %% ../../nbs/api/nets/00_rules.ipynb #ab38cf35
 RULES = {}   # type of module -> Rule, or function from module to Rule
@@ -160,7 +163,7 @@ def register(cls: type, nin: str | None = None, nout: str | None = None, role: o
 def neuron_axis(module):
     "The axis of the module's value on which its neurons lie, 1 or -1; None where they lie as in what it reads"
     r = rule(module)
-    if r is None or r.axis is not None or r.role != "absorb": return None if r is None else r.axis
+    if r is None or r.axis is not None or not r.role.makes: return None if r is None else r.axis
     ranks = [array.ndim for key in r.arrays if (array := getattr(module, key, None)) is not None]
     return None if not ranks else -1 if max(ranks) < 3 else 1
 
@@ -210,7 +213,7 @@ def how_to_cut(op, array, axes, ins, out, role, fill=None):
         if len(index) == before and np.array_equal(index, np.arange(before)): continue   # nothing changes here
         made[axis] = index if blocks == times == 1 else spread(index, before, blocks, times)
     if len(shape) == 1 or fill is not None: return Cut(made, fill=fill or 0.)
-    return Cut(made, _noisy(axes, role == "absorb"))
+    return Cut(made, _noisy(axes, role.makes))
 
 @cache
 def _noisy(axes, absorbs):

@@ -63,10 +63,10 @@ def _settings(net, changes):
 def _exchanged(v, activation):
     "The assignment that gives `v` another module without parameters"
     learned = lambda m: any(True for _ in m.parameters())
-    if v.role != "invariant" or len(v.inputs) != 1 or learned(v.op):
+    if not v.role.alike or len(v.inputs) != 1 or learned(v.op):
         raise TypeError(f"{label(v)} ({kind(v.op)}) is no activation: name the vertex that is one")
     r = rule(activation) if isinstance(activation, nn.Module) else None
-    if r is None or r.role != "invariant" or learned(activation):
+    if r is None or not r.role.alike or learned(activation):
         raise TypeError(f"{activation!r} is no module that works neuron by neuron without parameters")
     return [(v, "op", copy.deepcopy(activation).train(v.op.training))]
 

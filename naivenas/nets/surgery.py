@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cache
 import torch
 from torch import nn
-from ..graph.cut import Cut, cut, resized
+from ..graph.cut import Cut, cut
 from ..graph.vertex import Vertex, label
 from ..graph.roles import SizeError
 from ..sizes.commit import NOTHING, assignments
@@ -101,7 +101,7 @@ def _origin(plan, v, key, p):
     "Where each entry of a parameter comes from when the plan cuts it for the vertex `v`: its number, from 1; 0 if it is new"
     places = torch.arange(1, p.numel() + 1).view(p.shape)
     ins, out = plan.ins(v), plan.out(v)
-    found = plan.role(v).resized(v.op, ins, out) if hasattr(v.role, "follow") else resized(v.op, ins, out)
+    found = plan.role(v).resized(v.op, ins, out)
     return cut(places, found[key], fill=0) if key in found else places
 
 

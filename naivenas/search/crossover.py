@@ -41,11 +41,11 @@ def segments(net: Net, e: Vertex) -> list[tuple]:
     place, inner, found = net._place, [e], []
     read = set(e.inputs)
     readers = {v: {w for w, _ in net.consumers(v)} for v in net.ancestors(e)}
-    while read and e.role != "input":
+    while read and not e.role.given:
         closed = all(v is e or readers[v] <= set(inner) and v not in net.outputs for v in inner)
         if closed and len(read) == 1: found.append((next(iter(read)), inner[::-1]))
         v = max(read, key=place.get)
-        if v.role == "input": break
+        if v.role.given: break
         inner = [*inner, v]
         read = read - {v} | set(v.inputs)
     return found

@@ -141,7 +141,7 @@ def positive(v):
     todo, passing = [v], (nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d, nn.AvgPool2d, _GlobalPool, nn.Dropout)
     while todo:
         u = todo.pop()
-        copies = u.role == "stack" or isinstance(u.op, passing)
+        copies = u.role.joins or isinstance(u.op, passing)
         if not isinstance(u.op, _POSITIVE) and not copies: return False
         if copies: todo += u.inputs
     return True
@@ -179,10 +179,10 @@ class Act(Space):
 # %% ../../nbs/api/search/02_layers.ipynb #78115200
 def _copied_positive(v):
     "Whether `v` is known to be never negative now, seen through layers that start as copies"
-    while isinstance(v.op, (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)) or v.role == "absorb":
+    while isinstance(v.op, (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)) or v.role.makes:
         if not v.inputs or not _copies(v): return False
         v = v.inputs[0]
-    return all(map(_copied_positive, v.inputs)) if v.role == "stack" else positive(v)
+    return all(map(_copied_positive, v.inputs)) if v.role.joins else positive(v)
 
 # %% ../../nbs/api/search/02_layers.ipynb #8372d451
 def _copies(v):

@@ -126,7 +126,7 @@ class ChangeStride(Mutation):
 # %% ../../nbs/api/search/06_mutate.ipynb #05da9939
 ACTIVATIONS = nn.ReLU, nn.ELU, nn.SELU, nn.GELU, nn.SiLU, nn.Tanh, nn.LeakyReLU
 
-def exchangeable(v): return v.role == "invariant" and len(v.inputs) == 1   # what `Net.set` asks of it
+def exchangeable(v): return v.role.alike and len(v.inputs) == 1   # what `Net.set` asks of it
 
 def exchanged(net, v, op):
     "The `Change` that lets `v` compute with another module of the same size"

@@ -159,7 +159,7 @@ def shield(net: Net, *vertices: Vertex | str, allow: tuple | list = ()) -> Net:
 # %% ../../nbs/api/search/04_mutation.ipynb #b3ff05f9
 def open_to(net, v, what):
     "Whether a mutation of the kind `what` may change `v`"
-    return v.role != "input" and (v.name not in net.shields or what in net.shields[v.name])
+    return not v.role.given and (v.name not in net.shields or what in net.shields[v.name])
 
 # %% ../../nbs/api/search/04_mutation.ipynb #d74fc2ac
 def ranks(net, vertices, by):

@@ -59,7 +59,7 @@ class ChangeSize(Mutation):
     what = "size"
 
     def able(self, net: Net, v: Vertex) -> bool:
-        return v.role == "absorb" and v not in net.outputs and v not in net.frozen
+        return v.role.makes and v not in net.outputs and v not in net.frozen
 
     def __call__(self, net: Net, rng: np.random.Generator) -> Change | None:
         "All layers that are taken change in one solve"
@@ -150,7 +150,7 @@ class AddEdge(Mutation):
     True
     """
     what = "edge"
-    def able(self, net: Net, w: Vertex) -> bool: return w.role == "absorb" and len(w.inputs) == 1
+    def able(self, net: Net, w: Vertex) -> bool: return w.role.makes and len(w.inputs) == 1
 
     def change(self, net: Net, w: Vertex, rng: np.random.Generator) -> Change | None:
         at, x, later = fmaps(net, *maps(self.shape)), w.inputs[0], set(net.descendants(w))
@@ -188,7 +188,7 @@ class RemoveEdge(Mutation):
     False
     """
     what = "edge"
-    def able(self, net: Net, v: Vertex) -> bool: return len(v.inputs) > 1 and (v.role == "stack" or v.op is add)
+    def able(self, net: Net, v: Vertex) -> bool: return len(v.inputs) > 1 and (v.role.joins or v.op is add)
 
     def change(self, net: Net, v: Vertex, rng: np.random.Generator) -> Change | None:
         i = int(rng.integers(len(v.inputs)))

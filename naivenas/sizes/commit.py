@@ -9,9 +9,8 @@ __all__ = ['NOTHING', 'commit', 'stays', 'assignments', 'carried_out', 'Backward
 import copy, types
 from collections import Counter
 import numpy as np
-from ..graph.cut import resized
 from ..graph.vertex import label
-from ..graph.roles import SizeError
+from ..graph.roles import SizeError, follows
 
 # %% ../../nbs/api/sizes/11_commit.ipynb #132f8a3c
 NOTHING = object()
@@ -56,7 +55,7 @@ def assignments(plan, rng):
         if len(out) != v.nout: yield v, "nout", len(out)
         if v in plan.edit.inputs: yield v, "inputs", [u for u, _ in plan.edit.inputs[v]]
         kept, shared = stays(out, v.nout) and all(stays(i, u.nout) for i, u in zip(ins, v.inputs)), users[id(v.op)] > 1
-        if v.role == "input" or kept and not shared: continue
+        if v.role.given or kept and not shared: continue
         try: yield from _vertex_assignments(plan, v, ins, out, rng, cut_like if shared else None)
         except Exception as e:
             if hasattr(e, "add_note"): e.add_note(f"... while resizing {v!r}")
@@ -65,14 +64,14 @@ def assignments(plan, rng):
 # %% ../../nbs/api/sizes/11_commit.ipynb #d913c89a
 def _vertex_assignments(plan, v, ins, out, rng, cut_like):
     "Role, settings and arrays of a vertex; `cut_like`: lists by which shared layers were cut, None if nobody shares it"
-    if hasattr(v.role, "follow"):
+    if v.role.sized:
         role = plan.role(v)
         yield v, "role", role
         yield from plan.graph.cut(v.op, role.resized(v.op, ins, out), rng)
         return
-    if callable(v.role) and hasattr(v.op, "follow"):
+    if v.role.maps and follows(v.op):
         for key, value in v.op.follow(plan.begins(v)).items(): yield v.op, key, value
-    found = resized(v.op, ins, out)
+    found = v.role.resized(v.op, ins, out)
     if found and cut_like is not None:
         lists = [i.tolist() for i in (*ins, out)]
         before = cut_like.setdefault(id(v.op), lists)

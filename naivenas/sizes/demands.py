@@ -64,7 +64,7 @@ def _rows(t):
                 joints=[(matrix[[ends[-1] + i]], why) for i, (_, _, why) in enumerate(t.joints)],
                 vertices=list(t.labels), place={v: i for i, v in enumerate(t.labels)},
                 before=np.array([v.nout for v in t.labels]),
-                makers=np.array([v.role == "absorb" for v in t.labels], float) @ rows)
+                makers=np.array([v.role.makes for v in t.labels], float) @ rows)
 
 # %% ../../nbs/api/sizes/06_demands.ipynb #164ef391
 def _joined(s, of):
@@ -132,13 +132,13 @@ def pinned_vertices(graph, vertices, outputs, wishes, frozen, edit):
     wished = {w.vertex for w in wishes}
     pins = {v: "output; a wish that names it sets it free" for v in outputs if v not in wished}
     for v in vertices:
-        if v.role != "immutable": continue
+        if not v.role.freezes: continue
         pins |= {u: f"{label(v)}, which reads it, is immutable" for u, _ in edit.wiring(v)}
     if odd := {v: why for v in vertices if (why := obstacle(v.op))}:
         pins |= {u: f"{label(v)} reads it, and {why}" for v, why in odd.items() for u, _ in edit.wiring(v)}
         pins |= odd
     pins |= {graph[v]: "frozen" for v in (*graph.frozen, *frozen) if graph[v] in vertices}
-    return pins | {v: v.role for v in vertices if v.role in ("input", "immutable", "scalar")}
+    return pins | {v: v.role.name for v in vertices if v.role.fixed}
 
 # %% ../../nbs/api/sizes/06_demands.ipynb #f8caefd2
 def _words(s, groups):   # a word for all, or {vertex: word}

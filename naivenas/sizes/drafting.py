@@ -51,10 +51,10 @@ class Paper:
 def _check_inputs(v, number, now, why):
     "ValueError if `v`, with `now` inputs, cannot compute with `number`"
     if number < 1: raise ValueError(f"{why} is impossible: {label(v)} would have no input left")
-    if v.role == "stack" or number == now: return
+    if v.role.joins or number == now: return
     try:
-        if hasattr(v.role, "follow"): raise TypeError("it knows where the neurons of each of its inputs lie")
-        takers = [getattr(v.op, "forward", v.op)] + [v.role] * callable(v.role)
+        if v.role.sized: raise TypeError("it knows where the neurons of each of its inputs lie")
+        takers = [getattr(v.op, "forward", v.op)] + [v.role.moves] * v.role.maps
         for f in takers: _needed(f).bind(*range(number))
     except (TypeError, ValueError):
         raise ValueError(f"{why} is impossible: {label(v)} ({kind(v.op)}) takes {now} input{'s' * (now != 1)}, "
@@ -138,7 +138,7 @@ def segment(draft, first, last):
 def replaced(draft, vertex, block):
     "The draft in which the readers of a vertex, or of a segment's last one, read a block"
     first, last = map(draft.__getitem__, vertex if isinstance(vertex, tuple) else (vertex, vertex))
-    if first.role == "input": raise ValueError(f"{label(first)} is an input of the graph and cannot be replaced")
+    if first.role.given: raise ValueError(f"{label(first)} is an input of the graph and cannot be replaced")
     segment(draft, first, last)
     for v in first, last: _check_helper(v, f"replacing {label(v)}")
     draft.redirect(last, [_built(block, *[u for u, _ in draft.wiring(first)])])

@@ -9,6 +9,7 @@ __all__ = ['behind', 'index_list', 'Listed', 'Following', 'Lists', 'size_table',
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 import numpy as np
+from ..graph.roles import Role
 from ..graph.vertex import Vertex
 from ..graph.core import Core
 from .tracing import Edit, begins_of
@@ -133,7 +134,7 @@ class Following:
         many = self.decision.kept[wires] + behind(self.decision.new[wires], glue)
         return np.append(0, np.cumsum(many))[begins_of(v, old, port)]
 
-    def role(self, v: Vertex) -> Any:
+    def role(self, v: Vertex) -> Role:
         """The role of a vertex afterwards; one that knows label arrays has new sizes then.
 
         Parameters
@@ -142,7 +143,7 @@ class Following:
 
         Returns
         -------
-        str or a role
+        Role
 
         Examples
         --------
@@ -152,7 +153,7 @@ class Following:
         >>> g.plan({"y": +1}).role(g["y"])
         'absorb'
         """
-        if not hasattr(v.role, "follow"): return v.role
+        if not v.role.sized: return v.role
         if v not in self.roles:
             begins = [self.begins(v, i) for i in range(len(v.inputs))]
             self.roles[v] = v.role.follow(begins, len(self.out(v)))

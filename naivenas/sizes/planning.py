@@ -9,7 +9,7 @@ __all__ = ['planned']
 import numpy as np
 from ..graph.cut import kind, obstacle
 from ..graph.vertex import label
-from ..graph.roles import SizeError, followed, parts
+from ..graph.roles import SizeError, followed, follows, parts
 from ..graph.order import circle, give_names, topological
 from .tracing import Edit
 from .wires import known_ties, ties
@@ -55,8 +55,8 @@ def _demanded(graph, s, wishes, pins, edit, also, groups):
 # %% ../../nbs/api/sizes/12_planning.ipynb #836194a2
 def _limits(graph, s, pins, least, multiple_of, max_new):
     "Fewest neurons, multiples and most new neurons, one number per vertex each"
-    def layer(v): return v.role == "absorb"
-    def free_layer(v): return v.role == "absorb" and v not in pins
+    def layer(v): return v.role.makes
+    def free_layer(v): return v.role.makes and v not in pins
     return (per_vertex(graph, s, least, 1, lambda v: True), per_vertex(graph, s, multiple_of, 1, free_layer),
             per_vertex(graph, s, max_new, MANY, layer))
 
@@ -66,33 +66,33 @@ def _reordered(graph, edit, outputs):
     read = lambda v: [u for u, _ in edit.wiring(v)]
     vertices = topological(outputs, read)
     if v := circle(vertices, read): raise ValueError(f"{label(v)} would depend on itself: {edit.why} is impossible")
-    if lost := [v for v in vertices if v.role == "input" and v not in graph.inputs]:
+    if lost := [v for v in vertices if v.role.given and v not in graph.inputs]:
         raise ValueError(f"{label(lost[0])} is not an input of this graph: {edit.why} is impossible")
     new = [v for v in vertices if v not in graph]
     give_names([*graph.vertices, *new])
     graph.adopt(new)
-    return [*graph.inputs, *(v for v in vertices if v.role != "input")]
+    return [*graph.inputs, *(v for v in vertices if not v.role.given)]
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #797a2581
 def _check_moves(plan, v):
     "SizeError if the index map of `v` no longer fits"
-    if not callable(v.role): return
+    if not v.role.maps: return
     ins, out, was = plan.ins(v), plan.out(v), [u.nout for u in v.inputs]
     if np.array_equal(out, np.arange(v.nout)) and all(np.array_equal(i, np.arange(n)) for i, n in zip(ins, was)): return
     try: fits = _moved_right(plan, v, ins, out, was)
     except Exception: fits = False
     if fits: return
-    follows = hasattr(v.op, "follow") or hasattr(v.role, "follow")
+    able = follows(v.op) or v.role.sized
     raise SizeError(f"{label(v)} ({kind(v.op)}) moves neurons by a fixed rule, which would not fit the neurons that it "
                     f"would then read; keep them with frozen=[{v.inputs[0].name!r}]"
-                    + ", or use split, shuffle or Gather, which follow" * (not follows))
+                    + ", or use split, shuffle or Gather, which follow" * (not able))
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #d6f5ba20
 def _moved_right(plan, v, ins, out, was):
     "Whether the rule, followed, gives the list `out` of `v` from the lists of its inputs, of sizes `was` before"
-    moves = followed(v.op, plan.begins(v)).moves if hasattr(v.op, "follow") else plan.role(v)
+    mover = followed(v.op, plan.begins(v)) if follows(v.op) else plan.role(v)
     read = np.concatenate([np.where(i < 0, -1, i + a) for i, a in zip(ins, np.cumsum([0, *was]))])
-    now, past = read[moves(*parts(map(len, ins)))], v.role(*parts(was))
+    now, past = read[mover.moves(*parts(map(len, ins)))], v.role.moves(*parts(was))
     return np.array_equal(now < 0, out < 0) and (past[out] == now)[out >= 0].all()
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #0b57ac3e
@@ -116,9 +116,9 @@ def _slots_fit(plan, v, wires, ports):
     "Whether what `v` reads and what comes out of it have new neurons at the same places"
     def came(wires, glue): return plan._list(wires, wires, glue).tolist()
     out = came(wires, plan.ties.glue[v])
-    ins = [came(w, glue) for w, _, glue in ports if v.role != "invariant" or len(w) == len(wires)]
-    if v.role == "invariant": return all(i == out for i in ins)
-    if hasattr(v.role, "meets"):
+    ins = [came(w, glue) for w, _, glue in ports if not v.role.alike or len(w) == len(wires)]
+    if v.role.alike: return all(i == out for i in ins)
+    if v.role.sized:
         return all(np.array_equal(a, b) for a, b in plan.role(v).meets(*map(np.array, [*ins, out])))
-    if v.role == "stack": return sum(ins, []) == out
-    return callable(v.role) or len(out) == (plan.decision.kept + plan.decision.new)[wires].sum()
+    if v.role.joins: return sum(ins, []) == out
+    return v.role.maps or len(out) == (plan.decision.kept + plan.decision.new)[wires].sum()

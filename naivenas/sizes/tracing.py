@@ -12,7 +12,7 @@ from itertools import accumulate
 import numpy as np
 from ..graph.cut import resized
 from ..graph.vertex import label
-from ..graph.roles import SizeError, followed, parts
+from ..graph.roles import SizeError, followed, follows, parts
 
 # %% ../../nbs/api/sizes/00_tracing.ipynb #87563178
 @dataclass
@@ -69,7 +69,7 @@ class Tracer:
 def source(tracer, v):
     "Labels, old positions and glue of the neurons that `v` makes itself"
     labels, old = tracer.before[v] if v in tracer.before else tracer.fresh(v.nout), tracer.upto(v.nout)
-    for (anchor, behind), more in tracer.guests.items() if v.role == "absorb" else ():
+    for (anchor, behind), more in tracer.guests.items() if v.role.makes else ():
         if anchor in labels and not np.isin(more, labels).any():
             at = np.flatnonzero(labels == anchor)[0] + behind
             labels, old = np.insert(labels, at, more), np.insert(old, at, -np.ones(len(more), int))
@@ -143,9 +143,8 @@ def rewired(tracer, v):
 def origins(tracer, v, ports):
     "`(from where each neuron behind v came, among all that it reads; whether all have stayed where they were)`"
     if (v, "came") not in tracer.known:
-        move = (lambda *a: np.concatenate(a)) if v.role == "stack" else v.role
-        if hasattr(v.op, "follow"): move = followed(v.op, begins_of(v, ports[0][1])).moves
-        came = move(*parts(len(l) for l, _, _ in ports))
+        mover = followed(v.op, begins_of(v, ports[0][1])) if follows(v.op) else v.role
+        came = mover.moves(*parts(len(l) for l, _, _ in ports))
         tracer.known[v, "came"] = came, len(ports) == 1 and np.array_equal(came, tracer.upto(len(ports[0][0])))
     return tracer.known[v, "came"]
 
@@ -158,8 +157,8 @@ def moved(tracer, v, ports):
     if not tracer.edit.inputs: return labels, tracer.upto(len(labels)), glue
     starts, slots = [0, *accumulate(u.nout for u in v.inputs)], [slot or 0 for _, slot in tracer.edit.wiring(v)]
     now = np.concatenate([np.where(p < 0, -1, p + starts[s]) for (_, p, _), s in zip(ports, slots)])[came]
-    if v.role == "stack": return labels, now, glue
-    return labels, np.where(now < 0, -1, match(v.role(*parts(u.nout for u in v.inputs)), now)), glue
+    if v.role.joins: return labels, now, glue
+    return labels, np.where(now < 0, -1, match(v.role.moves(*parts(u.nout for u in v.inputs)), now)), glue
 
 # %% ../../nbs/api/sizes/00_tracing.ipynb #478511ae
 def begins_of(v, old, port=0):
@@ -178,9 +177,9 @@ def begins_of(v, old, port=0):
 def moved_glue(tracer, v, came, ports):
     "Where neighbours share a slot: one neuron twice (unless `v` moves slots), or neighbours that shared one before"
     step, free = came[1:] - came[:-1], all(g is None for _, _, g in ports)
-    if free and step.all() or v.role == "stack" and free: return None
+    if free and step.all() or v.role.joins and free: return None
     glued = np.concatenate([np.zeros(len(l), bool) if g is None else g for l, _, g in ports])
-    glue = np.append((step == 0) & (not hasattr(v.op, "follow")) | (step == 1) & glued[came[:-1]], False)
+    glue = np.append((step == 0) & (not follows(v.op)) | (step == 1) & glued[came[:-1]], False)
     return glue if glue.any() else None
 
 # %% ../../nbs/api/sizes/00_tracing.ipynb #d3cda8ed
@@ -245,12 +244,13 @@ def grouped(tracer, v, ports):
 # %% ../../nbs/api/sizes/00_tracing.ipynb #337a252b
 def visit(tracer, v):
     "Run `v` on the labels of its inputs"
+    role = v.role
     if tracer.edit.inputs: ports = rewired(tracer, v)
     else: ports = [(tracer.labels[u], tracer.old[u], tracer.glue[u]) for u in v.inputs]
     tracer.ports[v] = ports
-    if v.role in ("input", "absorb", "immutable", "scalar"): made = source(tracer, v)
-    else: made = meet(tracer, ports) if v.role == "invariant" else moved(tracer, v, ports)
+    if role.makes or role.fixed: made = source(tracer, v)
+    else: made = meet(tracer, ports) if role.alike else moved(tracer, v, ports)
     tracer.labels[v], tracer.old[v], tracer.glue[v] = made
-    if v.role == "absorb" and getattr(v.op, "groups", 1) > 1: grouped(tracer, v, ports)
-    if hasattr(v.role, "meets"): folded(tracer, v, ports)
-    if v.role in ("absorb", "invariant"): share(tracer, v, ports)
+    if role.makes and getattr(v.op, "groups", 1) > 1: grouped(tracer, v, ports)
+    if role.sized: folded(tracer, v, ports)
+    if role.makes or role.alike: share(tracer, v, ports)

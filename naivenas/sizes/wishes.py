@@ -111,7 +111,7 @@ def utilities(graph, t,   # the `Ties` of the vertices
     wires, worths = list(t.seams.values()), [np.ones(len(w)) for w in t.seams.values()]
     given = worths_of({v: u for v in t.labels if (u := by(v)) is not None} if by else {})
     for v, mine in t.labels.items():
-        if v not in given and v.role != "absorb": continue
+        if v not in given and not v.role.makes: continue
         worth, old = given[v] if v in given else np.ones(v.nout), t.old[v]
         wires.append(mine[old >= 0])
         worths.append(worth[old[old >= 0]])
