@@ -21,7 +21,7 @@ def _tied(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 # %% ../../nbs/api/graph/04_axes.ipynb #605d15cf
 def _of_size(shape: tuple[int, ...], size: int, along: int | None, count: int) -> tuple[int, ...]:
-    "The shape with `count` in place of `size` neurons, by more or fewer places along one axis; SizeError if that can't be"
+    "The shape with `count` in place of `size` neurons, by more or fewer places along one axis; or a SizeError"
     if along is None: raise SizeError("neurons on several axes cannot be cut")
     rest = size // shape[along]
     if count % rest: raise SizeError("neurons on several axes must stay a block")

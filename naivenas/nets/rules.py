@@ -265,8 +265,8 @@ def _(op: nn.Module):
     r = rule(op)
     if r is None or r.nout is None: return ""
     if odd := _computed(op, r): return f"the {odd} of this {kind(op)} is computed by {_computing(op, odd)}"
-    more = _unheard_of(op, r)
-    return more and f"this {kind(op)} has a tensor {more!r} that its rule does not know, naivenas.register would teach it"
+    if not (more := _unheard_of(op, r)): return ""
+    return f"this {kind(op)} has a tensor {more!r} that its rule does not know, naivenas.register would teach it"
 
 # %% ../../nbs/api/nets/00_rules.ipynb #e495a1d8
 def _hooks_on(op, key):

@@ -98,7 +98,7 @@ def _sharing(vertices):
 
 # %% ../../nbs/api/nets/07_surgery.ipynb #935eff98
 def _origin(plan, v, key, p):
-    "Where each entry of a parameter comes from when the plan cuts it for the vertex `v`: its number, from 1; 0 if it is new"
+    "Where each entry of a parameter comes from when the plan cuts it for `v`: its number, from 1; 0 if it is new"
     places = torch.arange(1, p.numel() + 1).view(p.shape)
     ins, out = plan.ins(v), plan.out(v)
     found = plan.role(v).resized(v.op, ins, out)
@@ -111,7 +111,8 @@ def shared_alike(plan):
         first, key, _ = those[0]
         origins = [_origin(plan, v, k, p) for v, k, p in those]
         odd = next((v for (v, *_), o in zip(those, origins) if not torch.equal(o, origins[0])), None)
-        if odd: raise SizeError(f"{label(odd)} shares its {key} with {label(first)}, and the two would be cut differently")
+        if odd is None: continue
+        raise SizeError(f"{label(odd)} shares its {key} with {label(first)}, and the two would be cut differently")
 
 # %% ../../nbs/api/nets/07_surgery.ipynb #6626c59a
 def _counterparts(plan, twin):

@@ -65,7 +65,8 @@ def followed_by(net, followers):
     "Optimizers and copies join those that follow `net`; TypeError for anything else"
     for f in followers:
         if isinstance(f, nn.Module): f = getattr(f, "module", f)
-        if not _can_follow(net, f): raise TypeError(f"track takes optimizers and copies of this net, not {type(f).__name__}")
+        if not _can_follow(net, f):
+            raise TypeError(f"track takes optimizers and copies of this net, not {type(f).__name__}")
         held = net.twins if isinstance(f, nn.Module) else net.optimizers
         if all(f is not other for other in held): held.append(f)
 
