@@ -27,7 +27,14 @@ def _choices(w, key, change, reach):
     never = key == "output_padding" and w.what != "transposed" or key == "dilation" and w.what == "pool"
     return [now] if key not in change or never else range(max(least, now - reach), now + reach + 1)
 
-# %% ../../nbs/api/graph/10_alignment.ipynb #1de6b0b7
+# %% ../../nbs/api/graph/10_alignment.ipynb #f821103b
+def _nearest(out, price, good):
+    "Of the entries `good`, the cheapest for each number of positions that comes out"
+    good = good[np.lexsort((price[good], out[good]))]
+    _, first = np.unique(out[good], return_index=True)
+    return good[first]
+
+# %% ../../nbs/api/graph/10_alignment.ipynb #e385732f
 @lru_cache(100_000)
 def options(w: Window, n: int, change: tuple[str, ...], reach: int) -> list[tuple[int, int, Window]]:
     """The nearest window for each number of positions that can come out.
@@ -59,11 +66,9 @@ def options(w: Window, n: int, change: tuple[str, ...], reach: int) -> list[tupl
     tried = Window(*(g.ravel() for g in grid), w.what, w.ceil_mode)
     out = places(tried, n)
     price = sum(PRICES[key] * np.abs(getattr(tried, key) - getattr(w, key)) for key in FIELDS)
-    good = np.flatnonzero((out >= 1) & legal(tried))
-    good = good[np.lexsort((price[good], out[good]))]
-    _, first = np.unique(out[good], return_index=True)
-    found = [Window(*(int(a[i]) for a in tried[:5]), w.what, w.ceil_mode) for i in good[first]]
-    return sorted((int(price[i]), int(out[i]), window) for i, window in zip(good[first], found))
+    nearest = _nearest(out, price, np.flatnonzero((out >= 1) & legal(tried)))
+    found = [Window(*(int(a[i]) for a in tried[:5]), w.what, w.ceil_mode) for i in nearest]
+    return sorted((int(price[i]), int(out[i]), window) for i, window in zip(nearest, found))
 
 # %% ../../nbs/api/graph/10_alignment.ipynb #732b3e11
 @dataclass(frozen=True)
@@ -90,12 +95,25 @@ def _steps(q, v, now):
     except SizeError: return []
     return [(0, out[q.axis] if out else 0, slide[q.axis] if v in q.given else None)]
 
-# %% ../../nbs/api/graph/10_alignment.ipynb #bfb71132
+# %% ../../nbs/api/graph/10_alignment.ipynb #037189cc
+def _alive(order, reads):
+    "For each number of vertices that are done, the list of those among them that are still read"
+    last = {u: i for i, v in enumerate(order) for u in reads(v)}
+    return [[u for u in order[:i] if last.get(u, -1) >= i] for i in range(len(order) + 1)]
+
+# %% ../../nbs/api/graph/10_alignment.ipynb #773c0676
+def _unrolled(chosen):
+    "`{vertex: window}` of the choices, last one first"
+    found = {}
+    while chosen:
+        v, window, chosen = chosen
+        found[v] = window
+    return found
+
+# %% ../../nbs/api/graph/10_alignment.ipynb #4f9b291f
 def _search(q, order, most):
     "`{vertex: window}` of least total price along one axis, or None"
-    last = {u: i for i, v in enumerate(order) for u in q.reads(v)}
-    alive = [[u for u in order[:i] if last.get(u, -1) >= i] for i in range(len(order) + 1)]
-    heap, seen, ticket = [(0, 0, 0, (), None)], set(), itertools.count(1)
+    alive, heap, seen, ticket = _alive(order, q.reads), [(0, 0, 0, (), None)], set(), itertools.count(1)
     while heap:
         price, back, _, sizes, chosen = heapq.heappop(heap)
         i = -back
@@ -110,17 +128,9 @@ def _search(q, order, most):
             path = chosen if window is None else (v, window, chosen)
             heapq.heappush(heap, (price + more, back - 1, next(ticket), after, path))
 
-# %% ../../nbs/api/graph/10_alignment.ipynb #e7de620c
+# %% ../../nbs/api/graph/10_alignment.ipynb #88bed347
 def _too_many(most):
     return f"nothing was found among the {most} cheapest states; allow more, or let fewer parameters change"
-
-def _unrolled(chosen):
-    "`{vertex: window}` of the choices, last one first"
-    found = {}
-    while chosen:
-        v, window, chosen = chosen
-        found[v] = window
-    return found
 
 # %% ../../nbs/api/graph/10_alignment.ipynb #16922b37
 def _by_vertex(graph, table):
@@ -134,7 +144,7 @@ def _wished(graph, wanted):
 
 def _along(axis, shapes): return {v: shape[axis] if shape else 0 for v, shape in shapes.items()}
 
-# %% ../../nbs/api/graph/10_alignment.ipynb #f4682b9f
+# %% ../../nbs/api/graph/10_alignment.ipynb #6f13592e
 def _differences(order, along, dims):
     "What differs from the present parameters, as attributes of the layers; `along`: `{vertex: window}` for each axis"
     changes = {}
@@ -146,19 +156,25 @@ def _differences(order, along, dims):
             if new != now: changes.setdefault(v, {})[key] = new
     return changes
 
+# %% ../../nbs/api/graph/10_alignment.ipynb #a592cc93
 def _no_way(wanted, change, reach):
     maps = [f"{label(v)} of {'x'.join(map(str, s))}" for v, s in wanted.items()]
     return (f"no {', '.join(change)} within {reach} of the present ones gives "
             f"{' and '.join(maps) or 'feature maps that meet'}")
 
-# %% ../../nbs/api/graph/10_alignment.ipynb #aff51156
+# %% ../../nbs/api/graph/10_alignment.ipynb #125a72e3
+def _free(graph, order, held):
+    "The vertices whose windows may change"
+    users, inputs = Counter(id(v.op) for v in order), [v for v in order if v.role.given]
+    return {v for v in order if users[id(v.op)] == 1}.difference(inputs, _by_vertex(graph, dict.fromkeys(held)))
+
+# %% ../../nbs/api/graph/10_alignment.ipynb #3b838d35
 def _aligned(graph, shape, wanted, given, held, change, reach, most, wiring):
     "The changes that `align_fmaps` gives"
     order, reads = list(graph), wiring or (lambda v: v.inputs)
-    inputs, users = [v for v in order if v.role.given], Counter(id(v.op) for v in order)
+    inputs = [v for v in order if v.role.given]
     start = _by_vertex(graph, shape if isinstance(shape, dict) else dict.fromkeys(inputs, shape))
-    wanted, given = _wished(graph, wanted), _by_vertex(graph, given)
-    free = {v for v in order if users[id(v.op)] == 1}.difference(inputs, _by_vertex(graph, dict.fromkeys(held)))
+    wanted, given, free = _wished(graph, wanted), _by_vertex(graph, given), _free(graph, order, held)
     dims = len(next(iter(start.values())))
     questions = [Question(reads, a, dims, _along(a, start), _along(a, wanted), given, free, change, reach)
                  for a in range(dims)]

@@ -14,7 +14,20 @@ from typing import Any
 import numpy as np
 from .roles import IndexMap, SizeError
 
-# %% ../../nbs/api/graph/04_axes.ipynb #88fa46cf
+# %% ../../nbs/api/graph/04_axes.ipynb #48c7f945
+def _tied(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    "Labels that meet, pair by pair, where all labels of a row are one: the first of it with each of the others"
+    return np.repeat(rows[:, 0], rows.shape[1] - 1), rows[:, 1:].ravel()
+
+# %% ../../nbs/api/graph/04_axes.ipynb #605d15cf
+def _of_size(shape: tuple[int, ...], size: int, along: int | None, count: int) -> tuple[int, ...]:
+    "The shape with `count` in place of `size` neurons, by more or fewer places along one axis; or a SizeError"
+    if along is None: raise SizeError("neurons on several axes cannot be cut")
+    rest = size // shape[along]
+    if count % rest: raise SizeError("neurons on several axes must stay a block")
+    return *shape[:along], count // rest, *shape[along + 1:]
+
+# %% ../../nbs/api/graph/04_axes.ipynb #3c9b17bb
 @dataclass(frozen=True)
 class Layout:
     """Where the neurons of a value are.
@@ -52,30 +65,32 @@ class Layout:
     def ties(self, flat: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         "Pairs of labels: all that lies at one place of the axis that may be cut is one"
         if len(self.axes) < 2 or self.cut is None: return []
-        rows = np.moveaxis(flat.reshape(self.small), self.cut, 0).reshape(self.shape[self.cut], -1)
-        return [(np.repeat(rows[:, 0], rows.shape[1] - 1), rows[:, 1:].ravel())]
+        return [_tied(np.moveaxis(flat.reshape(self.small), self.cut, 0).reshape(self.shape[self.cut], -1))]
 
     def resized(self, count: int) -> "Layout":
         "The layout with `count` neurons in all; SizeError if they are no whole block"
         if count == self.size: return self
-        if self.along is None: raise SizeError("neurons on several axes cannot be cut")
-        rest = self.size // self.shape[self.along]
-        if count % rest: raise SizeError("neurons on several axes must stay a block")
-        return Layout((*self.shape[:self.along], count // rest, *self.shape[self.along + 1:]), self.axes, self.cut)
+        return Layout(_of_size(self.shape, self.size, self.along, count), self.axes, self.cut)
 
-# %% ../../nbs/api/graph/04_axes.ipynb #9aa0bbc6
+# %% ../../nbs/api/graph/04_axes.ipynb #dd5d594d
+def _group(a: Sequence[int], b: Sequence[int], i: int, j: int) -> tuple[int, int]:
+    "Where the smallest group of axes that begins at `i` and `j` ends, in shapes `a` and `b`"
+    p, q, k, l = 1, 1, i, j
+    if i < len(a): p, k = a[i], i + 1
+    if j < len(b): q, l = b[j], j + 1
+    while p != q:
+        if p < q and k < len(a): p, k = p * a[k], k + 1
+        elif l < len(b): q, l = q * b[l], l + 1
+        elif k < len(a): p, k = p * a[k], k + 1
+        else: raise SizeError(f"{a} is no rearrangement of {b}")
+    return k, l
+
+# %% ../../nbs/api/graph/04_axes.ipynb #1cb8396c
 def regroup(a: Sequence[int], b: Sequence[int]) -> list[tuple[range, range]]:
     "`[(axes of shape a, axes of shape b), ...]`: the smallest groups with equal products"
     groups, i, j = [], 0, 0
     while i < len(a) or j < len(b):
-        p, q, k, l = 1, 1, i, j
-        if i < len(a): p, k = a[i], i + 1
-        if j < len(b): q, l = b[j], j + 1
-        while p != q:
-            if p < q and k < len(a): p, k = p * a[k], k + 1
-            elif l < len(b): q, l = q * b[l], l + 1
-            elif k < len(a): p, k = p * a[k], k + 1
-            else: raise SizeError(f"{a} is no rearrangement of {b}")
+        k, l = _group(a, b, i, j)
         groups.append((range(i, k), range(j, l)))
         i, j = k, l
     return groups
@@ -154,7 +169,7 @@ class Flow(IndexMap):
     def resized(self, op: Any, ins: Sequence, out: Sequence) -> dict:
         return self.how["literals"](self, op) if "literals" in self.how else {}
 
-# %% ../../nbs/api/graph/04_axes.ipynb #3da2af7b
+# %% ../../nbs/api/graph/04_axes.ipynb #9a6e84b3
 def unchanged(role: Flow, *arrays: np.ndarray) -> np.ndarray:
     "The labels of the first input, as they are"
     return arrays[0]
@@ -163,6 +178,7 @@ def refolded(role: Flow, array: np.ndarray, *others: np.ndarray) -> np.ndarray:
     "The labels in the shape of the output"
     return reshaped(array, role.ins[0].shape, role.out.shape, role.out.axes, role.out.axes)
 
+# %% ../../nbs/api/graph/04_axes.ipynb #0d3c6d2a
 def permuted(role: Flow, array: np.ndarray, *others: np.ndarray) -> np.ndarray:
     "The labels with their axes in the role's `order`"
     return array.transpose(role.how["order"])

@@ -94,7 +94,15 @@ class Stored:
         self.__dict__.update(restored(state))
         self._settle()
 
-# %% ../../nbs/api/graph/07_core.ipynb #cb8c5ce6
+# %% ../../nbs/api/graph/07_core.ipynb #c0958740
+def _mentioned(order: Sequence[Vertex], inputs: Sequence[Vertex]) -> None:
+    "ValueError unless `inputs` are input vertices, and all that the vertices in `order` depend on"
+    if lost := [v for v in order if v.role.given and v not in inputs]:
+        raise ValueError(f"the outputs depend on {label(lost[0])}, which is not among the graph's inputs")
+    if odd := [v for v in inputs if not v.role.given]:
+        raise ValueError(f"{label(odd[0])} is not an input vertex: make inputs with inputvertex(name, size)")
+
+# %% ../../nbs/api/graph/07_core.ipynb #9dedd97f
 class Core(Running, Stored, Finding, Hooks, Keeping):
     """The computation from `inputs` to `outputs`, as a function and as a thing to operate on.
 
@@ -122,10 +130,7 @@ class Core(Running, Stored, Finding, Hooks, Keeping):
         self.outputs = [outputs] if isinstance(outputs, Vertex) else list(outputs)
         self.single = isinstance(outputs, Vertex)
         order = topological(self.outputs)
-        if lost := [v for v in order if v.role.given and v not in self.inputs]:
-            raise ValueError(f"the outputs depend on {label(lost[0])}, which is not among the graph's inputs")
-        if odd := [v for v in self.inputs if not v.role.given]:
-            raise ValueError(f"{label(odd[0])} is not an input vertex: make inputs with inputvertex(name, size)")
+        _mentioned(order, self.inputs)
         give_names(self._settle())
         self.frozen = {self[v] for v in several("frozen", frozen)}
 

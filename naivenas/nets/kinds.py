@@ -18,11 +18,13 @@ from ..graph.roles import Heads, SizeError, Slice
 from ..graph.moves import moved
 from .rules import RULES, Rule, register, rule, unknown
 
-# %% ../../nbs/api/nets/01_kinds.ipynb #9976002b
+# %% ../../nbs/api/nets/01_kinds.ipynb #d46cd651
 register(nn.Linear, "in_features", "out_features", axis=-1, weight="oi", bias="o")
 register(nn.Bilinear, "in1_features in2_features", "out_features", axis=-1, weight="oij", bias="o")
 register(nn.Embedding, None, "embedding_dim", axis=-1, weight=".o")
 register(nn.EmbeddingBag, None, "embedding_dim", axis=-1, weight=".o")
+
+# %% ../../nbs/api/nets/01_kinds.ipynb #748d0e02
 for _norm, _over in (nn.LayerNorm, "mean and variance"), (nn.RMSNorm, "mean square"):
     register(_norm, "normalized_shape", "normalized_shape", role="invariant", fill={"weight": 1.}, axis=-1,
              statistic=f"{_over} over all neurons", weight="o", bias="o")
@@ -31,12 +33,13 @@ for _norm in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm,
     register(_norm, "num_features", "num_features", role="invariant", fill={"weight": 1., "running_var": 1.}, axis=1,
              weight="o", bias="o", running_mean="o", running_var="o")
 
-# %% ../../nbs/api/nets/01_kinds.ipynb #19e6dc75
+# %% ../../nbs/api/nets/01_kinds.ipynb #238204d2
 def _convolution(op, letters):
     if not hasattr(op, "mixes"):
         op.mixes = "all" if op.groups == 1 else "group" if op.groups < op.in_channels else "none"
     return _convolution_rule(op.mixes, op.out_channels // op.in_channels, letters)
 
+# %% ../../nbs/api/nets/01_kinds.ipynb #17cc317a
 @cache
 def _convolution_rule(mixes, many, letters):
     window = "conv" if letters == "oi" else "transposed"
@@ -48,16 +51,17 @@ def _convolution_rule(mixes, many, letters):
     role = "invariant" if many == 1 else partial(np.repeat, repeats=many)
     return made(role, arrays=dict(weight=first, bias="o"), also=("groups",))
 
-# %% ../../nbs/api/nets/01_kinds.ipynb #aaa0846a
+# %% ../../nbs/api/nets/01_kinds.ipynb #b4932f1c
 def groups_then(op, ins, out): return regrouped(op.groups, (out, op.out_channels), (ins[0], op.in_channels))
 def groups_out_first(op, ins, out): return GroupCut(out, ins[0], op.groups, op.in_channels // op.groups, 0)
 def groups_in_first(op, ins, out): return GroupCut(ins[0], out, op.groups, op.out_channels // op.groups, 1)
 
+# %% ../../nbs/api/nets/01_kinds.ipynb #b510981f
 for _d in "123":
     RULES[getattr(nn, f"Conv{_d}d")] = partial(_convolution, letters="oi")
     RULES[getattr(nn, f"ConvTranspose{_d}d")] = partial(_convolution, letters="io")
 
-# %% ../../nbs/api/nets/01_kinds.ipynb #a215356e
+# %% ../../nbs/api/nets/01_kinds.ipynb #9332bc7f
 _PLAIN = """Identity ReLU ReLU6 LeakyReLU ELU CELU SELU GELU SiLU Mish Sigmoid LogSigmoid Tanh Softplus Softsign
 Hardtanh Hardsigmoid Hardswish Tanhshrink Softshrink Hardshrink Threshold Upsample
 UpsamplingNearest2d UpsamplingBilinear2d ZeroPad# ConstantPad# ReflectionPad# ReplicationPad# CircularPad#"""
@@ -65,12 +69,14 @@ _DRAWING = "RReLU Dropout Dropout# AlphaDropout FeatureAlphaDropout FractionalMa
 _POOLS, _ADAPTIVE = "MaxPool# AvgPool# LPPool#", "AdaptiveAvgPool# AdaptiveMaxPool#"
 _NORMALISING = "Softmax Softmin LogSoftmax Softmax2d"
 
+# %% ../../nbs/api/nets/01_kinds.ipynb #f52cb17c
 def _each(names): return {getattr(nn, name.replace("#", f"{d}d")) for name in names.split() for d in "123"}
 for _names, _facts in ((f"{_PLAIN} {_ADAPTIVE}", {}), (_DRAWING, dict(random=True)), (_POOLS, dict(window="pool")),
                        (_NORMALISING, dict(statistic="softmax over all neurons")),
                        ("LocalResponseNorm", dict(statistic="sum over neighbouring neurons"))):
     RULES.update(dict.fromkeys(_each(_names), Rule("invariant", **_facts)))
 
+# %% ../../nbs/api/nets/01_kinds.ipynb #c326e9f0
 def _prelu(op):
     "A slope for each neuron, or one for all"
     if op.num_parameters == 1: return Rule("invariant")
@@ -147,7 +153,7 @@ def _recurrent_vertex(module, *inputs):
     return indexmap(output, cell, moves=partial(np.tile, reps=2)) if module.bidirectional else invariant(output, cell)
 for _cell in nn.RNN, nn.LSTM, nn.GRU: BLOCKS[_cell] = _recurrent_vertex
 
-# %% ../../nbs/api/nets/01_kinds.ipynb #aa8c9f01
+# %% ../../nbs/api/nets/01_kinds.ipynb #3af9954b
 def meets(y, x): return y   # and both have the same neurons
 
 def _cell(op):
@@ -155,6 +161,7 @@ def _cell(op):
     arrays = dict(weight_ih=(rows, "i"), weight_hh=(rows, "o"), bias_ih=(rows,), bias_hh=(rows,))
     return Rule("absorb", "input_size", "hidden_size", arrays, axis=-1)
 
+# %% ../../nbs/api/nets/01_kinds.ipynb #ac13ce0d
 def _cell_vertex(module, x, h=None):
     lstm, state = isinstance(module, nn.LSTMCell), [] if h is None else [h]
     if lstm and state:
@@ -166,7 +173,7 @@ def _cell_vertex(module, x, h=None):
     return invariant(output, cell) if lstm else invariant(meets, cell, h) if state else cell
 for _kind in nn.RNNCell, nn.LSTMCell, nn.GRUCell: RULES[_kind], BLOCKS[_kind] = _cell, _cell_vertex
 
-# %% ../../nbs/api/nets/01_kinds.ipynb #43f7cf77
+# %% ../../nbs/api/nets/01_kinds.ipynb #b40be628
 def norm_groups_then(op, ins, out): return regrouped(op.groups, (out, op.num_channels))
 
 def _groupnorm(op):
@@ -179,23 +186,27 @@ def _groupnorm(op):
                 statistic="mean and variance over the neurons of a group")
 RULES[nn.GroupNorm] = _groupnorm
 
+# %% ../../nbs/api/nets/01_kinds.ipynb #1f178ea9
 def _groupnorm_vertex(module, v):
     made = Vertex(module, [v], rule(module).role)
     return invariant(meets, made, v) if made.role.makes else made
 BLOCKS[nn.GroupNorm] = _groupnorm_vertex
 
-# %% ../../nbs/api/nets/01_kinds.ipynb #b23c19c9
+# %% ../../nbs/api/nets/01_kinds.ipynb #ef4bf6a1
 def heads_of(i, many): return i[::many]
 def repeated(i, many): return np.repeat(i[::many], many)
 def same(x): return x
 same.helps = "a pixel shuffle, whose channels come and go by whole blocks"
 
+# %% ../../nbs/api/nets/01_kinds.ipynb #9fa5d127
 def _pixelshuffle_vertex(module, v):
     many = module.upscale_factor**2
     if v.nout % many: raise SizeError(f"{label(v)} has {v.nout} neurons, which is no multiple of {many}")
     whole = invariant(meets, v, indexmap(same, v, moves=partial(repeated, many=many)))
     return indexmap(module, whole, moves=partial(heads_of, many=many))
 BLOCKS[nn.PixelShuffle] = _pixelshuffle_vertex
+
+# %% ../../nbs/api/nets/01_kinds.ipynb #06b6602f
 BLOCKS[nn.PixelUnshuffle] = lambda module, v: indexmap(module, v,
                                                        moves=partial(np.repeat, repeats=module.downscale_factor**2))
 BLOCKS[nn.ChannelShuffle] = lambda module, v: moves.shuffle(v, module.groups, axis=1)

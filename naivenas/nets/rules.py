@@ -15,7 +15,7 @@ from torch import nn
 from ..graph.cut import Cut, alike, kind, obstacle, pick, resized, sizes
 from ..graph.roles import role_of
 
-# %% ../../nbs/api/nets/00_rules.ipynb #96ab1106
+# %% ../../nbs/api/nets/00_rules.ipynb #ec315dfa
 _LAST = {4: torch.channels_last, 5: torch.channels_last_3d}   # a weight's other memory format
 
 @pick.register
@@ -29,9 +29,6 @@ def _(array: torch.Tensor, lists):
     if whole or array.ndim not in _LAST or not array.is_contiguous(memory_format=_LAST[array.ndim]): return new
     return new.contiguous(memory_format=_LAST[array.ndim])
 
-@alike.register
-def _(array: torch.Tensor, values): return torch.as_tensor(values).to(array)
-
 # %% ../../nbs/api/nets/00_rules.ipynb #5d0f7a21
 _BLOCK, _memory = 1 << 17, threading.local()   # entries of the scratch memory, and a thread's own of it
 
@@ -41,19 +38,28 @@ def _both(array, rows, columns):
     places = rows[:, None] * array.shape[1] + columns
     return array.view(-1, *array.shape[2:]).index_select(0, places.view(-1)).view(*places.shape, *array.shape[2:])
 
-# %% ../../nbs/api/nets/00_rules.ipynb #fe6ce23f
+# %% ../../nbs/api/nets/00_rules.ipynb #0276cc7b
+def _scratch(like, entries):
+    "Memory of this thread's for so many entries of the type of the tensor `like`; what it holds is anything"
+    found = getattr(_memory, "scratch", None)
+    if found is None or found.dtype != like.dtype or found.numel() < entries:
+        found = _memory.scratch = like.new_empty(max(_BLOCK, entries))
+    return found[:entries]
+
+# %% ../../nbs/api/nets/00_rules.ipynb #62cf084b
 def _by_blocks(array, rows, columns):
     "The same, some rows at a time"
     new, width = array.new_empty(len(rows), len(columns), *array.shape[2:]), array[0].numel()
     many = max(_BLOCK // width, 1)
-    scratch = getattr(_memory, "scratch", None)
-    if scratch is None or scratch.dtype != array.dtype or scratch.numel() < many * width:
-        scratch = _memory.scratch = array.new_empty(max(_BLOCK, width))
-    part = scratch[:many * width].view(many, *array.shape[1:])
+    part = _scratch(array, many * width).view(many, *array.shape[1:])
     for i in range(0, len(rows), many):
         some = rows[i:i + many]
         torch.index_select(torch.index_select(array, 0, some, out=part[:len(some)]), 1, columns, out=new[i:i + many])
     return new
+
+# %% ../../nbs/api/nets/00_rules.ipynb #dea07573
+@alike.register
+def _(array: torch.Tensor, values): return torch.as_tensor(values).to(array)
 
 # %% ../../nbs/api/nets/00_rules.ipynb #bbd68d88
 @dataclass(frozen=True)
@@ -167,21 +173,22 @@ def neuron_axis(module):
     ranks = [array.ndim for key in r.arrays if (array := getattr(module, key, None)) is not None]
     return None if not ranks else -1 if max(ranks) < 3 else 1
 
-# %% ../../nbs/api/nets/00_rules.ipynb #c4d501eb
+# %% ../../nbs/api/nets/00_rules.ipynb #e2fad264
 def _number(n): return n if isinstance(n, int) else n[0]
-
-def unknown(module):
-    "The question to ask about a module without a rule"
-    name = type(module).__name__
-    return (f"how does {name} keep its neurons? Teach it with "
-            f"naivenas.register({name}, nin=..., nout=..., weight='oi', ...), or say "
-            "layer(module, vertex, nout=...) if its sizes need never change")
 
 @sizes.register
 def _(op: nn.Module):
     r = rule(op)
     if r is None or r.nout is None: raise TypeError(unknown(op))
     return [_number(getattr(op, a)) for a in (r.nin or "").split()], _number(getattr(op, r.nout))
+
+# %% ../../nbs/api/nets/00_rules.ipynb #6bad43c1
+def unknown(module):
+    "The question to ask about a module without a rule"
+    name = type(module).__name__
+    return (f"how does {name} keep its neurons? Teach it with "
+            f"naivenas.register({name}, nin=..., nout=..., weight='oi', ...), or say "
+            "layer(module, vertex, nout=...) if its sizes need never change")
 
 # %% ../../nbs/api/nets/00_rules.ipynb #6929d6a3
 def spread(index,      # index list of neurons
@@ -193,7 +200,7 @@ def spread(index,      # index list of neurons
     block = np.where(index < 0, -1, index * times + np.arange(times)).ravel()
     return np.where(block < 0, -1, block + before * times * np.arange(blocks)[:, None]).ravel()
 
-# %% ../../nbs/api/nets/00_rules.ipynb #9c412adc
+# %% ../../nbs/api/nets/00_rules.ipynb #def3f38f
 @cache
 def axes_of(axes):   # such as "oi" or ("4o", "i")
     "`[(blocks, letter, times), ...]`, one for each axis"
@@ -203,6 +210,15 @@ def axes_of(axes):   # such as "oi" or ("4o", "i")
                          "with numbers like 4o or o64 in a tuple")
     return [(int(p[1] or 1), p[2], int(p[3] or 1)) for p in parts]
 
+# %% ../../nbs/api/nets/00_rules.ipynb #c68bbfc6
+@cache
+def _noisy(axes, absorbs):
+    "The axis along which new entries start as noise, or None"
+    letters = [letter for _, letter, _ in axes_of(axes)]
+    own = "o" if "o" in letters or absorbs else "i"
+    return letters.index(own) if own in letters else None
+
+# %% ../../nbs/api/nets/00_rules.ipynb #daf9e45c
 def how_to_cut(op, array, axes, ins, out, role, fill=None):
     "The `Cut` of one tensor; new rows of anything that is more than a vector start as noise, if the rule says nothing"
     if callable(axes): return axes(op, ins, out)
@@ -215,14 +231,10 @@ def how_to_cut(op, array, axes, ins, out, role, fill=None):
     if len(shape) == 1 or fill is not None: return Cut(made, fill=fill or 0.)
     return Cut(made, _noisy(axes, role.makes))
 
-@cache
-def _noisy(axes, absorbs):
-    "The axis along which new entries start as noise, or None"
-    letters = [letter for _, letter, _ in axes_of(axes)]
-    own = "o" if "o" in letters or absorbs else "i"
-    return letters.index(own) if own in letters else None
+# %% ../../nbs/api/nets/00_rules.ipynb #4707a520
+def _like(old, n): return n if isinstance(old, int) else (n, *old[1:])
 
-# %% ../../nbs/api/nets/00_rules.ipynb #5dbdb635
+# %% ../../nbs/api/nets/00_rules.ipynb #0d692d11
 @resized.register
 def _(op: nn.Module, ins, out):
     r = rule(op)
@@ -234,34 +246,44 @@ def _(op: nn.Module, ins, out):
     many = {a: _like(getattr(op, a), len(index)) for a, index in names}
     return cuts | many | {a: f(op, ins, out) for a, f in r.then.items()}
 
-def _like(old, n): return n if isinstance(old, int) else (n, *old[1:])
+# %% ../../nbs/api/nets/00_rules.ipynb #2001de86
+def _computed(op, r):
+    "The name of an array in the rule `r` that the module has, but computes anew in every call; or None"
+    own = {**op._parameters, **op._buffers}
+    return next((k for k in r.arrays if k not in own and getattr(op, k, None) is not None), None)
 
-# %% ../../nbs/api/nets/00_rules.ipynb #0b57ac1e
+# %% ../../nbs/api/nets/00_rules.ipynb #bdac5d40
+def _unheard_of(op, r):
+    "The name of a tensor of the module, more than a number, that the rule `r` does not name; or """
+    tensors = *op.named_parameters(), *op.named_buffers()
+    return next((k for k, t in tensors if k not in r.arrays and t.numel() > 1), "")
+
+# %% ../../nbs/api/nets/00_rules.ipynb #2d69acfe
 @obstacle.register
 def _(op: nn.Module):
     if type(op) in RULES and not op._forward_pre_hooks: return ""
     r = rule(op)
     if r is None or r.nout is None: return ""
-    own = {**op._parameters, **op._buffers}
-    odd = next((k for k in r.arrays if k not in own and getattr(op, k, None) is not None), None)
-    if odd: return f"the {odd} of this {kind(op)} is computed by {_computing(op, odd)}"
-    tensors = *op.named_parameters(), *op.named_buffers()
-    others = (k for k, t in tensors if k not in r.arrays and t.numel() > 1)
-    if (more := next(others, None)) is None: return ""
+    if odd := _computed(op, r): return f"the {odd} of this {kind(op)} is computed by {_computing(op, odd)}"
+    if not (more := _unheard_of(op, r)): return ""
     return f"this {kind(op)} has a tensor {more!r} that its rule does not know, naivenas.register would teach it"
 
-# %% ../../nbs/api/nets/00_rules.ipynb #0b57ac2e
+# %% ../../nbs/api/nets/00_rules.ipynb #e495a1d8
+def _hooks_on(op, key):
+    "The hooks that compute an array of a module before each call"
+    named = lambda hook: (getattr(hook, "name", None), getattr(hook, "_tensor_name", None))
+    return [h for h in op._forward_pre_hooks.values() if key in named(h)]
+
+# %% ../../nbs/api/nets/00_rules.ipynb #e4969391
 _UNDO = {"WeightNorm": "torch.nn.utils.remove_weight_norm", "SpectralNorm": "torch.nn.utils.remove_spectral_norm",
          "BasePruningMethod": "torch.nn.utils.prune.remove"}
 
 def _computing(op, key):
     "What computes an array of a module, and how to make it a plain parameter again"
     if key in getattr(op, "parametrizations", ()):
-        first = type(op.parametrizations[key][0]).__name__
-        undo = "torch.nn.utils.parametrize.remove_parametrizations"
-        return f"a parametrization, {first}, and can be cut only after {undo}"
-    named = lambda hook: (getattr(hook, "name", None), getattr(hook, "_tensor_name", None))
-    hooks = [h for h in op._forward_pre_hooks.values() if key in named(h)]
+        first, undo = op.parametrizations[key][0], "torch.nn.utils.parametrize.remove_parametrizations"
+        return f"a parametrization, {type(first).__name__}, and can be cut only after {undo}"
+    hooks = _hooks_on(op, key)
     undo = next((_UNDO[c.__name__] for h in hooks for c in type(h).__mro__ if c.__name__ in _UNDO), None)
     if undo: return f"a forward pre-hook, {type(hooks[0]).__name__}, and can be cut only after {undo}"
     return "something else, perhaps a forward pre-hook, and can be cut only once it is a parameter or buffer again"

@@ -29,7 +29,11 @@ def cut_net(net, op, changes, rng):
         if isinstance(old, nn.Parameter): yield from _cut_parameter(net, old, how, rng)
         else: yield owner, key, cut(old, how, rng)
 
-# %% ../../nbs/api/nets/07_surgery.ipynb #d5ebcdbc
+# %% ../../nbs/api/nets/07_surgery.ipynb #8b88ed94
+@cache
+def _nothing(dtype, device): return torch.empty(0, dtype=dtype, device=device)
+
+# %% ../../nbs/api/nets/07_surgery.ipynb #3c93d038
 def _cut_parameter(net, p, how, rng):
     gradient = None if p.grad is None else cut(p.grad, how, fill=0.)
     if gradient is not None: yield p, "grad", None   # it must always have its parameter's shape
@@ -41,9 +45,6 @@ def _cut_parameter(net, p, how, rng):
             if torch.is_tensor(value) and value.ndim == p.ndim > 0:
                 yield memory, key, cut(value, _broadcast(how, value, p, key), fill=0.)
 
-@cache
-def _nothing(dtype, device): return torch.empty(0, dtype=dtype, device=device)
-
 # %% ../../nbs/api/nets/07_surgery.ipynb #3e5402cc
 _MEANS = {"row_var": -1, "col_var": -2}   # what Adafactor remembers: the axis that it has averaged over
 
@@ -53,26 +54,29 @@ def _broadcast(how, value, p, key):
     if value.shape == p.shape and over is None or not isinstance(how, Cut): return how
     return replace(how, axes={a: index for a, index in how.axes.items() if value.shape[a] == p.shape[a] and a != over})
 
-# %% ../../nbs/api/nets/07_surgery.ipynb #da2de870
+# %% ../../nbs/api/nets/07_surgery.ipynb #88e3ae7a
+def _fresh(net, parameters):
+    "Those of `parameters` that neither the net nor an optimizer of its has yet, each once"
+    have = {id(p) for p in net.parameters()}
+    have |= {id(p) for o in net.optimizers for group in o.param_groups for p in group["params"]}
+    return list({id(p): p for p in parameters if id(p) not in have}.values())
+
+# %% ../../nbs/api/nets/07_surgery.ipynb #1a6489e8
+def _regrouped(optimizer, gone, new):   # numbers (`id`) of parameters, parameters
+    "Assignments with which an optimizer forgets those that are gone, and takes new ones into its last group"
+    for p in [p for p in optimizer.state if id(p) in gone]: yield optimizer.state, p, NOTHING
+    for group in optimizer.param_groups:
+        mine = [p for p in group["params"] if id(p) not in gone]
+        if group is optimizer.param_groups[-1]: mine += new
+        if len(mine) != len(group["params"]) or gone: yield group, "params", mine
+
+# %% ../../nbs/api/nets/07_surgery.ipynb #b0af0566
 def joined(net, vertices):
     "Assignments that make tracked optimizers follow when vertices come and go"
     if not net.optimizers: return
     now = [p for v in vertices if isinstance(v.op, nn.Module) for p in v.op.parameters()]
-    held = {id(p) for o in net.optimizers for group in o.param_groups for p in group["params"]}
-    new = [p for p in _fresh(net, now) if id(p) not in held]
-    old = {id(p) for p in net.parameters()} - {id(p) for p in now}
-    for o in net.optimizers:
-        for p in [p for p in o.state if id(p) in old]: yield o.state, p, NOTHING
-        for i, group in enumerate(o.param_groups):
-            mine = [p for p in group["params"] if id(p) not in old]
-            if group is net.optimizers[-1].param_groups[-1]: mine += new
-            if len(mine) != len(group["params"]) or old: yield group, "params", mine
-
-# %% ../../nbs/api/nets/07_surgery.ipynb #11a09920
-def _fresh(net, parameters):
-    "Those of `parameters` that are not the net's yet, each once"
-    have = {id(p) for p in net.parameters()}
-    return list({id(p): p for p in parameters if id(p) not in have}.values())
+    gone, new = {id(p) for p in net.parameters()} - {id(p) for p in now}, _fresh(net, now)
+    for o in net.optimizers: yield from _regrouped(o, gone, new if o is net.optimizers[-1] else [])
 
 # %% ../../nbs/api/nets/07_surgery.ipynb #a898d0b6
 def at_home(net, vertices):
@@ -83,40 +87,50 @@ def at_home(net, vertices):
             v.op.train(net.training)
             if home is not None: v.op.to(home.device, home.dtype)
 
-# %% ../../nbs/api/nets/07_surgery.ipynb #2f177a61
-def shared_alike(plan):
-    "SizeError if the plan cuts a parameter that several modules share in different ways"
+# %% ../../nbs/api/nets/07_surgery.ipynb #8f1482b7
+def _sharing(vertices):
+    "A list `[(vertex, key, parameter), ...]` for each parameter that several modules have, one vertex for each module"
     users = {}
-    for v in plan.ties.labels:
+    for v in vertices:
         for key, p in getattr(v.op, "_parameters", {}).items():
             if p is not None: users.setdefault(id(p), {}).setdefault(id(v.op), (v, key, p))
-    for those in users.values():
-        if len(those) < 2: continue
-        (first, key, _), *_ = those.values()
-        origins = [_origin(plan, v, k, p) for v, k, p in those.values()]
-        odd = next((v for (v, *_), o in zip(those.values(), origins) if not torch.equal(o, origins[0])), None)
-        if odd: raise SizeError(f"{label(odd)} shares its {key} with {label(first)}, and the two would be cut differently")
+    return [[*those.values()] for those in users.values() if len(those) > 1]
 
+# %% ../../nbs/api/nets/07_surgery.ipynb #935eff98
 def _origin(plan, v, key, p):
-    "Where each entry of a parameter comes from when the plan cuts it for the vertex `v`: its number, from 1; 0 if it is new"
+    "Where each entry of a parameter comes from when the plan cuts it for `v`: its number, from 1; 0 if it is new"
     places = torch.arange(1, p.numel() + 1).view(p.shape)
     ins, out = plan.ins(v), plan.out(v)
     found = plan.role(v).resized(v.op, ins, out)
     return cut(places, found[key], fill=0) if key in found else places
 
+# %% ../../nbs/api/nets/07_surgery.ipynb #5c9a0725
+def shared_alike(plan):
+    "SizeError if the plan cuts a parameter that several modules share in different ways"
+    for those in _sharing(plan.ties.labels):
+        first, key, _ = those[0]
+        origins = [_origin(plan, v, k, p) for v, k, p in those]
+        odd = next((v for (v, *_), o in zip(those, origins) if not torch.equal(o, origins[0])), None)
+        if odd is None: continue
+        raise SizeError(f"{label(odd)} shares its {key} with {label(first)}, and the two would be cut differently")
 
-# %% ../../nbs/api/nets/07_surgery.ipynb #7348beeb
-def mirrored(plan, twin):
-    "The same `Plan` for a copy of its graph; vertices correspond by name"
-    named, memo, graph = {v.name: v for v in twin}, {}, plan.graph
-    at = {v: named.get(v.name) for v in graph.vertices}
+# %% ../../nbs/api/nets/07_surgery.ipynb #6626c59a
+def _counterparts(plan, twin):
+    "`{vertex of the plan: vertex of the copy}`; those that the plan brings in are copied"
+    named, memo = {v.name: v for v in twin}, {}
+    at = {v: named.get(v.name) for v in plan.graph.vertices}
     odd = next((v.name for v, w in at.items() if w is None or w.nout != v.nout), None)
     if odd is not None: raise RuntimeError(f"the tracked copy is no copy any more: {odd} differs")
     for v in plan.ties.labels:
         if v in at: continue
         at[v] = Vertex(copy.deepcopy(v.op, memo), [at[u] for u in plan.inputs[v]], v.role, v.nout, v.name)
+    return at
+
+# %% ../../nbs/api/nets/07_surgery.ipynb #02489f86
+def mirrored(plan, twin):
+    "The same `Plan` for a copy of its graph; vertices correspond by name"
+    at, t, e = _counterparts(plan, twin), plan.ties, plan.edit
     swap = lambda d: {at[v]: x for v, x in d.items()}
-    t, e = plan.ties, plan.edit
     wiring = {at[v]: [(at[u], s) for u, s in pairs] for v, pairs in e.inputs.items()}
     edit = replace(e, inputs=wiring, outputs=e.outputs and [at[v] for v in e.outputs])
     wires = replace(t, labels=swap(t.labels), old=swap(t.old), glue=swap(t.glue), ports=swap(t.ports), rows=None)
