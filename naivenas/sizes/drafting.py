@@ -13,6 +13,21 @@ from ..graph.core import Core
 from ..graph.order import topological
 from .tracing import Edit
 
+# %% ../../nbs/api/sizes/15_drafting.ipynb #548425b0
+def _instead(wiring, old, new):
+    "`wiring` with each vertex of the list `new` where `old` was read; every edge continues the slot that it continued"
+    return [pair for u, slot in wiring for pair in ([(n, slot) for n in new] if u is old else [(u, slot)])]
+
+# %% ../../nbs/api/sizes/15_drafting.ipynb #7cf3c438
+def _redirect(paper, old, new, readers):
+    "`readers` (None: all, and the outputs) of `old` read each vertex of the list `new` in its place"
+    fresh = set(topological(new)) - set(paper.graph.vertices)
+    for v in paper.vertices():
+        if v in fresh or (readers is not None and v not in readers): continue
+        wiring = paper.wiring(v)
+        if any(u is old for u, _ in wiring): paper.edit.inputs[v] = _instead(wiring, old, new)
+    if readers is None: paper.edit.outputs = [new[0] if o is old else o for o in paper.edit.outputs]
+
 # %% ../../nbs/api/sizes/15_drafting.ipynb #7dfe9681
 class Paper:
     "A wiring that is written down and not yet solved"
@@ -39,56 +54,55 @@ class Paper:
 
     def redirect(self, old, new, readers=None):
         "`readers` (None: all, and the outputs) of `old` read each vertex of the list `new` in its place"
-        fresh = set(topological(new)) - set(self.graph.vertices)
-        instead = lambda u, slot: [(n, slot) for n in new] if u is old else [(u, slot)]
-        for v in self.vertices():
-            if v in fresh or (readers is not None and v not in readers): continue
-            if any(u is old for u, _ in self.wiring(v)):
-                self.edit.inputs[v] = [pair for edge in self.wiring(v) for pair in instead(*edge)]
-        if readers is None: self.edit.outputs = [new[0] if o is old else o for o in self.edit.outputs]
+        _redirect(self, old, new, readers)
 
-# %% ../../nbs/api/sizes/15_drafting.ipynb #d211e75e
-def _check_inputs(v, number, now, why):
-    "ValueError if `v`, with `now` inputs, cannot compute with `number`"
-    if number < 1: raise ValueError(f"{why} is impossible: {label(v)} would have no input left")
-    if v.role.joins or number == now: return
-    try:
-        if v.role.sized: raise TypeError("it knows where the neurons of each of its inputs lie")
-        takers = [getattr(v.op, "forward", v.op)] + [v.role.moves] * v.role.maps
-        for f in takers: _needed(f).bind(*range(number))
-    except (TypeError, ValueError):
-        raise ValueError(f"{why} is impossible: {label(v)} ({kind(v.op)}) takes {now} input{'s' * (now != 1)}, "
-                         f"not {number}; sums and concatenations take any number") from None
-
-# %% ../../nbs/api/sizes/15_drafting.ipynb #0b57ad5e
-def _check_helper(v, why):
-    "ValueError if `v` is there for another vertex only"
-    if helps := getattr(v.op, "helps", ""):
-        raise ValueError(f"{why} is impossible: {label(v)} is a part of {helps}; edit the vertices around that one")
-
+# %% ../../nbs/api/sizes/15_drafting.ipynb #19845b28
 def _needed(f):
     "The signature of `f` without arguments that may be left out: those are settings, and no place for an edge"
     s = inspect.signature(f)
     return s.replace(parameters=[p for p in s.parameters.values() if p.default is p.empty or p.kind == p.KEYWORD_ONLY])
 
-# %% ../../nbs/api/sizes/15_drafting.ipynb #55c425d2
-def inserted(draft, block, after, before, to):
-    "The draft with a block in one or several edges"
-    if (after is None) == (before is None): raise ValueError("say where to insert: after=..., or before=...")
-    if before is not None:
-        to, read = draft[before], draft.wiring(draft[before])
-        if len(read) != 1:
-            raise ValueError(f"{label(to)} has {len(read)} inputs: say which edge with after=..., to={label(to)!r}")
-        after = read[0][0]
-    v = draft[after]
+# %% ../../nbs/api/sizes/15_drafting.ipynb #d211e75e
+def _takes(v, number):
+    "Whether what `v` computes can be called with `number` inputs"
+    try:
+        if v.role.sized: return False      # it knows where the neurons of each of its inputs lie
+        takers = [getattr(v.op, "forward", v.op)] + [v.role.moves] * v.role.maps
+        for f in takers: _needed(f).bind(*range(number))
+    except (TypeError, ValueError): return False
+    return True
+
+# %% ../../nbs/api/sizes/15_drafting.ipynb #5b74f5ee
+def _check_inputs(v, number, now, why):
+    "ValueError if `v`, with `now` inputs, cannot compute with `number`"
+    if number < 1: raise ValueError(f"{why} is impossible: {label(v)} would have no input left")
+    if v.role.joins or number == now or _takes(v, number): return
+    raise ValueError(f"{why} is impossible: {label(v)} ({kind(v.op)}) takes {now} input{'s' * (now != 1)}, "
+                     f"not {number}; sums and concatenations take any number")
+
+# %% ../../nbs/api/sizes/15_drafting.ipynb #9caa13b8
+def _check_helper(v, why):
+    "ValueError if `v` is there for another vertex only"
+    if helps := getattr(v.op, "helps", ""):
+        raise ValueError(f"{why} is impossible: {label(v)} is a part of {helps}; edit the vertices around that one")
+
+# %% ../../nbs/api/sizes/15_drafting.ipynb #4dda352d
+def _only_input(draft, v):
+    "What `v` reads; ValueError unless that is one vertex"
+    read = draft.wiring(v)
+    if len(read) == 1: return read[0][0]
+    raise ValueError(f"{label(v)} has {len(read)} inputs: say which edge with after=..., to={label(v)!r}")
+
+# %% ../../nbs/api/sizes/15_drafting.ipynb #ac4096cd
+def _readers(draft, v, to):
+    "The vertices named by `to`, which must all read `v`; None, which stands for all that do, if `to` is None"
     readers = None if to is None else {draft[w] for w in (to if isinstance(to, (list, tuple, set)) else [to])}
     reads = lambda w: any(u is v for u, _ in draft.wiring(w))
     if odd := [w for w in readers or () if not reads(w)]:
         raise ValueError(f"{label(odd[0])} does not read {label(v)}: nothing can be inserted there")
     if v not in draft.edit.outputs and not any(map(reads, draft.vertices())):
         raise ValueError(f"nothing reads {label(v)}: nothing can be inserted behind it")
-    draft.redirect(v, [_built(block, v)], readers)
-    return draft.because(f"inserting behind {label(v)}")
+    return readers
 
 # %% ../../nbs/api/sizes/15_drafting.ipynb #90b21e9b
 def _built(block, *inputs):
@@ -97,6 +111,16 @@ def _built(block, *inputs):
     if not isinstance(new, Vertex):
         raise TypeError(f"a block is a function from vertex to vertex, but this one gave {type(new).__name__}")
     return new
+
+# %% ../../nbs/api/sizes/15_drafting.ipynb #55c425d2
+def inserted(draft, block, after, before, to):
+    "The draft with a block in one or several edges"
+    if (after is None) == (before is None): raise ValueError("say where to insert: after=..., or before=...")
+    if before is not None: to, after = draft[before], _only_input(draft, draft[before])
+    v = draft[after]
+    readers = _readers(draft, v, to)
+    draft.redirect(v, [_built(block, v)], readers)
+    return draft.because(f"inserting behind {label(v)}")
 
 # %% ../../nbs/api/sizes/15_drafting.ipynb #fed8be51
 def removed(draft, vertex, reconnect):
@@ -115,20 +139,26 @@ def removed(draft, vertex, reconnect):
     draft.redirect(v, instead)
     return draft.because(why)
 
-# %% ../../nbs/api/sizes/15_drafting.ipynb #3f7b2356
-def segment(draft, first, last):
-    "The vertices on all ways from `first` to `last`; ValueError if there are none, or if others read inside"
-    ends = f"the segment from {label(first)} to {label(last)}"
+# %% ../../nbs/api/sizes/15_drafting.ipynb #79dcbb8a
+def _between(draft, first, last):
+    "The vertices on all ways from `first` to `last`; none if the last does not depend on the first"
     order, ahead, inside = draft.vertices(), {first}, {last}
     reads = lambda v: [u for u, _ in draft.wiring(v)]
     for v in order:
         if ahead & {*reads(v)}: ahead.add(v)
-    if last not in ahead:
-        raise ValueError(f"{label(last)} does not depend on {label(first)}: there is no segment between them")
+    if last not in ahead: return set()
     for v in reversed(order):
         if v in inside and v is not first: inside |= ahead & {*reads(v)}
-    for v in order:
-        if v not in inside and (odd := (inside - {last}) & {*reads(v)}):
+    return inside
+
+# %% ../../nbs/api/sizes/15_drafting.ipynb #3f7b2356
+def segment(draft, first, last):
+    "The vertices on all ways from `first` to `last`; ValueError if there are none, or if others read inside"
+    ends, inside = f"the segment from {label(first)} to {label(last)}", _between(draft, first, last)
+    if not inside:
+        raise ValueError(f"{label(last)} does not depend on {label(first)}: there is no segment between them")
+    for v in draft.vertices():
+        if v not in inside and (odd := (inside - {last}) & {u for u, _ in draft.wiring(v)}):
             raise ValueError(f"{label(v)} reads {label(odd.pop())}, which is inside of {ends}")
     if odd := [v for v in draft.edit.outputs if v in inside - {last}]:
         raise ValueError(f"{label(odd[0])}, inside of {ends}, is an output")
@@ -156,16 +186,21 @@ def connected(draft, source, target, at):
     draft.edit.inputs[v] = wiring[:at] + [(u, None)] + wiring[at:]
     return draft.because(why)
 
+# %% ../../nbs/api/sizes/15_drafting.ipynb #2b8a2900
+def _edge(wiring, u, v, at):
+    "The position of the edge from `u` in the wiring of `v`; ValueError if there is none, or more than one"
+    found = [i for i, (w, _) in enumerate(wiring) if w is u and at in (None, i)]
+    if len(found) == 1: return found[0]
+    if found: raise ValueError(f"{label(v)} reads {label(u)} at positions {found}: say which with at=...")
+    where, reads = "" if at is None else f" at position {at}", ", ".join(label(w) for w, _ in wiring) or "nothing"
+    raise ValueError(f"{label(v)} does not read {label(u)}{where}; it reads {reads}")
+
 # %% ../../nbs/api/sizes/15_drafting.ipynb #677c8354
 def disconnected(draft, source, target, at):
     "The draft with one edge less, and without what nothing depends on any more"
     u, v = draft[source], draft[target]
     why, wiring = f"disconnecting {label(u)} from {label(v)}", draft.wiring(v)
-    found = [i for i, (w, _) in enumerate(wiring) if w is u and at in (None, i)]
-    if not found:
-        where, reads = "" if at is None else f" at position {at}", ", ".join(label(w) for w, _ in wiring) or "nothing"
-        raise ValueError(f"{label(v)} does not read {label(u)}{where}; it reads {reads}")
-    if len(found) > 1: raise ValueError(f"{label(v)} reads {label(u)} at positions {found}: say which with at=...")
+    gone = _edge(wiring, u, v, at)
     _check_inputs(v, len(wiring) - 1, len(wiring), why)
-    draft.edit.inputs[v] = [pair for i, pair in enumerate(wiring) if i != found[0]]
+    draft.edit.inputs[v] = wiring[:gone] + wiring[gone + 1:]
     return draft.because(why)

@@ -17,33 +17,43 @@ from .wishes import from_inputs, known_worth, utilities, wished
 from .demands import Sizes, checked, demands_of, per_vertex, pinned_vertices
 from .closed import MANY
 from .decide import decide
-from .commit import stays
+from .commit import kept_whole
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #622a5cc6
 def planned(graph, wishes, by, nin, frozen, least, multiple_of, max_new, groups, also, solver, seconds, edit):
     "What the wishes entail for every vertex; the arguments are those of `Graph.plan`"
     changed = edit or Edit()
     counts = dict(least=least, multiple_of=multiple_of, max_new=max_new)
-    frozen, least, multiple_of, max_new = checked(frozen, seconds, also, groups, **counts)
+    frozen, *counts = checked(frozen, seconds, also, groups, **counts)
     known_worth(by, True)
     wished(graph, wishes)
     wishes, outputs = wished(graph, (wishes or {}) | from_inputs(graph, nin)), changed.outputs or graph.outputs
     vertices = graph.vertices if edit is None else _reordered(graph, edit, outputs)
-    t = known_ties(graph) if edit is None else ties(vertices, edit)
-    if empty := [v for v in vertices if not len(t.labels[v])]:
-        raise SizeError(f"{label(empty[0])} would be left without neurons: {changed.why or 'this'} is impossible")
+    t = _tied(graph, edit, vertices)
     s = Sizes(t, utilities(graph, t, by))
     pins = pinned_vertices(graph, vertices, outputs, wishes, frozen, changed)
     hard, sums = _demanded(graph, s, wishes, pins, changed, also, groups)
     soft = [w for w in wishes if not w.exact]
-    done = decide(s, hard, soft, sums, *_limits(graph, s, pins, least, multiple_of, max_new), solver, seconds)
-    reads = {v: [u for u, _ in changed.inputs[v]] if v in changed.inputs else v.inputs for v in vertices}
-    before = {v: v.nout for v in graph}
-    made = graph.plan_type(graph, changed, t, done, s.utility, wishes, graph.version, before, reads)
-    for v in vertices: _check_moves(made, v)
-    for v in vertices if edit else (): _check_whole(made, v)
-    for v in vertices if done.new.any() else (): _check_slots(made, v)
+    done = decide(s, hard, soft, sums, *_limits(graph, s, pins, *counts), solver, seconds)
+    made = graph.plan_type(graph, changed, t, done, s.utility, wishes, graph.version,
+                           *_readings(graph, changed, vertices))
+    _tried(made, vertices, edit)
     return made
+
+# %% ../../nbs/api/sizes/12_planning.ipynb #e4c1f3e9
+def _tied(graph, edit, vertices):
+    "The `Ties` of the graph, after the edit if there is one; SizeError if a vertex is left without neurons"
+    t = known_ties(graph) if edit is None else ties(vertices, edit)
+    if empty := [v for v in vertices if not len(t.labels[v])]:
+        why = edit and edit.why or "this"
+        raise SizeError(f"{label(empty[0])} would be left without neurons: {why} is impossible")
+    return t
+
+# %% ../../nbs/api/sizes/12_planning.ipynb #270bad21
+def _readings(graph, edit, vertices):
+    "`({vertex: size} of the graph as it is, {vertex: what it reads after the edit})`"
+    reads = {v: [u for u, _ in edit.inputs[v]] if v in edit.inputs else v.inputs for v in vertices}
+    return {v: v.nout for v in graph}, reads
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #5b129948
 def _demanded(graph, s, wishes, pins, edit, also, groups):
@@ -73,6 +83,13 @@ def _reordered(graph, edit, outputs):
     graph.adopt(new)
     return [*graph.inputs, *(v for v in vertices if not v.role.given)]
 
+# %% ../../nbs/api/sizes/12_planning.ipynb #2e53c366
+def _tried(plan, vertices, edit):
+    "SizeError if an operation cannot follow what is planned for it"
+    for v in vertices: _check_moves(plan, v)
+    for v in vertices if edit else (): _check_whole(plan, v)
+    for v in vertices if plan.decision.new.any() else (): _check_slots(plan, v)
+
 # %% ../../nbs/api/sizes/12_planning.ipynb #797a2581
 def _check_moves(plan, v):
     "SizeError if the index map of `v` no longer fits"
@@ -99,7 +116,7 @@ def _moved_right(plan, v, ins, out, was):
 def _check_whole(plan, v):
     "SizeError if the arrays of `v` would have to be cut, and cannot be"
     if not (why := obstacle(v.op)): return
-    if stays(plan.out(v), v.nout) and all(stays(i, u.nout) for i, u in zip(plan.ins(v), v.inputs)): return
+    if kept_whole(v, plan.ins(v), plan.out(v)): return
     raise SizeError(f"{plan.edit.why or 'this'} is impossible: {label(v)} would have to be cut, but {why}")
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #06acf273

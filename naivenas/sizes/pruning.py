@@ -16,6 +16,12 @@ from .wishes import PerVertex, known_worth, number, ranked, wished, worths_of
 from .demands import pinned_vertices
 from .plan import Applied, Solved
 
+# %% ../../nbs/api/sizes/14_pruning.ipynb #49e92ea7
+def _fair(worths, sizes):
+    "`worths`, stretch by stretch of the given `sizes` (which are over 0), divided by the mean of its absolute values"
+    means = np.add.reduceat(np.abs(worths), np.cumsum(sizes) - sizes) / sizes
+    return worths / np.repeat(np.where(means > 0, means, 1), sizes)
+
 # %% ../../nbs/api/sizes/14_pruning.ipynb #2f9b6a76
 def scores(graph, t, by, normalise=True):
     """`(average utility per neuron, how many neurons)` of every wire.
@@ -32,12 +38,31 @@ def scores(graph, t, by, normalise=True):
     if isinstance(by, dict): by = {graph[k]: u for k, u in by.items()}.get
     worths = worths_of({v: u for v in t.labels if (u := by(v)) is not None})
     sizes, all_worths = [len(u) for u in worths.values()], np.concatenate([np.zeros(0), *worths.values()])
-    if normalise and sizes:
-        means = np.add.reduceat(np.abs(all_worths), np.cumsum(sizes) - sizes) / sizes
-        all_worths /= np.repeat(np.where(means > 0, means, 1), sizes)
+    if normalise and sizes: all_worths = _fair(all_worths, sizes)
     wires = np.concatenate([np.zeros(0, int), *(t.labels[v] for v in worths)])
     many = np.bincount(wires, minlength=t.wires)
     return np.bincount(wires, all_worths, t.wires) / np.maximum(many, 1), many
+
+# %% ../../nbs/api/sizes/14_pruning.ipynb #f48cd1fc
+def _loose(graph, t, wishes, frozen):
+    "For each wire, whether nothing holds it in its place"
+    loose = np.ones(t.wires, bool)
+    for wires, _ in t.held: loose[wires] = False
+    pins = pinned_vertices(graph, graph.vertices, graph.outputs, wished(graph, wishes), frozen, Edit())
+    for v in pins: loose[t.labels[v]] = False
+    return loose
+
+# %% ../../nbs/api/sizes/14_pruning.ipynb #fc8585bc
+def _decisive(score, many, loose, keep):
+    "Utilities that are negative for those wires among the `loose` ones that are not in the best share `keep`"
+    some = np.flatnonzero(loose)[::-1]
+    order = some[ranked(score[some])]     # of equal ones the last goes first
+    drop = len(some) - max(round(keep * len(some)), 1)
+    threshold = score[order[drop - 1:drop + 1]].mean() if drop > 0 else score.min(initial=0)
+    worth = np.where(many > 0, score - threshold, 0.)
+    gone = order[:max(drop, 0)]
+    worth[gone] = np.minimum(worth[gone], -1e-9)
+    return worth
 
 # %% ../../nbs/api/sizes/14_pruning.ipynb #086d9dce
 def pruned(graph, keep, by, normalise, wishes, frozen, max_new, how):
@@ -47,17 +72,7 @@ def pruned(graph, keep, by, normalise, wishes, frozen, max_new, how):
     frozen = several("frozen", frozen)
     t = known_ties(graph)
     score, many = scores(graph, t, by, normalise)
-    held = np.zeros(t.wires, bool)
-    for wires, _ in t.held: held[wires] = True
-    pins = pinned_vertices(graph, graph.vertices, graph.outputs, wished(graph, wishes), frozen, Edit())
-    for v in pins: held[t.labels[v]] = True
-    some = np.flatnonzero(~held & (many > 0))[::-1]
-    order = some[ranked(score[some])]     # of equal ones the last goes first
-    drop = len(some) - max(round(keep * len(some)), 1)
-    threshold = score[order[drop - 1:drop + 1]].mean() if drop > 0 else score.min(initial=0)
-    worth = np.where(many > 0, score - threshold, 0.)
-    gone = order[:max(drop, 0)]
-    worth[gone] = np.minimum(worth[gone], -1e-9)
+    worth = _decisive(score, many, _loose(graph, t, wishes, frozen) & (many > 0), keep)
     made = graph.plan(wishes, by=worth, frozen=frozen, max_new=max_new, edit=None, **how)
     made.utility = score      # what is told is what was ranked
     return made

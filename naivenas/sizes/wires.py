@@ -7,6 +7,7 @@ __all__ = ['Ties', 'ties', 'known_ties']
 
 # %% ../../nbs/api/sizes/01_wires.ipynb #6a47dabf
 import gc, operator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 import numpy as np
 from scipy import sparse
@@ -29,20 +30,6 @@ class Ties:
     groups: dict = field(default_factory=dict)   # grouped layer -> for its outputs, its inputs: wires of each group
     rows: dict = None    # what `Sizes` works out of all this, once
 
-# %% ../../nbs/api/sizes/01_wires.ipynb #05c8ce4b
-def ties(vertices,        # in an order in which inputs come first
-         edit=None):      # an `Edit` to look at the wiring after it
-    "The wires of `vertices` as `Ties`"
-    before, count, collects = {}, 0, gc.isenabled()
-    gc.disable()     # there is no garbage in what follows, and looking for it takes longer than all else
-    try:
-        if edit is not None:
-            past = _traced(topological([*vertices, *edit.inputs]), Edit(), {}, 0)
-            before, count = past.labels, past.count
-        return _wired(_traced(vertices, edit or Edit(), before, count))
-    finally:
-        if collects: gc.enable()
-
 # %% ../../nbs/api/sizes/01_wires.ipynb #b13f8023
 def _traced(vertices, edit, before, count):
     "A `Tracer` that has visited all vertices, with glue and guests wherever they are needed"
@@ -56,17 +43,27 @@ def _traced(vertices, edit, before, count):
         if len(arrived) > len(guests): known = {}
         sticky, guests = more, arrived
 
+# %% ../../nbs/api/sizes/01_wires.ipynb #447074de
+def _parts(tied, count):
+    "For each of `count` labels the number of the component that pairs of arrays of labels tie it to"
+    a, b = (np.concatenate([np.zeros(0, int), *side]) for side in (zip(*tied) if tied else ((), ())))
+    graph = sparse.coo_array((np.ones(len(a), bool), (a, b)), shape=(count, count))
+    return connected_components(graph, directed=False)[1]
+
+# %% ../../nbs/api/sizes/01_wires.ipynb #7529718a
+def _numbered(part, arrays):
+    "`(the wire of each label, how many wires there are)`, given the component of each and the `arrays` in use"
+    count, used = len(part), np.concatenate([np.zeros(0, int), *arrays])
+    first = np.full(part.max(initial=-1) + 1, count)
+    np.minimum.at(first, part[used], used)
+    return np.argsort(np.argsort(first))[part], int((first < count).sum())
+
 # %% ../../nbs/api/sizes/01_wires.ipynb #180edc27
 def _wired(t):
     "Labels become wire numbers"
-    a, b = (np.concatenate([np.zeros(0, int), *side]) for side in (zip(*t.tied) if t.tied else ((), ())))
-    tied = sparse.coo_array((np.ones(len(a), bool), (a, b)), shape=(t.count, t.count))
-    _, part = connected_components(tied, directed=False)
-    used = np.concatenate([np.zeros(0, int), *{id(l): l for l in (*t.labels.values(), *t.seams.values())}.values()])
-    first = np.full(part.max(initial=-1) + 1, t.count)
-    np.minimum.at(first, part[used], used)
-    number, done = np.argsort(np.argsort(first))[part], {}
-    alone = (number == np.arange(t.count)).all()     # every label is a wire of its own
+    part = _parts(t.tied, t.count)
+    number, many = _numbered(part, {id(l): l for l in (*t.labels.values(), *t.seams.values())}.values())
+    done, alone = {}, (number == np.arange(t.count)).all()     # alone: every label is a wire of its own
     def wire(labels):
         if alone: return labels
         if id(labels) not in done: done[id(labels)] = number[labels]
@@ -74,8 +71,27 @@ def _wired(t):
     return Ties({v: wire(l) for v, l in t.labels.items()}, t.old, t.glue,
                 {v: [(wire(l), p, g) for l, p, g in ports] for v, ports in t.ports.items()},
                 [(wire(x), wire(y), why) for x, y, why in t.joints], {k: wire(l) for k, l in t.seams.items()},
-                int((first < t.count).sum()), [(wire(l), why) for l, why in t.held],
+                many, [(wire(l), why) for l, why in t.held],
                 {v: [[wire(part) for part in side] for side in sides] for v, sides in t.groups.items()})
+
+# %% ../../nbs/api/sizes/01_wires.ipynb #987b1e55
+@contextmanager
+def _uncollected():
+    "No garbage is looked for in here"
+    collects = gc.isenabled()
+    gc.disable()
+    try: yield
+    finally:
+        if collects: gc.enable()
+
+# %% ../../nbs/api/sizes/01_wires.ipynb #05c8ce4b
+def ties(vertices,        # in an order in which inputs come first
+         edit=None):      # an `Edit` to look at the wiring after it
+    "The wires of `vertices` as `Ties`"
+    with _uncollected():
+        if edit is None: return _wired(_traced(vertices, Edit(), {}, 0))
+        past = _traced(topological([*vertices, *edit.inputs]), Edit(), {}, 0)
+        return _wired(_traced(vertices, edit, past.labels, past.count))
 
 # %% ../../nbs/api/sizes/01_wires.ipynb #d418be3f
 def known_ties(graph):
