@@ -18,21 +18,33 @@ from .torch_private import operator_name
 from ..graph.names import named
 
 
-# %% ../../nbs/api/capture/13_padding.ipynb #ccb5055d
+# %% ../../nbs/api/capture/13_padding.ipynb #a4e6acc1
+def _each_by_itself(s):
+    "The site of a concatenation that has an input of its own for each of its parts"
+    at = [spot.at for spot in s.op.args[0]]
+    op = s.op.but([[Spot(i) for i in range(len(at))], *s.op.args[1:]])
+    return s.but(op=op, order=[s.order[i] for i in at], layouts=[s.layouts[i] for i in at])
+
+
+# %% ../../nbs/api/capture/13_padding.ipynb #232b8ab9
 @operation("cat", "concat", "concatenate")
 def concatenate(work, s):
     "Values side by side, each perhaps several times"
     if any(len(l.shape) != len(s.shape) for l in s.layouts): return None
-    a, at = s.arg(1, "dim", 0) % len(s.shape), [spot.at for spot in s.op.args[0]]
-    op = s.op.but([[Spot(i) for i in range(len(at))], *s.op.args[1:]])
-    s = _filled_in(work, s.but(op=op, order=[s.order[i] for i in at], layouts=[s.layouts[i] for i in at]), a)
+    a = s.arg(1, "dim", 0) % len(s.shape)
+    s = _filled_in(work, _each_by_itself(s), a)
     some = [k for k, l in enumerate(s.layouts) if l.axes]
     along = {s.layouts[k].along for k in some}
     if len(along) != 1: return agree(work, s, [0] * len(s.order), some)
     (p,) = along
     for l, i in zip(s.layouts, s.order):
         if not l.axes and (l.shape[p] > 1 or a == p): want(work, i, p)
-    if len(some) < len(s.layouts): return None
+    return _beside(work, s, a, p) if len(some) == len(s.layouts) else None
+
+
+# %% ../../nbs/api/capture/13_padding.ipynb #8e7cc1aa
+def _beside(work, s, a, p):
+    "The vertex of a concatenation along the axis `a` of values with neurons along `p`"
     out = Layout(s.shape, (p,))
     if a != p: return work.made(s, Flow(narrowed, s.layouts, out, base=0, meets=met), out)
     return work.made(s, "stack", out) if all(len(l.axes) == 1 for l in s.layouts) else None
@@ -58,6 +70,29 @@ class Filled(nn.Module):
 RULES[Filled] = Rule("absorb", "seen", "many")
 
 
+# %% ../../nbs/api/capture/13_padding.ipynb #5a593a4f
+def _part(work, s, op, role, name, x, many, a):
+    "A vertex with `many` neurons along the axis `a`, and otherwise the shape of the result"
+    shape = tuple(many if b == a else n for b, n in enumerate(s.shape))
+    part = work.extra(s, op, [x], name).but(shape=shape)
+    work.made(part, role, Layout(shape, (a,)))
+    return part.node
+
+
+# %% ../../nbs/api/capture/13_padding.ipynb #0c415474
+def _filled(work, s, name, base, many, a, value):
+    "`many` neurons beside those of `base`"
+    return _part(work, s, Filled(work.where(base).shape[a], many, a, float(value)), "absorb", name, base, many, a)
+
+
+# %% ../../nbs/api/capture/13_padding.ipynb #3d654909
+def _edges(work, s, widths, a):
+    "The value with padding along all axes but `a`"
+    if not any(widths): return s.order[0]
+    call = Call(s.op.target, [Spot(0), widths, *s.op.args[2:]], s.op.kwargs)
+    return _part(work, s, call, "invariant", "edges", s.order[0], s.layouts[0].shape[a], a)
+
+
 # %% ../../nbs/api/capture/13_padding.ipynb #8af578cc
 @operation("pad", "constant_pad_nd")
 def padded(work, s):
@@ -74,24 +109,6 @@ def padded(work, s):
     op = Call(torch.ops.aten.cat.default, [[Spot(i) for i in range(len(order))], a], {})
     return work.made(s.but(op=op, order=order, layouts=[work.where(i) for i in order]), "stack", Layout(s.shape, (a,)))
 
-
-# %% ../../nbs/api/capture/13_padding.ipynb #50809b12
-def _edges(work, s, widths, a):
-    "The value with padding along all axes but `a`"
-    if not any(widths): return s.order[0]
-    call = Call(s.op.target, [Spot(0), widths, *s.op.args[2:]], s.op.kwargs)
-    return _part(work, s, call, "invariant", "edges", s.order[0], s.layouts[0].shape[a], a)
-
-def _part(work, s, op, role, name, x, many, a):
-    "A vertex with `many` neurons along the axis `a`, and otherwise the shape of the result"
-    shape = tuple(many if b == a else n for b, n in enumerate(s.shape))
-    part = work.extra(s, op, [x], name).but(shape=shape)
-    work.made(part, role, Layout(shape, (a,)))
-    return part.node
-
-def _filled(work, s, name, base, many, a, value):
-    "`many` neurons beside those of `base`"
-    return _part(work, s, Filled(work.where(base).shape[a], many, a, float(value)), "absorb", name, base, many, a)
 
 # %% ../../nbs/api/capture/13_padding.ipynb #e83a7cb7
 _NUMBERS = {"zeros": 0., "new_zeros": 0., "ones": 1., "new_ones": 1.}

@@ -29,7 +29,18 @@ def _letters(s):
     return [(abc + t)[-len(l.shape):] for t, l in zip(terms, some)], abc + result
 
 
-# %% ../../nbs/api/capture/12_products.ipynb #1ce0c2cc
+# %% ../../nbs/api/capture/12_products.ipynb #9104cb53
+def _labelled(terms, layouts):
+    "For each factor, the letters along which its neurons lie"
+    return [{t[a] for a in l.axes} for t, l in zip(terms, layouts)]
+
+def _heads(terms, layouts, result):
+    "The labelled letters that all factors and the result have"
+    labelled = set().union(*_labelled(terms, layouts))
+    return {c for c in labelled if c in result and all(c in t for t in terms)}
+
+
+# %% ../../nbs/api/capture/12_products.ipynb #c158fef7
 @operation("matmul", "bmm", "einsum", "scaled_dot_product_attention")
 def contraction(work, s):
     "A sum over products of two values or more"
@@ -39,23 +50,20 @@ def contraction(work, s):
     several = any(m.size > 1 for m in s.layouts)
     return _contracted(work, s, *found, {i for i, l in enumerate(s.layouts) if l.axes and l.size == 1 and several})
 
+
+# %% ../../nbs/api/capture/12_products.ipynb #f954b5e0
 def _contracted(work, s, terms, result, held):
     "A contraction with these letters, in which the neurons of the inputs number `held` stay as they are"
     layouts = [Layout(l.shape) if i in held else l for i, l in enumerate(s.layouts)]
-    inner = [{t[a] for a in l.axes} for t, l in zip(terms, layouts)]
-    heads = {c for axes in inner for c in axes if c in result and all(c in t for t in terms)}
+    heads = _heads(terms, layouts, result)
     if len(heads) > 1: return None
     if heads: return _by_heads(work, s, layouts, terms, result, *heads, held)
-    if any(len(axes) > 1 for axes in inner) or any(l.axes for l in layouts[len(terms):]): return None
-    seen = [t[l.along] if l.axes else None for t, l in zip(terms, layouts)]      # where each factor has its neurons
-    alone = _alone(s, terms, result, seen)
-    if alone: return _contracted(work, s, terms, result, held | {i for i, c in enumerate(seen) if c in alone})
-    letters = sorted({c for c in seen if c})
-    if not all(_meets(work, s, terms, layouts, c, held) for c in letters): return None
-    return _tied(work, s, terms, result, seen, held) if any(c in result for c in letters) or not held else None
+    several = any(len(letters) > 1 for letters in _labelled(terms, layouts))
+    masked = any(l.axes for l in layouts[len(terms):])       # the mask of attention has neurons
+    return None if several or masked else _by_letters(work, s, layouts, terms, result, held)
 
 
-# %% ../../nbs/api/capture/12_products.ipynb #fb9fe775
+# %% ../../nbs/api/capture/12_products.ipynb #95c9fe38
 def _alone(s, terms, result, seen):
     "Letters of neurons that have to stay as they are"
     passing = sorted({c for c in seen if c and c in result})
@@ -63,6 +71,8 @@ def _alone(s, terms, result, seen):
     summed = {c for c in seen if c and c not in result}
     return {c for c in summed if any(c in t and x not in (c, None) for t, x in zip(terms, seen))}
 
+
+# %% ../../nbs/api/capture/12_products.ipynb #ada59bc2
 def _meets(work, s, terms, layouts, c, held):
     "Whether all factors with the letter `c` have their neurons along it, or are spread over it"
     for i, (t, l) in enumerate(zip(terms, layouts)):
@@ -74,7 +84,28 @@ def _meets(work, s, terms, layouts, c, held):
     return True
 
 
-# %% ../../nbs/api/capture/12_products.ipynb #ae51c219
+# %% ../../nbs/api/capture/12_products.ipynb #628ef24b
+def _by_letters(work, s, layouts, terms, result, held):
+    "A contraction without heads, whose factors have neurons along one letter each, or none"
+    seen = [t[l.along] if l.axes else None for t, l in zip(terms, layouts)]      # where each factor has its neurons
+    alone = _alone(s, terms, result, seen)
+    if alone: return _contracted(work, s, terms, result, held | {i for i, c in enumerate(seen) if c in alone})
+    letters = sorted({c for c in seen if c})
+    if not all(_meets(work, s, terms, layouts, c, held) for c in letters): return None
+    return _tied(work, s, terms, result, seen, held) if any(c in result for c in letters) or not held else None
+
+
+# %% ../../nbs/api/capture/12_products.ipynb #45f600f0
+def _masks_agree(work, s, layouts, first, from_end):
+    "Whether a mask or a bias of attention has its neurons along the heads, or none"
+    for i, l in zip(s.order[first:], layouts[first:]):
+        a = from_end + len(l.shape)
+        if a >= 0 and l.shape[a] > 1 and not l.axes: want(work, i, a)
+        if l.axes and l.along != a: return False
+    return True
+
+
+# %% ../../nbs/api/capture/12_products.ipynb #0ab47903
 def _by_heads(work, s, layouts, terms, result, h, held):
     "A contraction whose result keeps a labelled letter that all factors have"
     many = s.shape[result.index(h)]
@@ -90,16 +121,18 @@ def _by_heads(work, s, layouts, terms, result, h, held):
     out = Layout(s.shape, (result.index(h),))
     return work.made(s, Flow(narrowed, s.layouts, out, base=full[-1], meets=met, held=sorted(held)), out)
 
-def _masks_agree(work, s, layouts, first, from_end):
-    "Whether a mask or a bias of attention has its neurons along the heads, or none"
-    for i, l in zip(s.order[first:], layouts[first:]):
-        a = from_end + len(l.shape)
-        if a >= 0 and l.shape[a] > 1 and not l.axes: want(work, i, a)
-        if l.axes and l.along != a: return False
-    return True
+
+# %% ../../nbs/api/capture/12_products.ipynb #d4d5bad2
+def _summed(work, s, k):
+    "The site with a tie between the inputs number `k`, over whose neurons it sums"
+    pair = work.extra(s, meets, [s.order[i] for i in k], "tied").but(shape=s.layouts[k[0]].shape)
+    work.made(pair, "invariant", s.layouts[k[0]])
+    work.statistics[s.label] = "sum of products"
+    s = s.but(order=[pair.node if i == k[0] else n for i, n in enumerate(s.order)])
+    return _scaled(s) if s.name == "scaled_dot_product_attention" else s
 
 
-# %% ../../nbs/api/capture/12_products.ipynb #df6b68cd
+# %% ../../nbs/api/capture/12_products.ipynb #8087248f
 def _tied(work, s, terms, result, seen, held):
     "A contraction without heads: what is summed over is tied, what passes, passes"
     for c in sorted({c for c in seen if c and c not in result}):
@@ -110,14 +143,6 @@ def _tied(work, s, terms, result, seen, held):
     (c,), out = passing, Layout(s.shape, (result.index(*passing),))
     base = [i for i, x in enumerate(seen) if x == c]
     return work.made(s, Flow(narrowed, s.layouts, out, base=base[0], meets=_only(base), held=sorted(held)), out)
-
-def _summed(work, s, k):
-    "The site with a tie between the inputs number `k`, over whose neurons it sums"
-    pair = work.extra(s, meets, [s.order[i] for i in k], "tied").but(shape=s.layouts[k[0]].shape)
-    work.made(pair, "invariant", s.layouts[k[0]])
-    work.statistics[s.label] = "sum of products"
-    s = s.but(order=[pair.node if i == k[0] else n for i, n in enumerate(s.order)])
-    return _scaled(s) if s.name == "scaled_dot_product_attention" else s
 
 
 # %% ../../nbs/api/capture/12_products.ipynb #5ca1ed00
