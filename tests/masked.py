@@ -2,7 +2,7 @@
 import copy, re
 import torch
 from torch import nn
-from naivenas.capture.standins import Computed
+from naivenas.capture.computed import Computed
 
 def masked(module, lists, sizes, inputs, computed, windows, reduced, twice):
     "A copy of `module` in which the output of every layer named in `{name: kept}` is zero outside of what is kept, and which reads nothing else"

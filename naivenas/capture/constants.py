@@ -14,7 +14,22 @@ from torch.nn import functional as F
 from .torch_private import OpOverload, OpOverloadPacket
 
 
-# %% ../../nbs/api/capture/01_constants.ipynb #4de62b65
+# %% ../../nbs/api/capture/01_constants.ipynb #76e46ddd
+def _number(value):
+    "Source text for a number, in brackets where an operator in front of it would go wrong"
+    if isinstance(value, complex): return f"({value!r})"
+    if not math.isfinite(value): return f"float('{value}')"
+    return f"({value!r})" if value < 0 else repr(value)
+
+
+# %% ../../nbs/api/capture/01_constants.ipynb #45f57067
+def _listed(value):
+    "Source text for a list or tuple"
+    inner = ", ".join(map(literal, value))
+    return f"[{inner}]" if isinstance(value, list) else f"({inner}{',' * (len(value) == 1)})"
+
+
+# %% ../../nbs/api/capture/01_constants.ipynb #8b93daca
 def literal(value):
     "Source text for a constant: a number, text, None, slice, dtype, device, or a list, tuple or dictionary of these"
     if isinstance(value, (bool, str, type(None), type(...))): return "..." if value is ... else repr(value)
@@ -27,21 +42,13 @@ def literal(value):
     if isinstance(value, Number): return _number(value)
     raise TypeError(f"a constant of type {type(value).__name__} cannot be written as source")
 
-def _number(value):
-    "Source text for a number, in brackets where an operator in front of it would go wrong"
-    if isinstance(value, complex): return f"({value!r})"
-    if not math.isfinite(value): return f"float('{value}')"
-    return f"({value!r})" if value < 0 else repr(value)
 
+# %% ../../nbs/api/capture/01_constants.ipynb #a341b276
 def keyword_of(k):
     "The name of an argument, if it can be one; TypeError if not"
     if isinstance(k, str) and k.isidentifier() and not keyword.iskeyword(k): return k
     raise TypeError(f"no argument can be called {k!r}")
 
-def _listed(value):
-    "Source text for a list or tuple"
-    inner = ", ".join(map(literal, value))
-    return f"[{inner}]" if isinstance(value, list) else f"({inner}{',' * (len(value) == 1)})"
 
 # %% ../../nbs/api/capture/01_constants.ipynb #a1c9cade
 def numbers(t):
@@ -53,7 +60,15 @@ def numbers(t):
     return f"torch.frombuffer({unpacked}, dtype={t.dtype}).reshape({tuple(t.shape)})"
 
 
-# %% ../../nbs/api/capture/01_constants.ipynb #a2c761d1
+# %% ../../nbs/api/capture/01_constants.ipynb #52fd930a
+def _at(path):
+    "What a dotted path leads to, once its modules are imported"
+    top, _, rest = path.partition(".")
+    try: return operator.attrgetter(rest)(sys.modules[top])
+    except (KeyError, AttributeError): return None
+
+
+# %% ../../nbs/api/capture/01_constants.ipynb #b33a3287
 _HOMES = {"nn": nn, "F": F, "torch": torch, "torch.Tensor": torch.Tensor, "math": math, "operator": operator}
 
 def path(f):
@@ -67,8 +82,3 @@ def path(f):
     homes = (".".join(parts[:k]) for k in range(len(parts), 0, -1))   # a package may hide the module that has it
     return next((f"{home}.{name}" for home in homes if _at(f"{home}.{name}") is f), None)
 
-def _at(path):
-    "What a dotted path leads to, once its modules are imported"
-    top, _, rest = path.partition(".")
-    try: return operator.attrgetter(rest)(sys.modules[top])
-    except (KeyError, AttributeError): return None

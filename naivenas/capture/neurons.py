@@ -18,17 +18,23 @@ class Again(Exception):
     "Something was learned about these nodes: go back to the first of them"
     def __init__(self, nodes): self.nodes = nodes
 
-# %% ../../nbs/api/capture/07_neurons.ipynb #b2003d4e
+# %% ../../nbs/api/capture/07_neurons.ipynb #6e8de8d3
+def _random(shape, dtype, device):
+    "Random numbers, the same each time; zeros for whole numbers, which may be indices"
+    rng = torch.Generator().manual_seed(len(shape))
+    if dtype == torch.bool: return (torch.rand(shape, generator=rng) < .5).to(device)
+    if not dtype.is_floating_point: return torch.zeros(shape, dtype=dtype, device=device)
+    kind = torch.float32 if dtype != torch.float64 else dtype
+    return torch.randn(shape, generator=rng, dtype=kind).to(device, dtype)
+
+
+# %% ../../nbs/api/capture/07_neurons.ipynb #1201e619
 def sample(work, n):
     "A value like the node's, for a batch of one"
     val = n.meta.get("val")
     if not torch.is_tensor(val): return one(val)
     if work.is_source(n) and (n in work.constants or n.name in work.tensors): return work.tensor(n)[0].detach()
-    shape, rng = work.size(n), torch.Generator().manual_seed(len(work.size(n)))
-    if val.dtype == torch.bool: return (torch.rand(shape, generator=rng) < .5).to(val.device)
-    if not val.is_floating_point(): return torch.zeros(shape, dtype=val.dtype, device=val.device)
-    kind = torch.float32 if val.dtype != torch.float64 else val.dtype
-    return torch.randn(shape, generator=rng, dtype=kind).to(val.device, val.dtype)
+    return _random(work.size(n), val.dtype, val.device)
 
 
 # %% ../../nbs/api/capture/07_neurons.ipynb #c565618a
@@ -76,22 +82,7 @@ def upstream(work, n):
     return sorted(nodes, key=work.place.get), sorted(sources, key=work.place.get)
 
 
-# %% ../../nbs/api/capture/07_neurons.ipynb #0d9279cf
-@torch.no_grad()
-def comes_out(work, source, a, nodes, n, axis):
-    "Whether the entries of `source` along its axis `a` come out one by one along `axis` of the node `n`"
-    if work.is_source(n): return n is source and a == axis
-    seen, many, step = [], work.size(source)[a], min(work.size(source)[a], work.size(n)[axis])
-    for k in (*range(0, many, step), *range(step - 1, many, step)):
-        value = sample(work, source).clone()
-        value.select(a, k).fill_(torch.nan)
-        out = _computed(work, nodes, {source: value}).get(n)
-        if out is None: return False
-        hit = out.isnan().movedim(axis, 0).flatten(1).any(1) if out.ndim > 1 else out.isnan()
-        if hit.sum() > 1: return False
-        seen += hit.nonzero()[:, 0].tolist()
-    return len(seen) == 2 and seen[0] != seen[1]
-
+# %% ../../nbs/api/capture/07_neurons.ipynb #bd0b82d9
 def _computed(work, nodes, known):
     "`known` with the values of `nodes`, up to the first that refuses what it reads"
     def look(m):
@@ -102,6 +93,30 @@ def _computed(work, nodes, known):
         try: known[m] = m.target(*args, **kwargs)
         except Exception: break
     return known
+
+
+# %% ../../nbs/api/capture/07_neurons.ipynb #045f5371
+def _marked_at(value, axis):
+    "Where along `axis` a value has marks"
+    marks = value.isnan()
+    return (marks.movedim(axis, 0).flatten(1).any(1) if marks.ndim > 1 else marks).nonzero()[:, 0].tolist()
+
+
+# %% ../../nbs/api/capture/07_neurons.ipynb #7a751b05
+@torch.no_grad()
+def comes_out(work, source, a, nodes, n, axis):
+    "Whether the entries of `source` along its axis `a` come out one by one along `axis` of the node `n`"
+    if work.is_source(n): return n is source and a == axis
+    seen, many, step = [], work.size(source)[a], min(work.size(source)[a], work.size(n)[axis])
+    for k in (*range(0, many, step), *range(step - 1, many, step)):
+        value = sample(work, source).clone()
+        value.select(a, k).fill_(torch.nan)
+        out = _computed(work, nodes, {source: value}).get(n)
+        if out is None: return False
+        hit = _marked_at(out, axis)
+        if len(hit) > 1: return False
+        seen += hit
+    return len(seen) == 2 and seen[0] != seen[1]
 
 
 # %% ../../nbs/api/capture/07_neurons.ipynb #5ca1ed30
@@ -119,7 +134,17 @@ def same_along(work, n, axis):
     return out is not None and bool((out == out.narrow(axis, 0, 1)).all())
 
 
-# %% ../../nbs/api/capture/07_neurons.ipynb #8a22a809
+# %% ../../nbs/api/capture/07_neurons.ipynb #607a8ea8
+def _go_back(work, cuts):
+    "Note along which axes values are cut, and send the walk back to the first of them"
+    work.cuts |= cuts
+    first = min(work.place.get(n, work.now) for n in cuts)
+    late = [n for n, when in work.noted.items() if when >= first]    # what was wanted since then, may not be wanted now
+    for n in late: del work.wanted[n], work.noted[n]
+    raise Again([*cuts, *late])
+
+
+# %% ../../nbs/api/capture/07_neurons.ipynb #91e274f7
 def recut(work, n, axis):
     "Go back and cut the value of `n` along `axis` of its several; False if that cannot be had"
     todo, cuts = [(n, axis)], {}
@@ -134,12 +159,7 @@ def recut(work, n, axis):
             a = comes_from(work, n, k, work.layout[u], axis)
             if a is None: return False
             todo.append((u, a))
-    if not cuts: return False
-    work.cuts |= cuts
-    first = min(work.place.get(n, work.now) for n in cuts)
-    late = [n for n, when in work.noted.items() if when >= first]    # what was wanted since then, may not be wanted now
-    for n in late: del work.wanted[n], work.noted[n]
-    raise Again([*cuts, *late])
+    return _go_back(work, cuts) if cuts else False
 
 
 # %% ../../nbs/api/capture/07_neurons.ipynb #2dbe8887

@@ -70,12 +70,16 @@ class PackedCut(Cut):
         return torch.cat([plain(w, {0: rows, 1: columns}) for w, rows, columns in weights])
 
 
-# %% ../../nbs/api/capture/10_slices.ipynb #1541e341
+# %% ../../nbs/api/capture/10_slices.ipynb #01c021b2
 def _packed_weight(op, ins, out): return PackedCut({0: out, 1: ins[0]}, 0, rows=op.rows, columns=list(ins))
+
 def _packed_rows(op, ins, out): return np.diff(_begins(op.rows, out)).tolist()
 
+
+# %% ../../nbs/api/capture/10_slices.ipynb #6dba11c8
 RULES[Packed] = lambda op: Rule("absorb", " ".join(["in_features"] * len(op.rows)), "out_features",
                                 dict(weight=_packed_weight, bias="o"), then=dict(rows=_packed_rows))
+
 
 # %% ../../nbs/api/capture/10_slices.ipynb #6135a441
 def _rows(work, n):
@@ -88,50 +92,39 @@ def _rows(work, n):
     return of, *slice(*ends).indices(work.size(of)[0])[:2]
 
 
-# %% ../../nbs/api/capture/10_slices.ipynb #d94e27a1
-def _parts(work, s):
-    "`{linear operator: its rows, as for _rows}`, in order, of all that use the parameter of which `s` has some; None"
-    mine, found = _rows(work, s.node.args[1]), []
-    if mine is None: return None
-    for a in _slices(mine[0]):
-        if _rows(work, a) is None: continue
-        for n in a.users:
-            if owner_of(work, n) != owner_of(work, s.node): continue
-            if operator_name(n.target) != "linear" or n.args[1] is not a or n.args[0] is a: return None
-            found.append((_rows(work, a), n))
-    found.sort(key=lambda part: part[0][1:])
-    starts, ends = [start for (_, start, _), _ in found], [0, *(stop for (_, _, stop), _ in found)]
-    whole = starts == ends[:-1] and ends[-1] == work.size(mine[0])[0]
-    return {n: rows for rows, n in found} if whole else None
-
+# %% ../../nbs/api/capture/10_slices.ipynb #b92a689b
 def _slices(parameter):
     "All operators that take a part of it, also those behind a split"
     users = [(u, operator_name(u.target)) for u in parameter.users]
     return [a for u, name in users for a in (u.users if name in SPLITS else [u])]
 
 
-# %% ../../nbs/api/capture/10_slices.ipynb #e9026d69
-def packed(work, s):
-    "A part of a `Packed` layer"
-    parts = _parts(work, s) if s.name == "linear" else None
-    if parts is None: return None
-    weight, _, _ = parts[s.node]
-    bias, inputs = _bias(work, parts), [work.before(n.args[0], n) for n in parts]
-    if bias is False or not all(_is_read_last(work, x) for x in inputs): return None
-    layer = _layer(work, s, weight, bias, [b - a for _, a, b in parts.values()], inputs)
-    neurons, out = Layout((work.size(weight)[0],), (0,)), Layout(s.shape, (len(s.shape) - 1,))
-    s = s.but(op=partial(_swapped, operator.getitem, [*parts].index(s.node)), order=[layer], layouts=[neurons])
-    _, start, stop = parts[s.node]
-    return work.made(s, Flow(sliced, s.layouts, out, axis=0, start=start, stop=stop), out)
+# %% ../../nbs/api/capture/10_slices.ipynb #be4c6dd0
+def _linears_of(work, s, part):
+    "The linear operators, beside that of `s`, whose weight is this part; None if it's used for anything else"
+    beside = [n for n in part.users if owner_of(work, n) == owner_of(work, s.node)]
+    def is_weight(n): return operator_name(n.target) == "linear" and n.args[1] is part and n.args[0] is not part
+    return beside if all(map(is_weight, beside)) else None
 
-def _bias(work, parts):
-    "The parameter whose rows are the biases of all parts; None if they have none, False if it's not that simple"
-    biases = [n.args[2] for n in parts if len(n.args) > 2 and n.args[2] is not None]
-    own = [_rows(work, b) for b in biases]
-    if not own: return None
-    if None in own or len({b for b, _, _ in own}) > 1: return False
-    return own[0][0] if [b[1:] for b in own] == [rows[1:] for rows in parts.values()] else False
 
+# %% ../../nbs/api/capture/10_slices.ipynb #0429c882
+def _parts(work, s):
+    "`{linear operator: its rows, as for _rows}`, in order, of all that use the parameter of which `s` has some; None"
+    mine, found = _rows(work, s.node.args[1]), []
+    if mine is None: return None
+    for a in _slices(mine[0]):
+        rows = _rows(work, a)
+        if rows is None: continue
+        linears = _linears_of(work, s, a)
+        if linears is None: return None
+        found += [(rows, n) for n in linears]
+    found.sort(key=lambda part: part[0][1:])
+    starts, ends = [start for (_, start, _), _ in found], [0, *(stop for (_, _, stop), _ in found)]
+    whole = starts == ends[:-1] and ends[-1] == work.size(mine[0])[0]
+    return {n: rows for rows, n in found} if whole else None
+
+
+# %% ../../nbs/api/capture/10_slices.ipynb #d0847245
 def _is_read_last(work, x):
     "Whether `x` is there already and has its neurons on its last axis"
     if x not in work.layout and not work.is_source(x): return False       # it is made of another part's result
@@ -152,4 +145,29 @@ def _layer(work, s, weight, bias, rows, inputs):
         work.made(whole, "absorb", Layout(tensor.shape[:1], (0,)))
         work.cells[op, *inputs] = whole.node
     return work.cells[op, *inputs]
+
+
+# %% ../../nbs/api/capture/10_slices.ipynb #ce2a0008
+def _bias(work, parts):
+    "The parameter whose rows are the biases of all parts; None if they have none, False if it's not that simple"
+    biases = [n.args[2] for n in parts if len(n.args) > 2 and n.args[2] is not None]
+    own = [_rows(work, b) for b in biases]
+    if not own: return None
+    if None in own or len({b for b, _, _ in own}) > 1: return False
+    return own[0][0] if [b[1:] for b in own] == [rows[1:] for rows in parts.values()] else False
+
+
+# %% ../../nbs/api/capture/10_slices.ipynb #76fe2fab
+def packed(work, s):
+    "A part of a `Packed` layer"
+    parts = _parts(work, s) if s.name == "linear" else None
+    if parts is None: return None
+    weight, _, _ = parts[s.node]
+    bias, inputs = _bias(work, parts), [work.before(n.args[0], n) for n in parts]
+    if bias is False or not all(_is_read_last(work, x) for x in inputs): return None
+    layer = _layer(work, s, weight, bias, [b - a for _, a, b in parts.values()], inputs)
+    neurons, out = Layout((work.size(weight)[0],), (0,)), Layout(s.shape, (len(s.shape) - 1,))
+    s = s.but(op=partial(_swapped, operator.getitem, [*parts].index(s.node)), order=[layer], layouts=[neurons])
+    _, start, stop = parts[s.node]
+    return work.made(s, Flow(sliced, s.layouts, out, axis=0, start=start, stop=stop), out)
 

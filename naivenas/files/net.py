@@ -12,7 +12,7 @@ from ..graph.vertex import Vertex
 from ..look.graph import Graph
 from ..nets.importance import magnitude
 from ..nets.tracking import Tracking
-from ..capture.arrival import Capturing
+from ..capture.interface import Capturing
 from .export import Exporting
 from .save import Saving
 from .onnx_io import OnnxFiles
