@@ -18,7 +18,7 @@ import numpy as np, torch
 from sklearn import datasets
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-import naivenas.search.executors, naivenas.search.running, naivenas.search.search, naivenas.search.training
+import naivenas.search.measuring, naivenas.search.running, naivenas.search.search, naivenas.search.training
 from naivenas.nets.data import load
 from naivenas.search.encoding import Encoder
 from naivenas.search.selection import ranked
@@ -136,7 +136,7 @@ if __name__ == "__main__":
     if args.clock == "cpu":
         now = time.process_time
         naivenas.search.search.clock = naivenas.search.running.clock = SimpleNamespace(monotonic=now)
-        naivenas.search.training.time = naivenas.search.executors.time = SimpleNamespace(perf_counter=now)
+        naivenas.search.training.time = naivenas.search.measuring.time = SimpleNamespace(perf_counter=now)
     missed = [m for part in args.parts for m in (story(args) if part == "story" else compare(part, args))]
     print("search: " + ("every figure reached" if not missed else f"missed: {', '.join(missed)}") + f" ({args.time:.0f} {args.clock} s a run, {args.seeds} seeds, {args.device})")
     sys.exit(bool(missed))

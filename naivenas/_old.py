@@ -29,12 +29,13 @@ standins = capture.standins capture.computed capture.parameters
 operators = capture.operators capture.shapes
 neurons slices products padding sharing agreement = capture
 source onnx_ops onnx_nets onnx_layers = files
-mutate = search.mutate search.rewiring search.mutation
+mutate = search.mutate search.rewiring search.mutation search.changes
 population = search.population search.candidate search.store
 space = search.space search.combinators search.layers
 fitness = search.fitness search.training
 evolution = search.evolution search.selection
-settings crossover executors encoding fitted estimators = search
+executors = search.executors search.measuring
+settings crossover encoding fitted estimators = search
 watching = apps.plots apps.record apps.watching
 exploring panel demo cli = apps
 """

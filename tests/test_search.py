@@ -1,5 +1,5 @@
 """The search keeps going, comes back after being killed, and gives the same result wherever it runs."""
-import copy, os, random, signal, subprocess, sys, time
+import copy, doctest, importlib, inspect, os, pkgutil, random, signal, subprocess, sys, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -411,3 +411,25 @@ def test_gpu(tmp_path):
     with ThreadPoolExecutor(4) as pool: model, population = fit(x, y, **how | {"generations": 4}, executor=pool)   # on four streams
     assert all(p.is_cuda for c in population for p in c.net.parameters()) and not any("failed" in line for c in population for line in c.log)
     assert all(t.is_cuda for c in population for t in memory(c).values() if t.ndim) and model.score(x2, y2) > .9
+
+
+# --- what a user reads ------------------------------------------------------------------------------------------
+
+def methods(cls):
+    "Public methods and properties of a class, and what a call of its objects does, those of its bases in naivenas, too"
+    names = {n for c in cls.__mro__ if c.__module__.startswith("naivenas.search") for n in vars(c)}
+    found = {n: inspect.getattr_static(cls, n) for n in names if n == "__call__" or n[0] != "_"}
+    return {n: f for n, f in found.items() if isinstance(f, property) or inspect.isfunction(f)}
+
+def test_methods_say_what_they_take_and_give_with_an_example():
+    import naivenas.search as search
+    classes = [c for n in search.__all__ if isinstance(c := getattr(search, n), type)]
+    told = {f"{c.__name__}.{n}": inspect.getdoc(f) or "" for c in classes for n, f in methods(c).items()}
+    assert len(told) > 100 and [n for n, doc in told.items() if "Examples\n---" not in doc or ">>>" not in doc] == []
+    given = {f"{c.__name__}.{n}" for c in classes for n, f in methods(c).items() if isinstance(f, property) or inspect.signature(f).return_annotation is not None}
+    assert [n for n in sorted(given) if "Returns\n---" not in told[n]] == []
+
+def test_examples_in_docstrings_run():
+    how = dict(extraglobs={"naivenas": naivenas, "np": np, "torch": torch, "nn": torch.nn}, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    done = {m.name: doctest.testmod(importlib.import_module(f"naivenas.search.{m.name}"), **how) for m in pkgutil.iter_modules(naivenas.search.__path__)}
+    assert {name: d.failed for name, d in done.items() if d.failed} == {} and sum(d.attempted for d in done.values()) > 300

@@ -115,6 +115,14 @@ def fresh_weights(module, rng):
     if module.bias is not None: module.bias.uniform_(-bound, bound, generator=draws)
 
 # %% ../../nbs/api/search/02_layers.ipynb #7412cc2b
+def _can_copy(op):
+    "Whether the middle of a kernel reads its own place: odd, a stride of one, padded by as much as it reaches"
+    kernel = op.weight.shape[2:]
+    reach = tuple(d * (n // 2) for d, n in zip(getattr(op, "dilation", ()), kernel))
+    odd = getattr(op, "groups", 1) == 1 and all(n % 2 for n in kernel)
+    return odd and not {*getattr(op, "stride", ())} - {1} and reach == tuple(getattr(op, "padding", ()))
+
+# %% ../../nbs/api/search/02_layers.ipynb #84887895
 @torch.no_grad()
 def started(v, start):
     "The layer `v` with weights that give zeros, or copy the input neurons listed in `start`"
@@ -125,17 +133,11 @@ def started(v, start):
     if start != "zero": w[(slice(None), slice(None), *middle)] = torch.eye(v.inputs[0].nout)[start]
     return v
 
-def _can_copy(op):
-    "Whether the middle of a kernel reads its own place: odd, a stride of one, padded by as much as it reaches"
-    kernel = op.weight.shape[2:]
-    reach = tuple(d * (n // 2) for d, n in zip(getattr(op, "dilation", ()), kernel))
-    odd = getattr(op, "groups", 1) == 1 and all(n % 2 for n in kernel)
-    return odd and not {*getattr(op, "stride", ())} - {1} and reach == tuple(getattr(op, "padding", ()))
-
 # %% ../../nbs/api/search/02_layers.ipynb #eac605a9
 _ACTS = dict(relu=relu, elu=elu, selu=selu, gelu=gelu, silu=silu, leakyrelu=leakyrelu, tanh=tanh, sigmoid=sigmoid)
 _POSITIVE = nn.ReLU, nn.ReLU6, nn.Sigmoid
 
+# %% ../../nbs/api/search/02_layers.ipynb #7c987ea4
 def positive(v):
     "Whether `v` is known to be never negative"
     todo, passing = [v], (nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d, nn.AvgPool2d, _GlobalPool, nn.Dropout)
