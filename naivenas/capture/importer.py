@@ -86,7 +86,7 @@ def side_by_side(op, n):
 
 # %% ../../nbs/api/capture/04_importer.ipynb #5a983817
 class NotUnderstood(Exception):
-    """Why a rule can make nothing of an operator; what the operator reads keeps its neurons then, and the reason is told.
+    """Why a rule can make nothing of an operator. What it reads keeps its neurons then, and the reason is told.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ from .torch_private import operator_name, pytree
 
 # %% ../../nbs/api/capture/11_standins.ipynb #61a6c57d
 def _expected(shape, own, n=None, l=None):
-    "The axis on which a layer expects its `n` neurons, or has them: where they are if its rule doesn't say (`own` is None)"
+    "The axis on which a layer expects its `n` neurons, or has them: where they are if its rule names none (`own`)"
     last = len(shape) - 1
     if own is not None or n is None: return last if own == -1 else 1
     if len(l.axes) == 1: return l.axes[0]
