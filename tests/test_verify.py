@@ -60,11 +60,10 @@ def test_grown_imports_agree(make, images):
     assert found.change < 1e-10 or any("new neurons change it" in s for s in found.notes)
 
 @pytest.mark.parametrize("keep", [.3, .6])
-@pytest.mark.parametrize("make, shape", [(Attention, (2, 7, 5)), (Vision, (2, 3, 16, 16))])
+@pytest.mark.parametrize("make, shape", [(Attention, (2, 7, 5)), (Vision, (2, 3, 4, 4))])
 def test_pruned_attention_agrees(make, shape, keep):
     x = torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    try: module, net = imported(make, x, share=False)
-    except RuntimeError: pytest.skip("another size of pictures")
+    module, net = imported(make, x, share=False)
     module.eval(), net.eval()
     plan, reference = pruned_and_masked(net, module, keep, magnitude)
     assert plan.verify(x).agrees and far(net(x), reference(x)) < 1e-10
@@ -134,10 +133,17 @@ def walk(seeds, steps):
             if not (made := change_of(r, net, values)): said["refused"] += 1; continue
             what, plan = made
             before, state, rng = net(*values), snapshot(net), torch.get_rng_state()
-            found = plan.verify(*values)
+            try: found = plan.verify(*values)
+            except RuntimeError:         # an edit that put feature maps where there were features
+                assert_same(state, snapshot(net), "verifying changed the net")
+                report = plan.apply()
+                with pytest.raises(RuntimeError): net(*values)
+                report.undo()
+                said["does not run"] += 1
+                continue
             assert_same(state, snapshot(net), "verifying changed the net")
             assert torch.equal(rng, torch.get_rng_state())
-            if what != "edit": assert found.agrees, (seed, what, found)
+            assert found.agrees or np.isnan(found.largest), (seed, what, found)
             report = plan.apply()
             state = snapshot(net)
             again = report.verify(*values)
@@ -148,8 +154,8 @@ def walk(seeds, steps):
             if all(a.shape == b.shape for a, b in pairs) and (again.table["compared"] == again.table["after"]).all():
                 assert again.change == pytest.approx(max(far(a, b) for a, b in pairs), abs=1e-9, nan_ok=True)
             said[what, again.agrees] += 1
-            if again.agrees: catch(r, net, plan, values, said)
-            else: said["unclear: " + again.notes[0]] += 1
+            if not again.agrees: said["unclear: " + again.notes[0]] += 1
+            elif what in ("resize", "prune"): catch(r, net, plan, values, said)
     print(dict(said))
     return said
 

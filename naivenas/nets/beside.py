@@ -155,7 +155,8 @@ class Beside:
     def note(self, said): self.notes[said] = None
     def anew(self, u):
         was, where, now = self.was[u], self.where[u], self.now[u]
-        old, there = (whole(few(x, where), where, now.shape, now=True) for x in (was, torch.ones_like(was, dtype=torch.bool)))
+        sides = was, torch.ones_like(was, dtype=torch.bool)
+        old, there = (whole(few(x, where), where, now.shape, now=True) for x in sides)
         return torch.where(there, old, now)
 
     def gains(self, p): return any((i < 0).any() for i in (*self.plan.ins(p), self.plan.out(p)))
