@@ -20,10 +20,36 @@ from .onnx_io import OnnxFiles
 
 # %% ../../nbs/api/files/12_net.ipynb #8c1f4a03
 class NetPlan(PlanVerified, Plan):
-    "A solved change of a net, to look at and to hold against data; `apply()` carries it out"
+    """A solved change of a net, to look at and to hold against data; `Net.plan` makes them.
+
+    Parameters
+    ----------
+    graph, edit, ties, decision, utility, wishes, version, before, inputs
+        As of `Plan`.
+
+    Examples
+    --------
+    >>> x = naivenas.inputvertex("x", 3)
+    >>> net = naivenas.Net(x, naivenas.linear("hidden" >> naivenas.linear(x, 4), 2))
+    >>> net.plan({"hidden": -1}).verify(torch.rand(5, 3)).agrees
+    True
+    """
 
 class NetReport(ReportVerified, Report):
-    "A plan of a net that has been applied; `undo()` takes it back"
+    """A plan of a net that has been applied; `undo()` takes it back.
+
+    Parameters
+    ----------
+    plan, done
+        As of `Report`.
+
+    Examples
+    --------
+    >>> x = naivenas.inputvertex("x", 3)
+    >>> net = naivenas.Net(x, naivenas.linear("hidden" >> naivenas.linear(x, 4), 2))
+    >>> net.resize("hidden", -1).verify(torch.rand(5, 3)).agrees
+    True
+    """
 
 # %% ../../nbs/api/files/12_net.ipynb #604f7aed
 class Net(Saving, OnnxFiles, Exporting, Capturing, Tracking, Graph, nn.Module):

@@ -186,7 +186,25 @@ class PlanVerified:
     report = None   # once it has been applied
 
     def apply(self) -> Any:
-        "Carry the plan out, whole or not at all; the `Report`"
+        """Carry the plan out, whole or not at all; the plan keeps the report, to `verify` with.
+
+        Returns
+        -------
+        Report
+
+        Raises
+        ------
+        RuntimeError
+            The graph has changed since the plan was made.
+
+        Examples
+        --------
+        >>> x = naivenas.inputvertex("x", 3)
+        >>> net = naivenas.Net(x, naivenas.linear("hidden" >> naivenas.linear(x, 4), 2))
+        >>> report = net.plan({"hidden": +2}).apply()
+        >>> net.sizes["hidden"]
+        6
+        """
         self.report = super().apply()
         return self.report
 
