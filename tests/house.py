@@ -1,5 +1,5 @@
 """What can be read off the package's files: attached methods, long lines, unused imports, and which way imports run."""
-import ast, json, re
+import ast, json, re, statistics
 from pathlib import Path
 
 REPO = Path(__file__).parents[1]
@@ -54,6 +54,32 @@ def unused(text):
     for node in ast.walk(tree):     # annotations that are written as texts
         if isinstance(node, ast.arg) and isinstance(node.annotation, ast.Constant): used |= set(re.findall(r"\w+", str(node.annotation.value)))
     return sorted(set(bound) - used - public)
+
+# --------------------------------------------------------------------------------------------------------------------- pages
+
+def told(text):
+    "`(numbers of the lines that docstrings take, words in them)`"
+    docs = [node for node in ast.walk(ast.parse(text)) if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Module)) and ast.get_docstring(node) is not None]
+    taken = {i for node in docs for i in range(node.body[0].lineno, node.body[0].end_lineno + 1)}
+    return taken, sum(len(re.findall(r"\w+", ast.get_docstring(node))) for node in docs)
+
+def beyond_budget(path):
+    "What DESIGN asks of a page and this one misses; lines that count are neither empty nor comments nor docstrings"
+    cells = [(c["cell_type"], "".join(c["source"])) for c in json.loads(Path(path).read_text())["cells"]]
+    code = [text for kind, text in cells if kind == "code"]
+    exported, words = [], sum(len(re.findall(r"\w+", text)) for kind, text in cells if kind == "markdown")
+    for text in code:
+        if not re.search(r"^#\| *exports?\b", text, re.M): continue
+        taken, more = told(text)
+        words += more
+        exported.append(sum(bool(line.strip()) and line.strip()[0] != "#" for i, line in enumerate(text.splitlines(), 1) if i not in taken))
+    exported = [n for n in exported if n]
+    if not exported: return []
+    hidden = sum(bool(re.search(r"^#\| *hide\b", text, re.M)) for text in code)
+    found = {"half of the exported cells are over 8 lines": statistics.median(exported) > 8, "more than a tenth are over 20 lines": sum(n > 20 for n in exported) > .1 * len(exported),
+             "one is over 50 lines": max(exported) > 50, "more than a tenth of the cells are hidden": hidden > .1 * len(code),
+             "fewer than two words per exported line": words < 2 * sum(exported)}
+    return [what for what, so in found.items() if so]
 
 # -------------------------------------------------------------------------------------------------------------------- storeys
 

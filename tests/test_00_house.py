@@ -1,12 +1,12 @@
-"""The house is in order: notebooks clean and in sync with the package and the README, rooms in layers, a quick import."""
-import ast, filecmp, json, os, re, shutil, subprocess, sys
+"The package is in order: notebooks clean, in budget and in sync with the package and the README; a quick import"
+import filecmp, json, os, re, shutil, subprocess, sys
 from pathlib import Path
 
 import pytest
 
 import naivenas
+from house import REPO, beyond_budget, sources
 
-REPO = Path(__file__).parents[1]
 TOOLS = Path(sys.executable).parent
 
 
@@ -46,19 +46,30 @@ def test_links_between_pages_lead_somewhere():
     links = [(p, m[1]) for p, text in texts.items() for m in re.finditer(r'(?:\]\(|src=")(?!https?:|#|data:)([^)#"\s]+)', text)]
     assert len(links) > 100 and [f"{p.name}: {to}" for p, to in links if not (p.parent / to).exists()] == []
 
-PACKAGES = "graph sizes look nets capture files search apps".split()
-
-def lines_of_code(path):
-    "How many lines a module has, docstrings apart"
-    source, told = path.read_text(), set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Module)) and ast.get_docstring(node) is not None:
-            told |= {*range(node.body[0].lineno, node.body[0].end_lineno + 1)}
-    return len(source.splitlines()) - len(told)
-
 def test_modules_are_small():
-    size = {f"{part}.{p.stem}": lines_of_code(p) for part in PACKAGES for p in (REPO / "naivenas" / part).glob("*.py")}
-    assert {m: n for m, n in size.items() if n > 340} == {}
+    size = {str(p.relative_to(REPO)): len(p.read_text().splitlines()) for p in sources()}
+    assert {name: n for name, n in size.items() if n > 300} == {}
+
+def page(path, *cells):
+    "A notebook of some cells, `(kind, text)`"
+    path.write_text(json.dumps({"cells": [{"cell_type": kind, "source": text} for kind, text in cells]}))
+    return path
+
+def test_pages_beyond_their_budget_are_found(tmp_path):
+    short, prose = ("code", "#| export\nx = 1\n"), ("markdown", "many words " * 99)
+    def of(*cells): return beyond_budget(page(tmp_path / "page.ipynb", *cells))
+    def lines(n): return "code", "#| exports\n" + "x = 1\n\n# a comment\n" * n
+    assert of(short, prose) == of(prose, ("code", "x = 1\n" * 99)) == []
+    assert of(short) == ["fewer than two words per exported line"]
+    assert of(("code", '#| export\ndef f():\n    """Two.\n    Three, four, five.\n    """\n    return 1')) == []
+    assert of(prose, lines(8)) == [] and of(prose, lines(9)) == ["half of the exported cells are over 8 lines"]
+    assert of(prose, *[short] * 8, lines(21)) == ["more than a tenth are over 20 lines"] and of(prose, *[short] * 9, lines(21)) == []
+    assert of(prose, *[short] * 9, lines(51)) == ["one is over 50 lines"]
+    assert of(prose, short, ("code", "#| hide\n1")) == ["more than a tenth of the cells are hidden"]
+
+def test_pages_keep_their_budgets():
+    pages = [p for p in (REPO / "nbs" / "api").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts]
+    assert len(pages) > 90 and {str(p.relative_to(REPO / "nbs")): some for p in sorted(pages) if (some := beyond_budget(p))} == {}
 
 @pytest.mark.parametrize("package", ["naivenas", "naivenas.search"])
 def test_public_names_are_where_the_package_looks(package):
