@@ -26,11 +26,9 @@ class SizeError(ValueError):
 
     Examples
     --------
-    >>> from naivenas import SizeError, inputvertex
-    >>> from naivenas.graph.moves import split
-    >>> try: split(inputvertex("x", 4), [1, 2])
-    ... except SizeError as e: print(e)
-    the parts [1, 2] of x add up to 3, not to its 4 neurons
+    >>> from naivenas import SizeError
+    >>> str(SizeError("the parts [1, 2] of x add up to 3, not to its 4 neurons"))
+    'the parts [1, 2] of x add up to 3, not to its 4 neurons'
     """
     def __init__(self, *said: object): super().__init__(*said)
 
@@ -47,8 +45,7 @@ class Role:
 
     Examples
     --------
-    >>> from naivenas import inputvertex
-    >>> role = inputvertex("x", 3).role
+    >>> role = naivenas.inputvertex("x", 3).role
     >>> role.fixed, role.makes, role == "input"
     (True, False, True)
     """
@@ -133,8 +130,7 @@ class IndexMap(Role):
     Examples
     --------
     >>> import numpy as np
-    >>> from naivenas.extend import IndexMap
-    >>> class Reversed(IndexMap):
+    >>> class Reversed(naivenas.extend.IndexMap):
     ...     def moves(self, i): return i[::-1]
     >>> Reversed().moves(np.arange(3)).tolist(), Reversed().size(None, [4])
     ([2, 1, 0], 4)
