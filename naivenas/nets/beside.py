@@ -42,6 +42,7 @@ def _counterparts(ops, twins):
 # %% ../../nbs/api/nets/14_beside.ipynb #f18c8c72
 def fresh(value): return value.detach().clone() if torch.is_tensor(value) else copy.copy(value)
 
+# %% ../../nbs/api/nets/14_beside.ipynb #7ffcc16c
 def computations(plan, done):
     "`({vertex: copy of its computation before the plan}, {vertex: its size then})`; `done`: the way back, if known"
     vertices = [*dict.fromkeys([*plan.before, *plan.ties.labels])]
@@ -76,6 +77,7 @@ def _in_blocks(before, after, n, index):
     if blocks * n != before or blocks * len(index) != after: return None
     return index if blocks == 1 else np.where(index < 0, -1, index + n * np.arange(blocks)[:, None]).ravel()
 
+# %% ../../nbs/api/nets/14_beside.ipynb #b1d14385
 def _over_several(before, after, n, index, differ):
     "The same where neurons lie along several axes"
     for axes in (c for k in range(1, len(before) + 1) for c in combinations(range(len(before)), k)):
@@ -91,14 +93,17 @@ def _over_several(before, after, n, index, differ):
 class Unclear(Exception):
     "What cannot be compared, in words"
 
+# %% ../../nbs/api/nets/14_beside.ipynb #948d11a8
 def _alive(index, now): return np.flatnonzero(index >= 0) if now else index[index >= 0]
 def _at(index, now, x): return torch.as_tensor(_alive(index, now), device=x.device)
 
+# %% ../../nbs/api/nets/14_beside.ipynb #c2e36b7a
 def few(x, where, now=False):
     "The survivors among the neurons of a value in old positions, or in those of `now`"
     for axis, index in where.items(): x = x.index_select(axis, _at(index, now, x))
     return x
 
+# %% ../../nbs/api/nets/14_beside.ipynb #bf11ecd6
 def whole(x, where, shape, now=False):
     "The survivors put back into a value of this shape, zeros everywhere else"
     for axis, index in where.items():
@@ -106,6 +111,7 @@ def whole(x, where, shape, now=False):
         x = x.new_zeros(sizes).index_copy(axis, _at(index, now, x), x)
     return x
 
+# %% ../../nbs/api/nets/14_beside.ipynb #a37b33b3
 def zeroed(x, where): return whole(few(x, where), where, x.shape)
 
 # %% ../../nbs/api/nets/14_beside.ipynb #b5e3234b
@@ -115,10 +121,11 @@ def cut_down(op, changes):
     commit([*cut_net(nobody, twin, changes, None)], lambda: None)
     return twin
 
+# %% ../../nbs/api/nets/14_beside.ipynb #92187c8f
 def restricted(w, p, op, now):
     "The computation of the plan's vertex `p` for survivors alone: the old one, or that of now"
     ins, out = w.plan.ins(p), w.plan.out(p)
-    if not hasattr(p.role, "follow"):
+    if not p.role.sized:
         return cut_down(op, resized(op, [_alive(i, now) for i in ins], _alive(out, now)))
     changes = w.plan.role(p).resized(op, ins, out)
     if not changes: return op
@@ -176,6 +183,7 @@ def _axis(w, v, value):
     known = [(w.now[u], w.axis.get(u)) for u in v.inputs if torch.is_tensor(w.now[u])]
     return next((axis for x, axis in known if axis is not None and x.ndim == value.ndim), None)
 
+# %% ../../nbs/api/nets/14_beside.ipynb #d79c9df1
 def _line(v, x, known, many):
     "The axis of a value of `v` on which an edit looks for so many neurons"
     may = [a for a, m in enumerate(x.shape) if m == many and (a or x.ndim == 1)]
@@ -189,6 +197,7 @@ def _lined_up(w, u, x, index, n):
     axis = _line(u, x, w.axis.get(u), len(index))
     return whole(few(x, {axis: index}, now=True), {axis: index}, {axis: n})
 
+# %% ../../nbs/api/nets/14_beside.ipynb #47bfd32a
 def _arriving(w, v, p):
     "What the old computation of an edited vertex reads; None if its edges are not those of before"
     edges, old = w.plan.edit.inputs[p], w.plan.wired.get(p)
@@ -212,6 +221,7 @@ def _rewired(w, v, p):
 # %% ../../nbs/api/nets/14_beside.ipynb #bd93717f
 def _drawn(): return [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [])]
 
+# %% ../../nbs/api/nets/14_beside.ipynb #a4641a60
 def _computed(w, v, p):
     "`(value now, value by the old computations)` of a vertex, before anything is set to zero"
     mine, theirs = [w.now[u] for u in v.inputs], [w.was[u] for u in v.inputs]

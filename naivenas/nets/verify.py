@@ -67,6 +67,7 @@ def _agree(own, double, scale, dtype):
     if not isnan(double): return double <= 1e-9 * max(scale, 1.)
     return own <= 1e3 * torch.finfo(dtype).eps * max(scale, 1.)
 
+# %% ../../nbs/api/nets/15_verify.ipynb #af3a36d8
 def _said(plan, agrees, own, double, name, change, notes):
     "The sentence"
     why = next(iter(notes), "they differ in shape")
@@ -99,6 +100,7 @@ def changed(plan, applied):
         mirrored(plan, new).apply()
     return new.eval()
 
+# %% ../../nbs/api/nets/15_verify.ipynb #3f7ab7d0
 @torch.no_grad()
 def arranged(net, example):
     "`(values of the net's inputs, of its outputs)`, as its own `forward` arranges an example"
@@ -117,6 +119,7 @@ def _as_double(values): return [x.double() if torch.is_tensor(x) and x.is_floati
 
 def _double(op): return op.double() if isinstance(op, nn.Module) else op
 
+# %% ../../nbs/api/nets/15_verify.ipynb #6db0bc4e
 def in_double(w, values):
     "The differences in float64; NaN, and a note that says why, where the net does not run in it"
     ops = {p: _double(op) for p, op in w.ops.items()}
@@ -130,11 +133,13 @@ def _worst(distances): return nan if not distances or any(map(isnan, distances))
 
 def _size(x): return distance(x, torch.zeros_like(x)) if torch.is_tensor(x) else max(map(_size, x))
 
+# %% ../../nbs/api/nets/15_verify.ipynb #88b2cf17
 def _own_type(net, values):
     "The net's own precision"
     tensors = [*net.parameters(), *filter(torch.is_tensor, values)]
     return next((t.dtype for t in tensors if t.is_floating_point()), torch.float32)
 
+# %% ../../nbs/api/nets/15_verify.ipynb #488f6616
 def _drops(m): return (r := rule(m)) and r.random or getattr(m, "dropout", 0) or getattr(m, "p", 0)
 
 def _modes(w):
