@@ -3,6 +3,7 @@ import doctest, importlib, inspect, warnings
 
 import numpy as np, pytest
 
+import naivenas.extend
 from naivenas.graph import alignment, axes, core, cut, fmap, fold, hooks, moves, names, order, roles, vertex
 from test_guards import undocumented, unhinted
 
@@ -42,7 +43,7 @@ def test_all_functions_have_hints_and_a_line(module):
 def test_examples_run_without_a_warning(module):
     with warnings.catch_warnings():
         warnings.filterwarnings("error", "naivenas", DeprecationWarning)
-        done = doctest.testmod(module, extraglobs={"np": np})
+        done = doctest.testmod(module, extraglobs={"np": np, "naivenas": naivenas})
     assert done.failed == 0
 
 def test_names_of_0_1_lead_to_the_pages_that_they_moved_to():

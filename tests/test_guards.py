@@ -352,7 +352,16 @@ def test_public_callables_have_numpy_docstrings():
     lacking = {name: some for name, thing in public().items() if (some := undocumented(thing))}
     assert lacking == {}, f"{len(lacking)} of {len(public())}"
 
-def test_examples_in_docstrings_run():
+@pytest.fixture
+def rules_as_before():
+    "What the examples register goes again"
+    from naivenas.nets.rules import RULES
+    before = dict(RULES)
+    yield
+    RULES.clear()
+    RULES.update(before)
+
+def test_examples_in_docstrings_run(rules_as_before):
     wrong = {name: said for name, thing in public().items() if ">>>" in (inspect.getdoc(thing) or "") and (said := failing(name, thing))}
     assert wrong == {}, "\n".join(wrong.values())
 

@@ -155,11 +155,11 @@ def register(cls: type, nin: str | None = None, nout: str | None = None, role: o
 
     Examples
     --------
-    >>> class Scale(nn.Module):
+    >>> class Factors(nn.Module):
     ...     def __init__(self, n): super().__init__(); self.n, self.factor = n, nn.Parameter(torch.ones(n))
     ...     def forward(self, x): return x * self.factor
-    >>> naivenas.register(Scale, "n", "n", role="invariant", factor="o", fill={"factor": 1.}, axis=-1)
-    >>> naivenas.layer(Scale(3), naivenas.inputvertex("x", 3)).nout
+    >>> naivenas.register(Factors, "n", "n", role="invariant", factor="o", fill={"factor": 1.}, axis=-1)
+    >>> naivenas.layer(Factors(3), naivenas.inputvertex("x", 3)).nout
     3
     """
     arrays = {key: axes if callable(axes) else tuple(axes) for key, axes in arrays.items()}
