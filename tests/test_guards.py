@@ -1,5 +1,5 @@
 "Guards for the way the package is put together, written against what users see; `house.py` reads the files"
-import copy, doctest, inspect, json, os, re, shutil, subprocess, sys
+import copy, doctest, inspect, json, os, re, shutil, subprocess, sys, warnings
 from pathlib import Path
 import numpy as np, pytest, torch
 from torch import nn
@@ -312,7 +312,10 @@ def undocumented(thing):
 def failing(name, thing):
     "What the examples of a docstring said when they were run"
     said, runner = [], doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
-    for test in doctest.DocTestFinder(recurse=False).find(thing, name, module=False, globs={"np": np, "torch": torch, "nn": nn, "naivenas": naivenas}): runner.run(test, out=said.append)
+    tests = doctest.DocTestFinder(recurse=False).find(thing, name, module=False, globs={"np": np, "torch": torch, "nn": nn, "naivenas": naivenas})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "naivenas", DeprecationWarning)       # an example shows no name that is about to go
+        for test in tests: runner.run(test, out=said.append)
     return "".join(said)
 
 def test_what_hints_and_docstrings_lack_is_found():
@@ -342,6 +345,11 @@ def test_what_hints_and_docstrings_lack_is_found():
         3
         """
     assert unhinted(plain) == ["a", "return"] and unhinted(whole) == [] and undocumented(whole) == [] and failing("whole", whole) == ""
+    def old():
+        """
+        >>> from naivenas import Dense
+        """
+    assert "DeprecationWarning" in failing("old", old)
     assert undocumented(plain) == ["Examples", "Parameters", "more than two lines", "an example that runs"] and "Expected" in failing("wrong", wrong)
 
 def test_public_callables_have_type_hints():

@@ -50,12 +50,12 @@ class Draft(Drafting):
 
     Examples
     --------
-    >>> from naivenas import Dense, Graph, absorb, inputvertex
+    >>> from naivenas import Net, inputvertex, linear
     >>> x = inputvertex("x", 2)
-    >>> g = Graph(x, "y" >> absorb(Dense(3, 1), "h" >> absorb(Dense(2, 3), x)))
-    >>> more = g.draft().insert(lambda v: "more" >> absorb(Dense(3, 3), v), after="h")
+    >>> net = Net(x, "y" >> linear("h" >> linear(x, 3), 1))
+    >>> more = net.draft().insert(lambda v: "more" >> linear(v, 3), after="h")
     >>> report = more.apply({"h": +1})
-    >>> g.sizes
+    >>> net.sizes
     {'x': 2, 'h': 4, 'more': 3, 'y': 1}
     """
     def plan(self, wishes: PerVertex | None = None, **how: Any) -> Solved:
@@ -93,11 +93,11 @@ class Blocks:
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, inputvertex
+        >>> from naivenas import Net, inputvertex, linear
         >>> x = inputvertex("x", 2)
-        >>> g = Graph(x, "y" >> absorb(Dense(3, 1), "h" >> absorb(Dense(2, 3), x)))
-        >>> report = g.insert(lambda v: "new" >> absorb(Dense(v.nout, 5), v), after="h")
-        >>> g.sizes
+        >>> net = Net(x, "y" >> linear("h" >> linear(x, 3), 1))
+        >>> report = net.insert(lambda v: "new" >> linear(v, 5), after="h")
+        >>> net.sizes
         {'x': 2, 'h': 3, 'new': 5, 'y': 1}
         """
         return Draft(self).insert(block, after, before, to).apply(**how)
@@ -122,11 +122,11 @@ class Places(Blocks):
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, inputvertex
+        >>> from naivenas import Net, inputvertex, linear
         >>> x = inputvertex("x", 2)
-        >>> g = Graph(x, "y" >> absorb(Dense(3, 1), "h" >> absorb(Dense(2, 3), x)))
-        >>> report = g.remove("h")
-        >>> g.names
+        >>> net = Net(x, "y" >> linear("h" >> linear(x, 3), 1))
+        >>> report = net.remove("h")
+        >>> net.names
         ['x', 'y']
         """
         return Draft(self).remove(vertex, reconnect).apply(**how)
@@ -148,11 +148,11 @@ class Places(Blocks):
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, inputvertex
+        >>> from naivenas import Net, inputvertex, linear
         >>> x = inputvertex("x", 2)
-        >>> g = Graph(x, "y" >> absorb(Dense(3, 1), "h" >> absorb(Dense(2, 3), x)))
-        >>> report = g.replace("h", lambda v: "new" >> absorb(Dense(2, 4), v))
-        >>> g.sizes
+        >>> net = Net(x, "y" >> linear("h" >> linear(x, 3), 1))
+        >>> report = net.replace("h", lambda v: "new" >> linear(v, 4))
+        >>> net.sizes
         {'x': 2, 'new': 4, 'y': 1}
         """
         return Draft(self).replace(vertex, block).apply(**how)
@@ -180,12 +180,12 @@ class Edges:
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, cat, inputvertex
+        >>> from naivenas import Net, cat, inputvertex, linear
         >>> x = inputvertex("x", 2)
-        >>> h = "h" >> absorb(Dense(2, 3), x)
-        >>> g = Graph(x, absorb(Dense(3, 1), "all" >> cat(h)))
-        >>> report = g.connect("x", "all")
-        >>> g.sizes["all"]
+        >>> h = "h" >> linear(x, 3)
+        >>> net = Net(x, linear("all" >> cat(h), 1))
+        >>> report = net.connect("x", "all")
+        >>> net.sizes["all"]
         5
         """
         return Draft(self).connect(source, target, at).apply(**how)
@@ -211,12 +211,12 @@ class Editing(Places, Edges):
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, cat, inputvertex
+        >>> from naivenas import Net, cat, inputvertex, linear
         >>> x = inputvertex("x", 2)
-        >>> h = "h" >> absorb(Dense(2, 3), x)
-        >>> g = Graph(x, absorb(Dense(5, 1), "all" >> cat(h, x)))
-        >>> report = g.disconnect("x", "all")
-        >>> g.sizes["all"]
+        >>> h = "h" >> linear(x, 3)
+        >>> net = Net(x, linear("all" >> cat(h, x), 1))
+        >>> report = net.disconnect("x", "all")
+        >>> net.sizes["all"]
         3
         """
         return Draft(self).disconnect(source, target, at).apply(**how)
@@ -230,11 +230,11 @@ class Editing(Places, Edges):
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, inputvertex
+        >>> from naivenas import Net, inputvertex, linear
         >>> x = inputvertex("x", 2)
-        >>> g = Graph(x, "y" >> absorb(Dense(3, 1), "h" >> absorb(Dense(2, 3), x)))
-        >>> report = g.draft().remove("h").apply()
-        >>> g.names
+        >>> net = Net(x, "y" >> linear("h" >> linear(x, 3), 1))
+        >>> report = net.draft().remove("h").apply()
+        >>> net.names
         ['x', 'y']
         """
         return Draft(self)

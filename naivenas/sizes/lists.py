@@ -75,10 +75,10 @@ class Listed(Made):
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, inputvertex
+        >>> from naivenas import Net, inputvertex, linear
         >>> x = inputvertex("x", 2)
-        >>> g = Graph(x, absorb(Dense(3, 1), "h" >> absorb(Dense(2, 3), x)))
-        >>> g.plan({"h": -1}, by={"h": [2, 1, 3]}).out("h").tolist()
+        >>> net = Net(x, linear("h" >> linear(x, 3), 1))
+        >>> net.plan({"h": -1}, by={"h": [2, 1, 3]}).out("h").tolist()
         [0, 2]
         """
         v = v if isinstance(v, Vertex) else self[v]
@@ -98,10 +98,10 @@ class Listed(Made):
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, inputvertex
+        >>> from naivenas import Net, inputvertex, linear
         >>> x = inputvertex("x", 2)
-        >>> g = Graph(x, "y" >> absorb(Dense(3, 1), "h" >> absorb(Dense(2, 3), x)))
-        >>> [i.tolist() for i in g.plan({"h": +1}).ins("y")]
+        >>> net = Net(x, "y" >> linear("h" >> linear(x, 3), 1))
+        >>> [i.tolist() for i in net.plan({"h": +1}).ins("y")]
         [[0, 1, 2, -1]]
         """
         v = v if isinstance(v, Vertex) else self[v]
@@ -127,10 +127,10 @@ class Following:
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, inputvertex
+        >>> from naivenas import Net, inputvertex, linear
         >>> x = inputvertex("x", 2)
-        >>> g = Graph(x, "y" >> absorb(Dense(3, 1), "h" >> absorb(Dense(2, 3), x)))
-        >>> g.plan({"h": -1}, by={"h": [2, 1, 3]}).begins(g["y"]).tolist()
+        >>> net = Net(x, "y" >> linear("h" >> linear(x, 3), 1))
+        >>> net.plan({"h": -1}, by={"h": [2, 1, 3]}).begins(net["y"]).tolist()
         [0, 1, 1, 2]
         """
         wires, old, glue = self.ties.ports[v][port]
@@ -153,10 +153,10 @@ class Resized(Following):
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, inputvertex
+        >>> from naivenas import Net, inputvertex, linear
         >>> x = inputvertex("x", 2)
-        >>> g = Graph(x, "y" >> absorb(Dense(2, 3), x))
-        >>> g.plan({"y": +1}).role(g["y"])
+        >>> net = Net(x, "y" >> linear(x, 3))
+        >>> net.plan({"y": +1}).role(net["y"])
         'absorb'
         """
         if not v.role.sized: return v.role

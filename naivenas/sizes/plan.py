@@ -33,10 +33,10 @@ class Telling:
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, inputvertex
+        >>> from naivenas import Net, inputvertex, linear
         >>> x = inputvertex("x", 2)
-        >>> g = Graph(x, "y" >> absorb(Dense(3, 1), "h" >> absorb(Dense(2, 3), x)))
-        >>> g.plan({"h": -1}).table.loc["h"].tolist()
+        >>> net = Net(x, "y" >> linear("h" >> linear(x, 3), 1))
+        >>> net.plan({"h": -1}).table.loc["h"].tolist()
         [3, 2, 2, 1, 0]
         """
         return size_table(self)
@@ -51,9 +51,9 @@ class Telling:
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, inputvertex
+        >>> from naivenas import Net, inputvertex, linear
         >>> x = inputvertex("x", 2)
-        >>> Graph(x, "y" >> absorb(Dense(2, 3), x)).plan({"y": -1}).summary
+        >>> Net(x, "y" >> linear(x, 3)).plan({"y": -1}).summary
         'y 3 -> 2 (-1): utility kept 2, lost 1 (nothing coupled, no solver needed)'
         """
         return summary_of(self)
@@ -71,9 +71,9 @@ class Explaining:
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, inputvertex
+        >>> from naivenas import Net, inputvertex, linear
         >>> x = inputvertex("x", 2)
-        >>> Graph(x, "y" >> absorb(Dense(2, 3), x)).plan({"y": -1}).caveats
+        >>> Net(x, "y" >> linear(x, 3)).plan({"y": -1}).caveats
         []
         """
         return self.graph.caveats(self)
@@ -89,11 +89,11 @@ class Explaining:
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, cat, inputvertex
+        >>> from naivenas import Net, cat, inputvertex, linear
         >>> x = inputvertex("x", 2)
-        >>> a, b = "a" >> absorb(Dense(2, 3), x), "b" >> absorb(Dense(2, 3), x)
-        >>> g = Graph(x, absorb(Dense(6, 1), "both" >> cat(a, b)))
-        >>> g.plan({"both": -2}, solver="HiGHS").milp.columns[:2]
+        >>> a, b = "a" >> linear(x, 3), "b" >> linear(x, 3)
+        >>> net = Net(x, linear("both" >> cat(a, b), 1))
+        >>> net.plan({"both": -2}, solver="HiGHS").milp.columns[:2]
         ['kept(a)', 'kept(b)']
         """
         return self.decision.problem
@@ -115,12 +115,12 @@ class Solved(Telling, Explaining, Lists):
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, inputvertex
+        >>> from naivenas import Net, inputvertex, linear
         >>> x = inputvertex("x", 2)
-        >>> g = Graph(x, "y" >> absorb(Dense(3, 1), "h" >> absorb(Dense(2, 3), x)))
-        >>> plan = g.plan({"h": +2})
+        >>> net = Net(x, "y" >> linear("h" >> linear(x, 3), 1))
+        >>> plan = net.plan({"h": +2})
         >>> report = plan.apply()
-        >>> g.sizes
+        >>> net.sizes
         {'x': 2, 'h': 5, 'y': 1}
         """
         return carried_out(self)
@@ -140,9 +140,9 @@ class Undoing:
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, inputvertex
+        >>> from naivenas import Net, inputvertex, linear
         >>> x = inputvertex("x", 2)
-        >>> Graph(x, "y" >> absorb(Dense(2, 3), x)).resize("y", -1).table.loc["y", "dropped"].item()
+        >>> Net(x, "y" >> linear(x, 3)).resize("y", -1).table.loc["y", "dropped"].item()
         1
         """
         return self.plan.table
@@ -157,11 +157,11 @@ class Undoing:
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, inputvertex
+        >>> from naivenas import Net, inputvertex, linear
         >>> x = inputvertex("x", 2)
-        >>> g = Graph(x, "y" >> absorb(Dense(3, 1), "h" >> absorb(Dense(2, 3), x)))
-        >>> back = g.resize("h", +2).undo()
-        >>> g.sizes["h"]
+        >>> net = Net(x, "y" >> linear("h" >> linear(x, 3), 1))
+        >>> back = net.resize("h", +2).undo()
+        >>> net.sizes["h"]
         3
         """
         return taken_back(self)
@@ -185,9 +185,9 @@ class Applied(Undoing):
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, inputvertex
+        >>> from naivenas import Net, inputvertex, linear
         >>> x = inputvertex("x", 2)
-        >>> Graph(x, "y" >> absorb(Dense(2, 3), x)).resize("y", -1).summary
+        >>> Net(x, "y" >> linear(x, 3)).resize("y", -1).summary
         'y 3 -> 2 (-1): utility kept 2, lost 1 (nothing coupled, no solver needed)'
         """
         return self.plan.summary
@@ -223,7 +223,7 @@ class Planning:
         also : callable
             Is given `size(vertex or name)`; lists comparisons that must hold, or sums to make small.
         solver, seconds : str, float
-            As for `naivenas.solve`.
+            As for `naivenas.sizes.program.solve`.
         edit : Edit
             A rewiring to go with it; `Graph.draft` writes them.
 
@@ -238,10 +238,10 @@ class Planning:
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, inputvertex
+        >>> from naivenas import Net, inputvertex, linear
         >>> x = inputvertex("x", 2)
-        >>> g = Graph(x, "y" >> absorb(Dense(3, 1), "h" >> absorb(Dense(2, 3), x)))
-        >>> g.plan({"h": +2}).out("h").tolist()
+        >>> net = Net(x, "y" >> linear("h" >> linear(x, 3), 1))
+        >>> net.plan({"h": +2}).out("h").tolist()
         [0, 1, 2, -1, -1]
         """
         return planned(self, wishes, by, nin, frozen, least, multiple_of, max_new, groups, also, solver, seconds, edit)
@@ -261,9 +261,9 @@ class Sizing(Planning):
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, inputvertex
+        >>> from naivenas import Net, inputvertex, linear
         >>> x = inputvertex("x", 2)
-        >>> Graph(x, absorb(Dense(2, 3, seed=0), x) + absorb(Dense(2, 3, seed=1), x)).ties.wires
+        >>> Net(x, linear(x, 3) + linear(x, 3)).ties.wires
         5
         """
         return known_ties(self)
@@ -286,11 +286,11 @@ class Sizing(Planning):
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, inputvertex
+        >>> from naivenas import Net, inputvertex, linear
         >>> x = inputvertex("x", 2)
-        >>> g = Graph(x, "y" >> absorb(Dense(3, 1), "h" >> absorb(Dense(2, 3), x)))
-        >>> report = g.resize("h", +2)
-        >>> g.sizes
+        >>> net = Net(x, "y" >> linear("h" >> linear(x, 3), 1))
+        >>> report = net.resize("h", +2)
+        >>> net.sizes
         {'x': 2, 'h': 5, 'y': 1}
         """
         if delta is None and not isinstance(wishes, dict):

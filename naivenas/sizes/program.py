@@ -100,7 +100,7 @@ class Problem:
 
     Examples
     --------
-    >>> from naivenas import Problem
+    >>> from naivenas.extend import Problem
     >>> Problem([[1, 1]], [3], [np.inf], [0, 0], [9, 2], [1, 1], [("few", np.array([1, 0]))], ["a", "b"], ["three"])
     minimise, in this order
       few: a
@@ -211,7 +211,7 @@ def solve(p: Problem, solver: str | None = None, seconds: float = 60.) -> "Solut
 
     Examples
     --------
-    >>> from naivenas import Problem, solve
+    >>> from naivenas.sizes.program import Problem, solve
     >>> solve(Problem([[2.]], [3], [np.inf], [0], [9], [1], [("few", np.array([1]))]), "HiGHS").x.tolist()
     [2.0]
     """

@@ -104,10 +104,10 @@ class PruningPlans:
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, inputvertex
+        >>> from naivenas import Net, inputvertex, linear
         >>> x = inputvertex("x", 2)
-        >>> g = Graph(x, "y" >> absorb(Dense(4, 1), "h" >> absorb(Dense(2, 4), x)))
-        >>> g.prune_plan(.5, by={"h": [3, 1, 4, 2]}).out("h").tolist()
+        >>> net = Net(x, "y" >> linear("h" >> linear(x, 4), 1))
+        >>> net.prune_plan(.5, by={"h": [3, 1, 4, 2]}).out("h").tolist()
         [0, 2]
         """
         return pruned(self, keep, by, normalise, wishes, frozen, max_new, how)
@@ -135,11 +135,11 @@ class Pruning(PruningPlans):
 
         Examples
         --------
-        >>> from naivenas import Dense, Graph, absorb, inputvertex
+        >>> from naivenas import Net, inputvertex, linear
         >>> x = inputvertex("x", 2)
-        >>> g = Graph(x, "y" >> absorb(Dense(4, 1), "h" >> absorb(Dense(2, 4), x)))
-        >>> report = g.prune(.5, by={"h": [3, 1, 4, 2]})
-        >>> g.sizes
+        >>> net = Net(x, "y" >> linear("h" >> linear(x, 4), 1))
+        >>> report = net.prune(.5, by={"h": [3, 1, 4, 2]})
+        >>> net.sizes
         {'x': 2, 'h': 2, 'y': 1}
         """
         return self.prune_plan(keep, by, normalise, **how).apply()

@@ -27,11 +27,11 @@ class relaxed:
 
     Examples
     --------
-    >>> from naivenas import Dense, Graph, absorb, inputvertex, relaxed
+    >>> from naivenas import Net, inputvertex, linear, relaxed
     >>> x = inputvertex("x", 2)
-    >>> g = Graph(x, "y" >> absorb(Dense(3, 1), "h" >> absorb(Dense(2, 3), x)))
-    >>> report = g.resize("h", relaxed(+6), max_new=4)
-    >>> g.sizes["h"]
+    >>> net = Net(x, "y" >> linear("h" >> linear(x, 3), 1))
+    >>> report = net.resize("h", relaxed(+6), max_new=4)
+    >>> net.sizes["h"]
     7
     """
     delta: int
