@@ -313,6 +313,7 @@ def failing(name, thing):
     "What the examples of a docstring said when they were run"
     said, runner = [], doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     tests = doctest.DocTestFinder(recurse=False).find(thing, name, module=False, globs={"np": np, "torch": torch, "nn": nn, "naivenas": naivenas})
+    naivenas._old.warn.cache_clear()                                                    # each old name warns once in a process
     with warnings.catch_warnings():
         warnings.filterwarnings("error", "naivenas", DeprecationWarning)       # an example shows no name that is about to go
         for test in tests: runner.run(test, out=said.append)

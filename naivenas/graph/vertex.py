@@ -68,13 +68,9 @@ class Vertex(Arithmetic):
             if not isinstance(v, Vertex): raise TypeError(f"{kind(op)} takes vertices, not {type(v).__name__}: {v!r}")
         self.nout = nout if nout is not None else size_of(self)
 
-    @property
-    def role(self) -> Role:
-        "How neurons go through it"
-        return self._role
+    def _set_role(self, said: Role | str | Callable): self._role = role_of(said)
 
-    @role.setter
-    def role(self, said: Role | str | Callable): self._role = role_of(said)
+    role: Role = property(operator.attrgetter("_role"), _set_role, doc="How neurons go through it")   # asked often: read quickly
 
     def __repr__(self) -> str:
         return f"{label(self)}: {kind(self.op)}({', '.join(map(label, self.inputs))}) -> {self.nout}"

@@ -146,7 +146,8 @@ def pinned_vertices(graph, vertices, outputs, wishes, frozen, edit):
     for v in vertices:
         if not v.role.freezes: continue
         pins |= {u: f"{label(v)}, which reads it, is immutable" for u, _ in edit.wiring(v)}
-    if odd := {v: why for v in vertices if (why := obstacle(v.op))}:
+    asked = {kind for kind in {type(v.op) for v in vertices} if obstacle.dispatch(kind) is not obstacle.dispatch(object)}
+    if odd := {v: why for v in vertices if type(v.op) in asked and (why := obstacle(v.op))}:
         pins |= {u: f"{label(v)} reads it, and {why}" for v, why in odd.items() for u, _ in edit.wiring(v)}
         pins |= odd
     pins |= {graph[v]: "frozen" for v in (*graph.frozen, *frozen) if graph[v] in vertices}
