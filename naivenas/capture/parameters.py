@@ -52,6 +52,14 @@ def _with(layer, weight, bias=None):
     return layer
 
 
+# %% ../../nbs/api/capture/05_parameters.ipynb #3a63aa68
+def _group_norm(groups, width, eps, bias):
+    "A group norm; older PyTorch makes none without a bias, but computes with it"
+    norm = nn.GroupNorm(groups, width, eps)
+    if not bias: norm.bias = None
+    return norm
+
+
 # %% ../../nbs/api/capture/05_parameters.ipynb #17986958
 _LAYERS = {     # operator -> a layer for it, from its weight, whether it has a bias, and its arguments by place
     "linear": lambda w, bias, arg: nn.utils.skip_init(nn.Linear, *w.shape[::-1], bias=bias),
@@ -61,7 +69,7 @@ _LAYERS = {     # operator -> a layer for it, from its weight, whether it has a 
     "prelu": lambda w, bias, arg: nn.PReLU(len(w)),
     "layer_norm": lambda w, bias, arg: nn.LayerNorm(tuple(arg(1, ())), arg(4, 1e-5), bias=bias),
     "rms_norm": lambda w, bias, arg: nn.RMSNorm(tuple(arg(1, ())), arg(3, None)),
-    "group_norm": lambda w, bias, arg: nn.GroupNorm(arg(1, None), len(w), arg(4, 1e-5), bias=bias),
+    "group_norm": lambda w, bias, arg: _group_norm(arg(1, None), len(w), arg(4, 1e-5), bias),
 }
 
 def layer_for(work, n, name, owner, weight, bias=None):

@@ -123,8 +123,9 @@ def _arguments(m):
         return {k: getattr(m, k) for k in names if k != "proj_size" or m.proj_size}
     names = _names(type(m))
     made = {k: m.__dict__[k] for k in names if k in m.__dict__}
-    if "bias" not in names or "bias" in made: return made
+    if "bias" in made or not {"bias"} & {*names, *m._parameters}: return made
     return made | {"bias": any("bias" in k and p is not None for k, p in m._parameters.items())}
+
 
 # %% ../../nbs/api/files/06_values.ipynb #bfdd7750
 def _module(m, tensors, path):
@@ -170,6 +171,16 @@ def _parameter(t, trained):
     "The tensor as a parameter, which it may be already"
     return (t if isinstance(t, nn.Parameter) else nn.Parameter(t, trained)).requires_grad_(trained)
 
+# %% ../../nbs/api/files/06_values.ipynb #5794e46b
+def _constructed(cls, how):
+    "A module without values; whether it has a `bias` is said, also where this PyTorch's constructor cannot be told so"
+    told = any(p.name == "bias" or p.kind is p.VAR_KEYWORD for p in inspect.signature(cls).parameters.values())
+    unsaid = {"bias"} if not told and isinstance(how.get("bias"), bool) else set()
+    with torch.device("meta"): m = cls(**{k: v for k, v in how.items() if k not in unsaid})
+    if unsaid and not how["bias"]: m._parameters["bias"] = None
+    return m
+
+
 # %% ../../nbs/api/files/06_values.ipynb #5c402778
 def _made(value, again, tensors):
     "The module that a part of a file describes"
@@ -178,7 +189,7 @@ def _made(value, again, tensors):
     if "attributes" in value: return _made_plainly(cls, value, again, tensors)
     how = of(dict, again(field(value, "arguments", value["module"])), value["module"])
     suited(cls, how, value["module"], len(tensors))
-    with torch.device("meta"): m = cls(**how)
+    m = _constructed(cls, how)
     m._buffers.update(dict.fromkeys({*of(list, value.get("without", []), value["module"])} & {*m._buffers}))
     _give(m, value, tensors)
     more = of(dict, field(value, "more", value["module"]), value["module"])
