@@ -6,6 +6,7 @@
 __all__ = ['planned']
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #e8f2cf68
+from dataclasses import replace
 import numpy as np
 from ..graph.cut import kind, obstacle
 from ..graph.vertex import label
@@ -32,13 +33,18 @@ def planned(graph, wishes, by, nin, frozen, least, multiple_of, max_new, groups,
     t = _tied(graph, edit, vertices)
     s = Sizes(t, utilities(graph, t, by))
     pins = pinned_vertices(graph, vertices, outputs, wishes, frozen, changed)
-    hard, sums = _demanded(graph, s, wishes, pins, changed, also, groups)
-    soft = [w for w in wishes if not w.exact]
-    done = decide(s, hard, soft, sums, *_limits(graph, s, pins, *counts), solver, seconds)
-    made = graph.plan_type(graph, changed, t, done, s.utility, wishes, graph.version,
-                           *_readings(graph, changed, vertices))
-    _tried(made, vertices, edit)
-    return made
+    limits = _limits(graph, s, pins, *counts)
+    def of(wishes, **more):
+        hard, sums = _demanded(graph, s, wishes, pins, changed, also, groups)
+        done = decide(s, hard, [w for w in wishes if not w.exact], sums, *limits, solver, seconds, **more)
+        return _tried(graph, changed, t, done, s.utility, wishes, vertices, edit)
+    return of(wishes, able=lambda v, size: _can(of, wishes, v, size))
+
+# %% ../../nbs/api/sizes/12_planning.ipynb #bdd38dfb
+def _can(plan, wishes, v, size):
+    "Whether there is a plan, made by `plan`, for the wishes with another size of `v`"
+    try: return plan([replace(w, delta=size - w.was) if w.vertex is v else w for w in wishes]) is not None
+    except (SizeError, TimeoutError): return False
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #e4c1f3e9
 def _tied(graph, edit, vertices):
@@ -84,11 +90,19 @@ def _reordered(graph, edit, outputs):
     return [*graph.inputs, *(v for v in vertices if not v.role.given)]
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #2e53c366
-def _tried(plan, vertices, edit):
-    "SizeError if an operation cannot follow what is planned for it"
+def _tried(graph, changed, t, done, utility, wishes, vertices, edit):
+    "The plan for what was decided; SizeError if an operation cannot follow it"
+    plan = graph.plan_type(graph, changed, t, done, utility, wishes, graph.version, *_readings(graph, changed, vertices))
     for v in vertices: _check_moves(plan, v)
     for v in vertices if edit else (): _check_whole(plan, v)
     for v in vertices if plan.decision.new.any() else (): _check_slots(plan, v)
+    return plan
+
+# %% ../../nbs/api/sizes/12_planning.ipynb #9b85b375
+def _ruled_out(plan, v, said):
+    "The SizeError that an operation cannot follow, in words"
+    wishes = [("wish", [label(w.vertex)], str(w)) for w in plan.wishes if w.exact]
+    return SizeError(said, conflict=[*wishes, ("rule", [label(v)], said)])
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #797a2581
 def _check_moves(plan, v):
@@ -100,9 +114,9 @@ def _check_moves(plan, v):
     except Exception: fits = False
     if fits: return
     able = follows(v.op) or v.role.sized
-    raise SizeError(f"{label(v)} ({kind(v.op)}) moves neurons by a fixed rule, which would not fit the neurons that it "
-                    f"would then read; keep them with frozen=[{v.inputs[0].name!r}]"
-                    + ", or use split, shuffle or Gather, which follow" * (not able))
+    raise _ruled_out(plan, v, f"{label(v)} ({kind(v.op)}) moves neurons by a fixed rule, which would not fit the neurons "
+                     f"that it would then read; keep them with frozen=[{v.inputs[0].name!r}]"
+                     + ", or use split, shuffle or Gather, which follow" * (not able))
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #d6f5ba20
 def _moved_right(plan, v, ins, out, was):
@@ -117,7 +131,8 @@ def _check_whole(plan, v):
     "SizeError if the arrays of `v` would have to be cut, and cannot be"
     if not (why := obstacle(v.op)): return
     if kept_whole(v, plan.ins(v), plan.out(v)): return
-    raise SizeError(f"{plan.edit.why or 'this'} is impossible: {label(v)} would have to be cut, but {why}")
+    said = f"{plan.edit.why or 'this'} is impossible: {label(v)} would have to be cut, but {why}"
+    raise _ruled_out(plan, v, said)
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #06acf273
 def _check_slots(plan, v):
@@ -125,8 +140,8 @@ def _check_slots(plan, v):
     t, ports = plan.ties, plan.ties.ports[v]
     if t.glue[v] is None and all(glue is None for _, _, glue in ports): return
     if _slots_fit(plan, v, t.labels[v], ports): return
-    raise SizeError(f"{label(v)} would need new neurons at places where its partners cannot have them, because one of "
-                    "them repeats neurons, or takes heads apart; keep those with frozen=[...]")
+    raise _ruled_out(plan, v, f"{label(v)} would need new neurons at places where its partners cannot have them, because "
+                     "one of them repeats neurons, or takes heads apart; keep those with frozen=[...]")
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #c6942735
 def _slots_fit(plan, v, wires, ports):
