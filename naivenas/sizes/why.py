@@ -37,6 +37,8 @@ class Why:
         `[(kind, names, words), ...]`: what keeps neurons of it as they are.
     stays : int
         Neurons that must stay.
+    because : list
+        `[(kind, names, words), ...]`: why it can't change by less than `step`.
     """
     vertex: str
     size: int
@@ -48,6 +50,7 @@ class Why:
     readers: list
     held: list
     stays: int
+    because: list
 
     def to_dict(self) -> dict[str, Any]: return asdict(self)
     def __repr__(self): return "\n".join([_headline(self), *(f"  {what}: {said}" for what, said in _lines(self))])
@@ -72,10 +75,10 @@ def _names(names, most=8):
 
 def _lines(w):
     "`[(what, words), ...]`"
-    held = "; ".join(words for _, _, words in w.held)
+    held, because = ("; ".join(words for _, _, words in some) for some in (w.held, w.because))
     part = f"{w.stays} of {w.size} stay: " if 0 < w.stays < w.size else ""
     told = {"tied to": _names(w.tied), "changes with it": _names(w.follows), "columns change in": _names(w.readers)}
-    return [(what, said) for what, said in (told | {"held": part * bool(held) + held}).items() if said]
+    return [(what, said) for what, said in (told | {"held": part * bool(held) + held, "steps": because}).items() if said]
 
 # %% ../../nbs/api/sizes/17_why.ipynb #152b54ac
 def _html(w):
@@ -95,10 +98,10 @@ def _company(graph, s, v):
     return own, others, readers
 
 # %% ../../nbs/api/sizes/17_why.ipynb #5d4a280c
-def _planned(graph, v, size):
-    "What stands against a plan that changes `v` to `size`, as a list; empty if nothing does"
+def _conflict(graph, v, size):
+    "What stands against a plan that changes `v` to `size`, beside the wish; empty if nothing does"
     try: graph.plan({v: size - v.nout})
-    except SizeError as e: return e.conflict or [("rule", [label(v)], str(e))]
+    except SizeError as e: return [d for d in e.conflict if d[0] != "wish"] or [("rule", [label(v)], str(e))]
     return []
 
 # %% ../../nbs/api/sizes/17_why.ipynb #9c112771
@@ -106,11 +109,11 @@ def _next(graph, holding, v, way):
     "`(next size in one direction or None, what stands against it)`"
     search, against = holding.search(), []
     def able(u, size):
-        more = _planned(graph, u, size)
+        more = _conflict(graph, u, size)
         against.extend(d for d in more if d not in against)
         return not more
     size = search.next_size([*range(len(search.m.items))], v, v.nout + way, way, able)
-    return size, [d for d in against if d[0] != "wish"] if size is None else []
+    return size, against if size is None else []
 
 # %% ../../nbs/api/sizes/17_why.ipynb #3fe8b678
 def _held(holding, v, against):
@@ -131,7 +134,8 @@ def why_of(graph, v):
     held, stays = _held(holding, v, [] if sizes else [*smaller[1], *larger[1]])
     step = min((abs(n - v.nout) for n in sizes), default=None)
     names = [[label(u) for u in some] for some in _company(graph, holding.s, v)]
-    return Why(label(v), v.nout, smaller[0], larger[0], step, *names, held, stays)
+    because = _conflict(graph, v, v.nout + (1 if larger[0] else -1)) if (step or 1) > 1 else []
+    return Why(label(v), v.nout, smaller[0], larger[0], step, *names, held, stays, because)
 
 # %% ../../nbs/api/sizes/17_why.ipynb #f2babae2
 class Asking:
@@ -147,8 +151,8 @@ class Asking:
         Returns
         -------
         Why
-            Shown in words; with the attributes `smaller`, `larger`, `step`, `tied`, `follows`, `readers`, `held`, `stays`,
-            and `to_dict()`.
+            Shown in words; with the attributes `smaller`, `larger`, `step`, `because`, `tied`, `follows`, `readers`,
+            `held`, `stays`, and `to_dict()`.
 
         Raises
         ------
