@@ -16,7 +16,7 @@ from .program import Problem, known, solve
 from .bundles import cause, units
 from .demands import Demand, Groups, Limit, Sizes, Step
 from .closed import MANY, ROUNDING, alone, bounds_of, joined, times
-from .levels import Members, Program, even_levels, hard_rows
+from .levels import Members, Program, components, even_levels, hard_rows
 from .levels import relaxed_levels, utility_levels
 
 # %% ../../nbs/api/sizes/09_decide.ipynb #9b1cac3f
@@ -112,7 +112,7 @@ def _and(names):
 def in_words(some):
     "The sentences of demands, where those that say the same of many vertices are one"
     alike = {}
-    for d in some: alike.setdefault((d.why.removeprefix(label(d.of[0])) if d.of else "", d.of == () and d.why), []).append(d)
+    for d in some: alike.setdefault((bool(d.of), d.why.removeprefix(label(d.of[0]) if d.of else "")), []).append(d)
     return dict.fromkeys(_several(same) if len(same) > 2 else "; ".join(d.why for d in same) for same in alike.values())
 
 def _several(same, most=3):
@@ -161,7 +161,7 @@ class Search:
 
     def conflict(self):
         "The places of a smallest conflict, in the first part of the program that is impossible"
-        for some in self.m.components():
+        for some in components(self.m):
             if not self.possible(some): return smallest_conflict(some, self.possible)
         return []
 

@@ -63,7 +63,7 @@ def _rows(t):
         number=number, width=np.bincount(number, minlength=matrix.shape[1]),
         groups={v: sides[2 * i:2 * i + 2] for i, v in enumerate(t.groups)},
         held=[(matrix[[k + i]], len(w), why) for i, (w, (_, why)) in enumerate(zip(held, t.held))],
-        joints=[(matrix[[i - len(t.joints)]], why, of) for i, ((_, _, why), of) in enumerate(zip(t.joints, _meeting(t)))])
+        joints=[(matrix[[i - len(t.joints)]], t.joints[i][2], of) for i, of in enumerate(_meeting(t))])
 
 # %% ../../nbs/api/sizes/06_demands.ipynb #cc5da136
 class Sizes(Worths):
@@ -158,7 +158,9 @@ class Step:
     of = property(lambda self: (self.vertex,))
 
     @property
-    def why(self): return f"{label(self.vertex)} changes in steps of {self.many}" + f" ({self.cause})" * bool(self.cause)
+    def why(self):
+        cause = f" ({self.cause})" * bool(self.cause)
+        return f"{label(self.vertex)} changes in steps of {self.many}{cause}"
 
 # %% ../../nbs/api/sizes/06_demands.ipynb #fede9b88
 class Sum:

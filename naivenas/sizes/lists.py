@@ -218,8 +218,8 @@ def _table_type():
 
 # %% ../../nbs/api/sizes/10_lists.ipynb #634bff51
 def size_table(plan, held):
-    """A DataFrame of the vertices that change: size before and after, neurons kept, dropped, new; called with `all=True`,
-    of all of them, with `held(plan)`, a dictionary of words by name, as a column more"""
+    """A DataFrame of the vertices that change: size before and after, neurons kept, dropped, new; if it is called with
+    `all=True`, one of all of them, with `held(plan)`, a dictionary of words by name, as a column more"""
     import pandas as pd
     def whole():
         made = pd.DataFrame(_rows_of(plan, True), columns=_COLUMNS).set_index("vertex")

@@ -94,7 +94,8 @@ def _reordered(graph, edit, outputs):
 # %% ../../nbs/api/sizes/12_planning.ipynb #2e53c366
 def _tried(graph, changed, t, done, utility, wishes, vertices, edit):
     "The plan for what was decided; SizeError if an operation cannot follow it"
-    plan = graph.plan_type(graph, changed, t, done, utility, wishes, graph.version, *_readings(graph, changed, vertices))
+    readings = _readings(graph, changed, vertices)
+    plan = graph.plan_type(graph, changed, t, done, utility, wishes, graph.version, *readings)
     for v in vertices: _check_moves(plan, v)
     for v in vertices if edit else (): _check_whole(plan, v)
     for v in vertices if plan.decision.new.any() else (): _check_slots(plan, v)
@@ -116,8 +117,8 @@ def _check_moves(plan, v):
     except Exception: fits = False
     if fits: return
     able = follows(v.op) or v.role.sized
-    raise _ruled_out(plan, v, f"{label(v)} ({kind(v.op)}) moves neurons by a fixed rule, which would not fit the neurons "
-                     f"that it would then read; keep them with frozen=[{v.inputs[0].name!r}]"
+    raise _ruled_out(plan, v, f"{label(v)} ({kind(v.op)}) moves neurons by a fixed rule, which would not fit the "
+                     f"neurons that it would then read; keep them with frozen=[{v.inputs[0].name!r}]"
                      + ", or use split, shuffle or Gather, which follow" * (not able))
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #d6f5ba20
@@ -142,8 +143,8 @@ def _check_slots(plan, v):
     t, ports = plan.ties, plan.ties.ports[v]
     if t.glue[v] is None and all(glue is None for _, _, glue in ports): return
     if _slots_fit(plan, v, t.labels[v], ports): return
-    raise _ruled_out(plan, v, f"{label(v)} would need new neurons at places where its partners cannot have them, because "
-                     "one of them repeats neurons, or takes heads apart; keep those with frozen=[...]")
+    raise _ruled_out(plan, v, f"{label(v)} would need new neurons at places where its partners cannot have them, "
+                     "because one of them repeats neurons, or takes heads apart; keep those with frozen=[...]")
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #c6942735
 def _slots_fit(plan, v, wires, ports):

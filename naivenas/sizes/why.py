@@ -78,7 +78,8 @@ def _lines(w):
     held, because = ("; ".join(words for _, _, words in some) for some in (w.held, w.because))
     part = f"{w.stays} of {w.size} stay: " if 0 < w.stays < w.size else ""
     told = {"tied to": _names(w.tied), "changes with it": _names(w.follows), "columns change in": _names(w.readers)}
-    return [(what, said) for what, said in (told | {"held": part * bool(held) + held, "steps": because}).items() if said]
+    told |= {"held": part * bool(held) + held, "steps": because}
+    return [(what, said) for what, said in told.items() if said]
 
 # %% ../../nbs/api/sizes/17_why.ipynb #152b54ac
 def _html(w):
