@@ -23,6 +23,9 @@ class SizeError(ValueError):
     ----------
     *said : object
         What is wrong, in words.
+    conflict, nearest : list, dict, optional
+        `[(kind, names of vertices, words), ...]`: what cannot hold together, and can without any one of them; and
+        the nearest sizes that can be had, `{name: sizes}`.
 
     Examples
     --------
@@ -30,7 +33,9 @@ class SizeError(ValueError):
     >>> str(SizeError("the parts [1, 2] of x add up to 3, not to its 4 neurons"))
     'the parts [1, 2] of x add up to 3, not to its 4 neurons'
     """
-    def __init__(self, *said: object): super().__init__(*said)
+    def __init__(self, *said: object, conflict: Sequence[tuple] = (), nearest: dict[str, list[int]] | None = None):
+        super().__init__(*said)
+        self.conflict, self.nearest = list(conflict), nearest or {}
 
 # %% ../../nbs/api/graph/01_roles.ipynb #dc3f43aa
 class Role:
@@ -172,7 +177,7 @@ class Adopted(Moves):
 
 # %% ../../nbs/api/graph/01_roles.ipynb #4c128d93
 def role_of(said: Role | str | Callable) -> Role:
-    """The role that is meant by a word, by a function of positions, or by a role.
+    """The role that is meant by a word, by a function of positions, or by a role; ValueError or TypeError if by none.
 
     Parameters
     ----------
@@ -183,11 +188,6 @@ def role_of(said: Role | str | Callable) -> Role:
     -------
     Role
         The one of that word; for a function one that moves positions by it.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If no role has that word, or if it is neither word nor callable.
 
     Examples
     --------

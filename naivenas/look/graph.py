@@ -12,6 +12,7 @@ from ..graph.core import Core
 from ..sizes.plan import Applied, Sizing, Solved
 from ..sizes.pruning import Pruning
 from ..sizes.edits import Editing
+from ..sizes.why import Asking
 from .text import text
 from .picture import Picture, bundle, draw
 from .report import html_of, past_of, preview_of, text_of
@@ -203,7 +204,7 @@ class Report(ReportShown, Applied):
     def _repr_html_(self): return html_of("Done", self.plan)
 
 # %% ../../nbs/api/look/08_graph.ipynb #1da330df
-class Graph(Sizing, Pruning, Editing, Drawing, Core):
+class Graph(Sizing, Pruning, Editing, Asking, Drawing, Core):
     """The computation from inputs to outputs, as a function and as a thing to operate on.
 
     Parameters

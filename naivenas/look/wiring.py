@@ -178,6 +178,8 @@ def conflict(graph: Core, error: SizeError) -> dict[Vertex, str]:
     ... except naivenas.SizeError as error: print([v.name for v in naivenas.conflict(g, error)])
     ['x']
     """
+    named = {name for _, names, _ in getattr(error, "conflict", ()) for name in names}
+    if named: return {v: "conflict" for v in graph if v.name in named}
     said = re.sub(r"\([^()]*\)", "", str(error))
     parts = [p.strip() for p in re.split(r"; | is impossible:|: ", said)]
     return {v: "conflict" for v in graph if any(_is_about(v, p) for p in parts)}

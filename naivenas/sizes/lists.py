@@ -7,6 +7,7 @@ __all__ = ['behind', 'index_list', 'Made', 'Listed', 'Following', 'Resized', 'Li
 
 # %% ../../nbs/api/sizes/10_lists.ipynb #bde8ff58
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 import numpy as np
 from ..graph.roles import Role
@@ -192,15 +193,41 @@ def _size_row(name, before, out):
     return name, before, len(out), kept, before - kept, len(out) - kept
 
 # %% ../../nbs/api/sizes/10_lists.ipynb #694174e0
-def size_table(plan):
-    "A DataFrame of the vertices that change: size before and after, neurons kept, dropped, new"
-    import pandas as pd
-    rows = [(v.name, n, 0, 0, n, 0) for v, n in plan.before.items() if v not in plan.ties.labels]
+_COLUMNS = ["vertex", "before", "after", "kept", "dropped", "new"]
+
+def _rows_of(plan, every):
+    "A row for each vertex that changes, or for every one"
+    for v, n in plan.before.items():
+        if v not in plan.ties.labels: yield v.name, n, 0, 0, n, 0
     for v in plan.ties.labels:
         out, before = plan.out(v), plan.before.get(v, 0)
-        if len(out) == before and (out == np.arange(len(out))).all(): continue
-        rows.append(_size_row(v.name, before, out))
-    return pd.DataFrame(rows, columns=["vertex", "before", "after", "kept", "dropped", "new"]).set_index("vertex")
+        if every or len(out) != before or (out != np.arange(len(out))).any(): yield _size_row(v.name, before, out)
+
+# %% ../../nbs/api/sizes/10_lists.ipynb #cd90eaa2
+@cache
+def _table_type():
+    "The class of a plan's table"
+    import pandas as pd
+    class SizeTable(pd.DataFrame):
+        "The vertices that change; `table(all=True)`: all of them, and what holds them"
+        _metadata = ["whole"]
+        _constructor = property(lambda self: pd.DataFrame)
+        def __call__(self, all=False): return self.whole() if all else self
+        def __reduce__(self): return pd.DataFrame(self).__reduce__()
+    return SizeTable
+
+# %% ../../nbs/api/sizes/10_lists.ipynb #634bff51
+def size_table(plan, held):
+    """A DataFrame of the vertices that change: size before and after, neurons kept, dropped, new; if it is called with
+    `all=True`, one of all of them, with `held(plan)`, a dictionary of words by name, as a column more"""
+    import pandas as pd
+    def whole():
+        made = pd.DataFrame(_rows_of(plan, True), columns=_COLUMNS).set_index("vertex")
+        words = held(plan)
+        return made.assign(held=[words.get(name, "") for name in made.index])
+    made = _table_type()(pd.DataFrame(_rows_of(plan, False), columns=_COLUMNS).set_index("vertex"))
+    made.whole = whole
+    return made
 
 # %% ../../nbs/api/sizes/10_lists.ipynb #fbb8014d
 def summary_of(plan):

@@ -17,19 +17,20 @@ from .program import Problem
 from .wishes import PerVertex, relaxed
 from .lists import Lists, size_table, summary_of, Table
 from .commit import carried_out, taken_back
-from .planning import planned
+from .planning import held_of, planned
 
 # %% ../../nbs/api/sizes/13_plan.ipynb #0a541bac
 class Telling:
     "What a plan says of itself"
     @property
     def table(self) -> Table:
-        """The vertices that change.
+        """The vertices that change; `plan.table(all=True)`: all of them, and why those that can't change can't.
 
         Returns
         -------
         pandas.DataFrame
-            A row per vertex: size before and after; neurons kept, dropped and new.
+            A row per vertex: size before and after; neurons kept, dropped and new. Called with `all=True`, also `held`:
+            what keeps the vertex from changing its size, in words; empty where it can.
 
         Examples
         --------
@@ -38,8 +39,10 @@ class Telling:
         >>> net = Net(x, "y" >> linear("h" >> linear(x, 3), 1))
         >>> net.plan({"h": -1}).table.loc["h"].tolist()
         [3, 2, 2, 1, 0]
+        >>> net.plan({"h": -1}).table(all=True).held["x"]
+        'x keeps its 2 neurons (input)'
         """
-        return size_table(self)
+        return size_table(self, held_of)
 
     @property
     def summary(self) -> str:
