@@ -82,10 +82,11 @@ def _decisive(score, many, loose, keep):
 
 # %% ../../nbs/api/sizes/14_pruning.ipynb #086d9dce
 def _share(keep):
-    "ValueError or TypeError unless `keep` is a share"
+    "The share, as a number; ValueError or TypeError unless it is one"
     works = "the share of neurons to keep, more than 0 and at most 1"
     percent = isinstance(keep, (int, float)) and not isinstance(keep, bool) and 2 <= keep <= 100
-    return number(keep, "keep", lambda n: 0 < n <= 1, works + f" (keep={keep / 100:g} for {keep:g} %)" * percent)
+    if percent: works += f" (keep={keep / 100:g} for {keep:g} %)"
+    return number(keep, "keep", lambda n: 0 < n <= 1, works)
 
 # %% ../../nbs/api/sizes/14_pruning.ipynb #85e0d83b
 def _ranking(graph, t, by, normalise):
