@@ -55,8 +55,9 @@ def _holders(net, module):
 def _layers(net, held):
     "The names of layers with weights and several neurons whose wires are all `held`"
     t = net.ties
-    return [v.name for v in net if isinstance(v.op, nn.Module) and v.inputs and v.role.makes and v.nout > 1
-            and held[t.labels[v]].all()]
+    some = [v for v in net if isinstance(v.op, nn.Module) and v.inputs and v.role.makes and v.nout > 1]
+    first = {id(v.op): v.name for v in reversed(some) if held[t.labels[v]].all()}     # one that is called twice counts once
+    return [v.name for v in some if first.get(id(v.op)) == v.name]
 
 # %% ../../nbs/api/nets/17_held.ipynb #e5a20a77
 def _kept_by(net, module):

@@ -59,14 +59,13 @@ def _loose(graph, t, wishes, frozen):
 
 # %% ../../nbs/api/sizes/14_pruning.ipynb #68729bb0
 def _held(graph, t, wishes, frozen, known):
-    "What holds all wires that are `known` to be worth something, as a sentence"
-    why = {}
-    for v, reason in _pins(graph, wishes, frozen).items():
-        if known[t.labels[v]].any(): why.setdefault(reason, []).append(v.name)
-    for wires, reason in t.held:
-        if known[wires].any(): why.setdefault(reason, [])
-    return "nothing can be pruned: " + "; ".join(f"{named(names)} ({reason})" if names else reason
-                                                 for reason, names in why.items())
+    "What holds all wires that are `known` to be worth something, as a sentence; layers stand for what only follows them"
+    why, pins = {}, _pins(graph, wishes, frozen)
+    for v in graph:
+        if v in pins and known[t.labels[v]].any(): why.setdefault(pins[v], []).append(v)
+    said = [f"{named([v.name for v in some if v.role.makes] or [v.name for v in some])} ({reason})"
+            for reason, some in why.items()]
+    return "; ".join(["nothing can be pruned: " + ", ".join(said), *(why for wires, why in t.held if known[wires].any())])
 
 # %% ../../nbs/api/sizes/14_pruning.ipynb #fc8585bc
 def _decisive(score, many, loose, keep):
