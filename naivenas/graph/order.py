@@ -69,12 +69,13 @@ def _matching(graph: Any, option: str, given: str) -> list[Vertex]:
     patterns = _patterns(names)
     inside, what = f"{given}.*" in patterns, "matches" if re.search(r"[*?\[]", given) else "is called"
     near = difflib.get_close_matches(given, [*names, *patterns], 3)
-    hint = f"; {given + '.*'!r} stands for all that begins so" if inside else f"; near: {', '.join(near)}" if near else ""
+    hint = f"; near: {', '.join(near)}" if near else ""
+    if inside: hint = f"; {given + '.*'!r} stands for all that begins so"
     raise KeyError(f"{option}=: no vertex {what} {given!r}{hint}")
 
 # %% ../../nbs/api/graph/05_order.ipynb #d00baa82
 def chosen(graph: Any, option: str, given: Iterable[Vertex | str]) -> list[Vertex]:
-    "The vertices, each once, that are given by value, by name or by pattern; TypeError or KeyError if that says nothing"
+    "The vertices, each once, that are given by value, name or pattern; TypeError or KeyError if that says nothing"
     found = [_matching(graph, option, v) if isinstance(v, str) else [graph[v]] for v in several(option, given)]
     return [*dict.fromkeys(v for some in found for v in some)]
 

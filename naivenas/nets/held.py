@@ -22,7 +22,7 @@ def _computed_keys(m):
 
 # %% ../../nbs/api/nets/17_held.ipynb #069ad83c
 def computed_part(module, name):
-    "`(path, why)` of the innermost part of `module` above the vertex `name` that computes a weight; None if there is none"
+    "`(path, why)` of the innermost part of `module` above the vertex `name` that computes a weight; or None"
     parts, known = name.split("."), dict(module.named_modules())
     for path in (".".join(parts[:i]) for i in range(len(parts), -1, -1)):
         if path in known and (keys := _computed_keys(known[path])):
@@ -56,7 +56,7 @@ def _layers(net, held):
     "The names of layers with weights and several neurons whose wires are all `held`"
     t = net.ties
     some = [v for v in net if isinstance(v.op, nn.Module) and v.inputs and v.role.makes and v.nout > 1]
-    first = {id(v.op): v.name for v in reversed(some) if held[t.labels[v]].all()}     # one that is called twice counts once
+    first = {id(v.op): v.name for v in reversed(some) if held[t.labels[v]].all()}     # a layer called twice counts once
     return [v.name for v in some if first.get(id(v.op)) == v.name]
 
 # %% ../../nbs/api/nets/17_held.ipynb #e5a20a77
@@ -83,8 +83,9 @@ def _with_inputs(net):
         held = np.zeros(net.ties.wires, bool)
         held[net.ties.labels[x]] = True
         if names := _layers(net, held):
-            yield (f"{named(names)} {'keeps its' if len(names) == 1 else 'keep their'} neurons, which are tied to those of "
-                   f"the input {label(x)}; a layer in between would free {'it' if len(names) == 1 else 'them'}")
+            keeps, it = ("keeps its", "it") if len(names) == 1 else ("keep their", "them")
+            yield (f"{named(names)} {keeps} neurons, which are tied to those of the input {label(x)}; a layer in "
+                   f"between would free {it}")
 
 # %% ../../nbs/api/nets/17_held.ipynb #f2b2b731
 _PRODUCTS = "matmul", "mm", "bmm", "addmm", "baddbmm", "einsum", "linear", "tensordot", "mv"
@@ -113,8 +114,8 @@ def _without(net):
 # %% ../../nbs/api/nets/17_held.ipynb #b650f1ba
 def _found_none(names, what, instead):
     "A line about things in which no neurons were found; none if there are none"
-    one = len(names) == 1
-    if names: yield f"no neurons were found in {named(names)}, {what[not one]}: {'it stays as it is' if one else 'they stay as they are'}{instead}"
+    stays = "they stay as they are" if len(names) > 1 else "it stays as it is"
+    if names: yield f"no neurons were found in {named(names)}, {what[len(names) > 1]}: {stays}{instead}"
 
 # %% ../../nbs/api/nets/17_held.ipynb #99d3db49
 def held_lines(net: Vertex, module: nn.Module) -> Iterator[str]:

@@ -177,7 +177,8 @@ def compared(plan, done, example):
         own, scale = [distance(*pair) for pair in pairs], max(_size(b) for _, b in pairs)
         change = [*map(distance, *as_it_was(w, [fresh(x) for x in values], outputs))]
         double = own if dtype == torch.float64 else in_double(w, values)
-    name, notes, worst = str(dtype).removeprefix("torch."), [*w.notes, *_unseen(plan)], [*map(_worst, (own, double, change))]
+    name, notes = str(dtype).removeprefix("torch."), [*w.notes, *_unseen(plan)]
+    worst = [*map(_worst, (own, double, change))]
     agrees = _agree(*worst[:2], scale, dtype)
     sentence = _said(plan, agrees, *worst[:2], name, worst[2], w.notes)
     return Verified(agrees, *worst, sentence, notes, _table(w, {name: own, "float64": double, "change": change}))

@@ -61,8 +61,6 @@ class Telling:
 # %% ../../nbs/api/sizes/13_plan.ipynb #7f4cb06a
 class Explaining:
     "What a plan says of the graph, and of the program behind it"
-    notes = ()   # sentences of whoever made the plan
-
     @property
     def caveats(self) -> list[str]:
         """What the plan may change besides sizes.
@@ -103,6 +101,8 @@ class Explaining:
 # %% ../../nbs/api/sizes/13_plan.ipynb #bcc55fe0
 class Solved(Telling, Explaining, Lists):
     "A solved change of a graph; `apply()` carries it out"
+    notes = ()   # sentences of whoever made the plan
+
     def apply(self) -> "Applied":
         """Carry the plan out, whole or not at all.
 

@@ -74,7 +74,7 @@ def _apart(wishes, just):
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #55b34820
 def _sides(t, w):
-    "`(wires that stay, wires that go)` of a vertex of which only some neurons are to be kept; SizeError if one does both"
+    "`(wires that stay, wires that go)` of a vertex that keeps just some neurons; SizeError if one does both"
     if w.vertex not in t.labels: raise ValueError(f"{w} is impossible: it leaves the graph")
     mine, old = t.labels[w.vertex], t.old[w.vertex]
     stay = np.isin(old, w.neurons)
@@ -117,7 +117,7 @@ def _preferred(graph, s, t, torn):
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #c49d3b37
 def _finer(graph, s, t, done):
-    "The decision in which, of wires that are worth the same, those stay that the graph prefers; `done` if it prefers none"
+    "The decision in which, of wires worth the same, those stay that the graph prefers; `done` if it prefers none"
     some, many = _undecided(s, done.kept)
     if not len(some): return done
     torn = np.zeros(len(s.width), bool)

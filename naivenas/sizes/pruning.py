@@ -59,13 +59,14 @@ def _loose(graph, t, wishes, frozen):
 
 # %% ../../nbs/api/sizes/14_pruning.ipynb #68729bb0
 def _held(graph, t, wishes, frozen, known):
-    "What holds all wires that are `known` to be worth something, as a sentence; layers stand for what only follows them"
+    "What holds all wires that are `known` to be worth something, as a sentence; of what follows layers, only these"
     why, pins = {}, _pins(graph, wishes, frozen)
     for v in graph:
         if v in pins and known[t.labels[v]].any(): why.setdefault(pins[v], []).append(v)
     said = [f"{named([v.name for v in some if v.role.makes] or [v.name for v in some])} ({reason})"
             for reason, some in why.items()]
-    return "; ".join(["nothing can be pruned: " + ", ".join(said), *(why for wires, why in t.held if known[wires].any())])
+    held = [why for wires, why in t.held if known[wires].any()]
+    return "; ".join(["nothing can be pruned: " + ", ".join(said), *held])
 
 # %% ../../nbs/api/sizes/14_pruning.ipynb #fc8585bc
 def _decisive(score, many, loose, keep):
@@ -162,7 +163,8 @@ class PruningPlans:
 # %% ../../nbs/api/sizes/14_pruning.ipynb #aed904dd
 class Pruning(PruningPlans):
     "Dropping what is worth least"
-    def prune(self, keep: float, by: Callable[..., Any] | PerVertex | None = None, normalise: bool = True, **how: Any) -> Applied:
+    def prune(self, keep: float, by: Callable[..., Any] | PerVertex | None = None, normalise: bool = True,
+              **how: Any) -> Applied:
         """Drop the least important wires, wherever they are.
 
         Parameters
