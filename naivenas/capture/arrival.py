@@ -7,12 +7,15 @@ __all__ = ['ALIKE', 'walk', 'rewind', 'step', 'place_in_graph', 'settled', 'keep
 
 # %% ../../nbs/api/capture/17_arrival.ipynb #a288df1c
 import copy, logging
+from collections.abc import Iterable
 from typing import Any, Self
 import torch
 from torch import nn
 from ..graph.axes import Layout
-from ..graph.cut import obstacle
+from ..graph.order import chosen, several
 from ..graph.roles import SizeError
+from ..graph.vertex import Vertex
+from ..nets.held import held_lines
 from .agreement import agreement
 from .importer import Importer, NotUnderstood
 from .trace import Untraceable, captured
@@ -191,19 +194,15 @@ def _agreeing(cls, module, example, named):
 
 
 # %% ../../nbs/api/capture/17_arrival.ipynb #a7ccb044
-_STAYS = "stays as it is, and so do its neighbours"
-
-def _remarks(net, name, lost, training):
-    "What whoever imports a module of this name should know about the net"
+def _remarks(net, module, lost, training):
+    "What whoever imports a module should know about the net"
+    name = type(module).__name__
     if not training:
         yield f"{name} computes something else in training mode: what it computes in evaluation mode was taken"
     if lost:
         own = ", ".join(lost)
         yield f"{name} has a backward pass of its own ({own}); the net has that of the operators, and other gradients"
-    for k, why in net.opaque.items(): yield f"{k} ({why}) is not understood: it {_STAYS}"
-    for v in net:
-        if why := obstacle(v.op): yield f"{v.name} {_STAYS}: {why}"
-
+    yield from held_lines(net, module)
 
 # %% ../../nbs/api/capture/17_arrival.ipynb #1babea3d
 def arrived(cls, module, example, named, share):
@@ -211,7 +210,7 @@ def arrived(cls, module, example, named, share):
     if not share: module = copy.deepcopy(module)
     if len(example) == 1 and isinstance(example[0], (tuple, list)): example = tuple(example[0])
     net, lost, training = _agreeing(cls, module, example, named)
-    for line in _remarks(net, type(module).__name__, lost, training): logging.getLogger("naivenas").warning("%s", line)
+    for line in _remarks(net, module, lost, training): logging.getLogger("naivenas").warning("%s", line)
     for m in {*net.modules()} - {*module.modules()}: m.training = module.training
     return net
 
@@ -220,7 +219,8 @@ def arrived(cls, module, example, named, share):
 class Arriving:
     "Nets that were modules of another kind"
     @classmethod
-    def from_torch(cls, module: nn.Module, *example: Any, share: bool = True, **named: Any) -> Self:
+    def from_torch(cls, module: nn.Module, *example: Any, share: bool = True, frozen: Iterable[Vertex | str] = (),
+                   **named: Any) -> Self:
         """A net that computes what `module` computes, with its weights and its names
 
         Parameters
@@ -231,6 +231,8 @@ class Arriving:
             Tensors to call it with, or one tuple of them. Their first axis is the batch.
         share
             Whether the net holds the module's own parameters, so that both are cut and trained together; else copies.
+        frozen
+            Names, patterns ("block1.*") or vertices of layers that must keep the neurons that they have.
         **named
             Tensors to call it with, by the names of its arguments.
 
@@ -254,5 +256,8 @@ class Arriving:
         >>> net["1"].op.in_features
         5
         """
-        return arrived(cls, module, example, named, share)
+        several("frozen", frozen)      # a word in its place is refused before anything is captured
+        net = arrived(cls, module, example, named, share)
+        net.frozen |= {*chosen(net, "frozen", frozen)}
+        return net
 

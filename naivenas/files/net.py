@@ -11,6 +11,7 @@ from torch import nn
 from ..graph.vertex import Vertex
 from ..look.graph import Graph, Plan, Report
 from ..nets.importance import magnitude
+from ..nets.preference import Preferring
 from ..nets.tracking import Tracking
 from ..nets.verify import PlanVerified, ReportVerified
 from ..capture.interface import Capturing
@@ -52,7 +53,7 @@ class NetReport(ReportVerified, Report):
     """
 
 # %% ../../nbs/api/files/13_net.ipynb #604f7aed
-class Net(Saving, OnnxFiles, Exporting, Capturing, Tracking, Graph, nn.Module):
+class Net(Saving, OnnxFiles, Exporting, Capturing, Preferring, Tracking, Graph, nn.Module):
     """A graph of torch modules and functions that is a module itself.
 
     Parameters
@@ -62,7 +63,7 @@ class Net(Saving, OnnxFiles, Exporting, Capturing, Tracking, Graph, nn.Module):
     outputs : Vertex or list of Vertex
         A list makes a call give a tuple.
     frozen : iterable of Vertex or str
-        These must keep the neurons that they have.
+        These must keep the neurons that they have, by value, name or pattern ("block1.*").
 
     Examples
     --------

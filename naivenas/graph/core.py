@@ -9,7 +9,7 @@ __all__ = ['program_of', 'run', 'Running', 'flattened', 'restored', 'Stored', 'C
 from collections.abc import Iterable, Sequence
 from typing import Any
 from .hooks import Hooks, Keeping
-from .order import Finding, give_names, several, topological
+from .order import Finding, give_names, topological, chosen
 from .vertex import Vertex, label
 
 # %% ../../nbs/api/graph/07_core.ipynb #7dc51b3e
@@ -113,7 +113,7 @@ class Core(Running, Stored, Finding, Hooks, Keeping):
     outputs : Vertex or list of Vertex
         A list makes a call give a tuple.
     frozen : list of Vertex or str
-        Those that must keep the neurons that they have.
+        Those that must keep the neurons that they have, by value, name or pattern ("block1.*").
 
     Examples
     --------
@@ -132,7 +132,7 @@ class Core(Running, Stored, Finding, Hooks, Keeping):
         order = topological(self.outputs)
         _mentioned(order, self.inputs)
         give_names(self._settle())
-        self.frozen = {self[v] for v in several("frozen", frozen)}
+        self.frozen = {*chosen(self, "frozen", frozen)}
 
     def _settle(self) -> list[Vertex]:
         "Work out order and program after the wiring has changed; the vertices in their new order"

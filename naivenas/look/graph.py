@@ -11,6 +11,7 @@ from ..graph.vertex import Vertex
 from ..graph.core import Core
 from ..sizes.plan import Applied, Sizing, Solved
 from ..sizes.pruning import Pruning
+from ..sizes.selecting import Selecting
 from ..sizes.edits import Editing
 from ..sizes.why import Asking
 from .text import text
@@ -204,7 +205,7 @@ class Report(ReportShown, Applied):
     def _repr_html_(self): return html_of("Done", self.plan)
 
 # %% ../../nbs/api/look/08_graph.ipynb #1da330df
-class Graph(Sizing, Pruning, Editing, Asking, Drawing, Core):
+class Graph(Sizing, Pruning, Selecting, Editing, Asking, Drawing, Core):
     """The computation from inputs to outputs, as a function and as a thing to operate on.
 
     Parameters
@@ -214,7 +215,7 @@ class Graph(Sizing, Pruning, Editing, Asking, Drawing, Core):
     outputs : Vertex or list of Vertex
         A list makes a call give a tuple.
     frozen : iterable of Vertex or str
-        These must keep the neurons that they have.
+        These must keep the neurons that they have, by value, name or pattern ("block1.*").
 
     Raises
     ------

@@ -115,6 +115,9 @@ def batchnorm_scale(v: Vertex) -> np.ndarray | None:
     scale = getattr(v.op, "weight", None) if norm else None
     return None if scale is None else _numbers(scale.detach().abs())
 
+# %% ../../nbs/api/nets/10_importance.ipynb #f3fa6b19
+batchnorm_scale.empty = "there is no batch norm with scales in this net; naivenas.magnitude needs none"
+
 # %% ../../nbs/api/nets/10_importance.ipynb #e79ba2d6
 def geometric_median(v: Vertex) -> np.ndarray | None:
     """How different each neuron is: the summed distance of its weights to those of the others.
@@ -219,6 +222,8 @@ class Taylor:
     >>> len(worth(net["hidden"]))
     4
     """
+    empty = "it has measured nothing yet: train for a batch first (forward and backward, in training mode)"
+
     def __init__(self, net: object, every: int = 1, decay: float = .9):
         if not 0 <= decay < 1:
             raise ValueError(f"decay is the weight of the past, at least 0 and less than 1, not {decay!r}")

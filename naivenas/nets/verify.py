@@ -11,7 +11,7 @@ from math import isnan, nan
 from typing import Any
 import torch
 from torch import nn
-from ..sizes.lists import Table
+from ..sizes.lists import Table, at_once
 from .rules import rule
 from .surgery import mirrored
 from .beside import Beside, Unclear, as_it_was, computations, copied, distance, fresh, walk
@@ -151,6 +151,14 @@ def _modes(w):
     said += [f"{', '.join(norms)} normalise{'s' * (len(norms) == 1)} by what is averaged"] * bool(norms)
     if said and w.plan.graph.training: w.note(f"compared in evaluation mode: {'; '.join(said)}")
 
+# %% ../../nbs/api/nets/15_verify.ipynb #d6292262
+def _unseen(plan):
+    "A note about losses that the plan warns of, which a comparison with silent neurons cannot show"
+    warned = [*plan.notes, *at_once(plan)]
+    if not warned or plan.decision.kept.all(): return []
+    return ["what goes is zeroed on both sides, so that this is not seen here, and a measure of quality is needed: " +
+            "; ".join(warned)]
+
 # %% ../../nbs/api/nets/15_verify.ipynb #f3caecda
 def compared(plan, done, example):
     "The `Verified` of a plan; `done`: the way back, None if it has not been applied"
@@ -169,9 +177,10 @@ def compared(plan, done, example):
         own, scale = [distance(*pair) for pair in pairs], max(_size(b) for _, b in pairs)
         change = [*map(distance, *as_it_was(w, [fresh(x) for x in values], outputs))]
         double = own if dtype == torch.float64 else in_double(w, values)
-    name, notes, worst = str(dtype).removeprefix("torch."), [*w.notes], [*map(_worst, (own, double, change))]
+    name, notes = str(dtype).removeprefix("torch."), [*w.notes, *_unseen(plan)]
+    worst = [*map(_worst, (own, double, change))]
     agrees = _agree(*worst[:2], scale, dtype)
-    sentence = _said(plan, agrees, *worst[:2], name, worst[2], notes)
+    sentence = _said(plan, agrees, *worst[:2], name, worst[2], w.notes)
     return Verified(agrees, *worst, sentence, notes, _table(w, {name: own, "float64": double, "change": change}))
 
 # %% ../../nbs/api/nets/15_verify.ipynb #73532579

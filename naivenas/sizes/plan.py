@@ -15,7 +15,7 @@ from .tracing import Edit
 from .wires import Ties, known_ties
 from .program import Problem
 from .wishes import PerVertex, relaxed
-from .lists import Lists, size_table, summary_of, Table
+from .lists import Lists, at_once, size_table, summary_of, Table
 from .commit import carried_out, taken_back
 from .planning import held_of, planned
 
@@ -79,7 +79,7 @@ class Explaining:
         >>> Net(x, "y" >> linear(x, 3)).plan({"y": -1}).caveats
         []
         """
-        return self.graph.caveats(self)
+        return [*self.notes, *at_once(self), *self.graph.caveats(self)]
 
     @property
     def milp(self) -> Problem | None:
@@ -104,6 +104,8 @@ class Explaining:
 # %% ../../nbs/api/sizes/13_plan.ipynb #bcc55fe0
 class Solved(Telling, Explaining, Lists):
     "A solved change of a graph; `apply()` carries it out"
+    notes = ()   # sentences of whoever made the plan
+
     def apply(self) -> "Applied":
         """Carry the plan out, whole or not at all.
 
@@ -204,7 +206,8 @@ class Planning:
              nin: PerVertex | None = None, frozen: Iterable[Any] = (), least: int | PerVertex = 1,
              multiple_of: int | PerVertex = 1, max_new: int | PerVertex | None = None,
              groups: str | PerVertex = "equal", also: Callable[..., Any] | None = None,
-             solver: str | None = None, seconds: float = 60., edit: Edit | None = None) -> Solved:
+             solver: str | None = None, seconds: float = 60., edit: Edit | None = None,
+             keep: PerVertex | None = None) -> Solved:
         """What the wishes entail for every vertex, to look at before anything is done.
 
         Parameters
@@ -213,11 +216,11 @@ class Planning:
             `{vertex or name: neurons to add, or relaxed(neurons)}`.
         by : callable or dict
             Importance: a function from vertex to one number per neuron, or a dictionary. By default each neuron of a
-            layer counts 1.
+            layer counts 1, and of a net's neurons those with the largest weights stay.
         nin : dict
             Wishes from the reader's side: `{vertex or name: one wish or None per input}`.
         frozen : iterable of Vertex or str
-            These keep the neurons that they have, beside `graph.frozen`.
+            These keep the neurons that they have, beside `graph.frozen`; patterns ("block1.*"), too.
         least, multiple_of, max_new : int or dict
             Fewest neurons of a vertex; what sizes of layers are multiples of; most new neurons of a layer. Or
             `{vertex or name: number}`.
@@ -229,6 +232,8 @@ class Planning:
             As for `naivenas.sizes.program.solve`.
         edit : Edit
             A rewiring to go with it; `Graph.draft` writes them.
+        keep : dict
+            `{vertex or name: neurons}` that are to stay, and no others, as for `Graph.keep`.
 
         Returns
         -------
@@ -247,7 +252,8 @@ class Planning:
         >>> net.plan({"h": +2}).out("h").tolist()
         [0, 1, 2, -1, -1]
         """
-        return planned(self, wishes, by, nin, frozen, least, multiple_of, max_new, groups, also, solver, seconds, edit)
+        return planned(self, wishes, by, nin, frozen, least, multiple_of, max_new, groups, also, solver, seconds, edit,
+                       keep)
 
 # %% ../../nbs/api/sizes/13_plan.ipynb #f81471da
 class Sizing(Planning):

@@ -7,15 +7,16 @@ __all__ = ['planned', 'Holding', 'held_of']
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #e8f2cf68
 import time
+from contextlib import suppress
 from dataclasses import replace
 import numpy as np
 from ..graph.cut import kind, obstacle
 from ..graph.vertex import label
 from ..graph.roles import SizeError, followed, follows, parts
-from ..graph.order import circle, give_names, topological
+from ..graph.order import circle, give_names, topological, chosen
 from .tracing import Edit
 from .wires import known_ties, ties
-from .wishes import from_inputs, known_worth, utilities, wished
+from .wishes import from_inputs, kept_just, known_worth, utilities, wished
 from .demands import Demand, Groups, Sizes, checked, demands_of, per_vertex, pinned_vertices
 from .closed import MANY, bounds_of
 from .levels import Members
@@ -23,23 +24,30 @@ from .decide import Search, decide, in_words, members
 from .commit import kept_whole
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #622a5cc6
-def planned(graph, wishes, by, nin, frozen, least, multiple_of, max_new, groups, also, solver, seconds, edit):
+def planned(graph, wishes, by, nin, frozen, least, multiple_of, max_new, groups, also, solver, seconds, edit,
+            keep=None):
     "What the wishes entail for every vertex; the arguments are those of `Graph.plan`"
     changed = edit or Edit()
     counts = dict(least=least, multiple_of=multiple_of, max_new=max_new)
     frozen, *counts = checked(frozen, seconds, also, groups, **counts)
+    frozen, just = chosen(graph, "frozen", frozen), kept_just(graph, keep)
     known_worth(by, True)
     wished(graph, wishes)
-    wishes, outputs = wished(graph, (wishes or {}) | from_inputs(graph, nin)), changed.outputs or graph.outputs
+    wishes = [*_apart(wished(graph, (wishes or {}) | from_inputs(graph, nin)), just), *just]
+    outputs = changed.outputs or graph.outputs
     vertices = graph.vertices if edit is None else _reordered(graph, edit, outputs)
-    t = _tied(graph, edit, vertices)
+    t = _just(_tied(graph, edit, vertices), just)
     s = Sizes(t, utilities(graph, t, by))
     pins = pinned_vertices(graph, vertices, outputs, wishes, frozen, changed)
     limits = _limits(graph, s, pins, *counts)
     def of(wishes, **more):
         hard, sums = _demanded(graph, s, wishes, pins, changed, also, groups)
         done = decide(s, hard, [w for w in wishes if not w.exact], sums, *limits, solver, seconds, **more)
-        return _tried(graph, changed, t, done, s.utility, wishes, vertices, edit)
+        def made(done): return _tried(graph, changed, t, done, s.utility, wishes, vertices, edit)
+        finer = done if isinstance(by, np.ndarray) else _finer(graph, s, t, done)
+        if finer is not done:
+            with suppress(SizeError): return made(finer)
+        return made(done)
     return of(wishes, able=lambda v, size: _can(of, wishes, v, size))
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #bdd38dfb
@@ -63,12 +71,70 @@ def _readings(graph, edit, vertices):
     reads = {v: [u for u, _ in edit.inputs[v]] if v in edit.inputs else v.inputs for v in vertices}
     return {v: v.nout for v in graph}, reads
 
+# %% ../../nbs/api/sizes/12_planning.ipynb #613ab97c
+def _apart(wishes, just):
+    "The `wishes`; ValueError if one is about a vertex of which it is said which neurons stay"
+    both = {w.vertex for w in wishes} & {w.vertex for w in just}
+    if both: raise ValueError(f"{label(both.pop())} has a wish and neurons to keep: say one of the two")
+    return wishes
+
+# %% ../../nbs/api/sizes/12_planning.ipynb #55b34820
+def _sides(t, w):
+    "`(wires that stay, wires that go)` of a vertex that keeps just some neurons; SizeError if one does both"
+    if w.vertex not in t.labels: raise ValueError(f"{w} is impossible: it leaves the graph")
+    mine, old = t.labels[w.vertex], t.old[w.vertex]
+    stay = np.isin(old, w.neurons)
+    both = np.flatnonzero(~stay & np.isin(mine, mine[stay]))
+    if not len(both): return np.unique(mine[stay]), np.unique(mine[~stay & (old >= 0)])
+    twin = old[stay][mine[stay] == mine[both[0]]][0]
+    raise SizeError(f"{w} is impossible: its neurons {twin} and {old[both[0]]} are one and the same")
+
+# %% ../../nbs/api/sizes/12_planning.ipynb #97e8bbfa
+def _just(t, just):
+    "The ties in which the wires of neurons to keep must stay, and those of the others must go"
+    if not just: return t
+    sides = [(*_sides(t, w), str(w)) for w in just]
+    return replace(t, held=[*t.held, *((stay, why) for stay, _, why in sides)],
+                   joints=[*t.joints, *((go, go[:0], why) for _, go, why in sides)], rows=None)
+
 # %% ../../nbs/api/sizes/12_planning.ipynb #5b129948
 def _demanded(graph, s, wishes, pins, edit, also, groups):
     "`(hard demands, sums to make small)`"
     if isinstance(groups, dict): groups = {graph[v]: how for v, how in groups.items()}
     conditions = also and (lambda size: also(lambda v: size(graph[v])))
     return demands_of(s, wishes, pins, edit.why, conditions, lambda v: [u for u, _ in edit.wiring(v)], groups)
+
+# %% ../../nbs/api/sizes/12_planning.ipynb #912799ea
+def _undecided(s, kept):
+    "Those bundles of which only some wires are kept, and others that are worth as much are not"
+    many = np.bincount(s.number[kept], minlength=len(s.width))
+    some = np.flatnonzero((many > 0) & (many < s.width))
+    ends = s.start[some] + many[some]
+    return some[s.worths[ends - 1] == s.worths[ends]], many
+
+# %% ../../nbs/api/sizes/12_planning.ipynb #0a841614
+def _preferred(graph, s, t, torn):
+    "For each wire, what the graph itself thinks of its neurons, of each vertex in shares of its mean; `torn`: bundles"
+    score = np.zeros(t.wires)
+    for v in (s.vertices[i] for i in np.flatnonzero(s.rows @ torn > 0)):
+        worth, there = graph.default_importance(v), t.old[v] >= 0
+        if worth is not None: np.add.at(score, t.labels[v][there], worth[t.old[v][there]] / (np.abs(worth).mean() or 1))
+    return score
+
+# %% ../../nbs/api/sizes/12_planning.ipynb #c49d3b37
+def _finer(graph, s, t, done):
+    "The decision in which, of wires worth the same, those stay that the graph prefers; `done` if it prefers none"
+    some, many = _undecided(s, done.kept)
+    if not len(some): return done
+    torn = np.zeros(len(s.width), bool)
+    torn[some] = True
+    score, mine = _preferred(graph, s, t, torn), np.flatnonzero(torn[s.number])
+    if not score.any(): return done
+    order = mine[np.lexsort((-score[mine], -s.utility[mine], s.number[mine]))]
+    width, kept = s.width[some], done.kept.copy()
+    rank = np.arange(len(order)) - np.repeat(np.cumsum(width) - width, width)
+    kept[order] = rank < np.repeat(many[some], width)
+    return replace(done, kept=kept)
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #836194a2
 def _limits(graph, s, pins, least, multiple_of, max_new):
@@ -87,9 +153,10 @@ def _reordered(graph, edit, outputs):
     if lost := [v for v in vertices if v.role.given and v not in graph.inputs]:
         raise ValueError(f"{label(lost[0])} is not an input of this graph: {edit.why} is impossible")
     new = [v for v in vertices if v not in graph]
-    give_names([*graph.vertices, *new])
+    stay = [*graph.inputs, *(v for v in vertices if not v.role.given)]
+    give_names(stay, graph.names)
     graph.adopt(new)
-    return [*graph.inputs, *(v for v in vertices if not v.role.given)]
+    return stay
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #2e53c366
 def _tried(graph, changed, t, done, utility, wishes, vertices, edit):

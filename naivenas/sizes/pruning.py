@@ -6,14 +6,16 @@
 __all__ = ['scores', 'pruned', 'PruningPlans', 'Pruning']
 
 # %% ../../nbs/api/sizes/14_pruning.ipynb #e6e01382
+import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 import numpy as np
-from ..graph.order import several
+from ..graph.order import chosen
 from .tracing import Edit
 from .wires import known_ties
-from .wishes import PerVertex, known_worth, number, ranked, wished, worths_of
-from .demands import pinned_vertices
+from .wishes import PerVertex, asked, known_worth, number, ranked, says_nothing, wished, worths_of
+from .demands import checked, pinned_vertices
+from .lists import named
 from .plan import Applied, Solved
 
 # %% ../../nbs/api/sizes/14_pruning.ipynb #49e92ea7
@@ -35,8 +37,8 @@ def scores(graph, t, by, normalise=True):
     normalise : bool
         Divide each vertex's utilities by their mean.
     """
-    if isinstance(by, dict): by = {graph[k]: u for k, u in by.items()}.get
-    worths = worths_of({v: u for v in t.labels if (u := by(v)) is not None})
+    told = {graph[k]: u for k, u in by.items()}.get if isinstance(by, dict) else lambda v: asked(by, v)
+    worths = worths_of({v: u for v in t.labels if (u := told(v)) is not None})
     sizes, all_worths = [len(u) for u in worths.values()], np.concatenate([np.zeros(0), *worths.values()])
     if normalise and sizes: all_worths = _fair(all_worths, sizes)
     wires = np.concatenate([np.zeros(0, int), *(t.labels[v] for v in worths)])
@@ -44,13 +46,27 @@ def scores(graph, t, by, normalise=True):
     return np.bincount(wires, all_worths, t.wires) / np.maximum(many, 1), many
 
 # %% ../../nbs/api/sizes/14_pruning.ipynb #f48cd1fc
+def _pins(graph, wishes, frozen):
+    "`{vertex: why it keeps the neurons that it has}`, without an edit"
+    return pinned_vertices(graph, graph.vertices, graph.outputs, wished(graph, wishes), frozen, Edit())
+
 def _loose(graph, t, wishes, frozen):
     "For each wire, whether nothing holds it in its place"
     loose = np.ones(t.wires, bool)
     for wires, _ in t.held: loose[wires] = False
-    pins = pinned_vertices(graph, graph.vertices, graph.outputs, wished(graph, wishes), frozen, Edit())
-    for v in pins: loose[t.labels[v]] = False
+    for v in _pins(graph, wishes, frozen): loose[t.labels[v]] = False
     return loose
+
+# %% ../../nbs/api/sizes/14_pruning.ipynb #68729bb0
+def _held(graph, t, wishes, frozen, known):
+    "What holds all wires that are `known` to be worth something, as a sentence; of what follows layers, only these"
+    why, pins = {}, _pins(graph, wishes, frozen)
+    for v in graph:
+        if v in pins and known[t.labels[v]].any(): why.setdefault(pins[v], []).append(v)
+    said = [f"{named([v.name for v in some if v.role.makes] or [v.name for v in some])} ({reason})"
+            for reason, some in why.items()]
+    held = [why for wires, why in t.held if known[wires].any()]
+    return "; ".join(["nothing can be pruned: " + ", ".join(said), *held])
 
 # %% ../../nbs/api/sizes/14_pruning.ipynb #fc8585bc
 def _decisive(score, many, loose, keep):
@@ -65,22 +81,53 @@ def _decisive(score, many, loose, keep):
     return worth
 
 # %% ../../nbs/api/sizes/14_pruning.ipynb #086d9dce
+def _share(keep):
+    "The share, as a number; ValueError or TypeError unless it is one"
+    works = "the share of neurons to keep, more than 0 and at most 1"
+    percent = isinstance(keep, (int, float)) and not isinstance(keep, bool) and 2 <= keep <= 100
+    if percent: works += f" (keep={keep / 100:g} for {keep:g} %)"
+    return number(keep, "keep", lambda n: 0 < n <= 1, works)
+
+# %% ../../nbs/api/sizes/14_pruning.ipynb #85e0d83b
+def _ranking(graph, t, by, normalise):
+    "`scores`; TypeError or ValueError if these rank nothing"
+    score, many = scores(graph, t, graph.default_importance if by is None else by, normalise)
+    if not many.any() and by is None:
+        raise TypeError("what are neurons worth? by= is a function from a vertex to one number for each of its "
+                        "neurons, or {vertex or name: numbers}; for torch modules there is naivenas.magnitude")
+    if not many.any(): says_nothing(by)
+    if many.any() and not score.any(): raise ValueError("by= says that each neuron is worth 0, which ranks nothing")
+    return score, many
+
+# %% ../../nbs/api/sizes/14_pruning.ipynb #1afeedf4
+_AS_THEY_ARE = ("normalise=False: numbers of different layers were compared as they are, and layers of small numbers "
+                "lose most")
+
+def _noted(plan, held, normalise):
+    "The plan, which tells what its pruning leaves unsaid; `held`: why nothing could go, if so"
+    plan.notes = [*[held] * bool(held), *[_AS_THEY_ARE] * (not normalise)]
+    if held and not plan.wishes: logging.getLogger("naivenas").warning("%s", held)
+    return plan
+
+# %% ../../nbs/api/sizes/14_pruning.ipynb #40d77b04
 def pruned(graph, keep, by, normalise, wishes, frozen, max_new, how):
     "The plan that drops the least useful wires; the arguments are those of `Graph.prune_plan`"
-    number(keep, "keep", lambda n: 0 < n <= 1, "the share of neurons to keep, more than 0 and at most 1")
-    known_worth(by)
-    frozen = several("frozen", frozen)
-    t = known_ties(graph)
-    score, many = scores(graph, t, by, normalise)
-    worth = _decisive(score, many, _loose(graph, t, wishes, frozen) & (many > 0), keep)
+    keep, counts = _share(keep), {k: how.get(k, 1) for k in ("least", "multiple_of")}
+    known_worth(by, True)
+    checked(frozen, how.get("seconds", 60.), how.get("also"), how.get("groups", "equal"), max_new=max_new, **counts)
+    frozen, t = chosen(graph, "frozen", frozen), known_ties(graph)
+    score, many = _ranking(graph, t, by, normalise)
+    loose = _loose(graph, t, wishes, frozen) & (many > 0)
+    held = "" if loose.any() else _held(graph, t, wishes, frozen, many > 0)
+    worth = _decisive(score, many, loose, keep)
     made = graph.plan(wishes, by=worth, frozen=frozen, max_new=max_new, edit=None, **how)
     made.utility = score      # what is told is what was ranked
-    return made
+    return _noted(made, held, normalise)
 
 # %% ../../nbs/api/sizes/14_pruning.ipynb #57a70294
 class PruningPlans:
     "Plans that drop what is worth least"
-    def prune_plan(self, keep: float, by: Callable[..., Any] | PerVertex, normalise: bool = True, *,
+    def prune_plan(self, keep: float, by: Callable[..., Any] | PerVertex | None = None, normalise: bool = True, *,
                    wishes: PerVertex | None = None, frozen: Iterable[Any] = (), max_new: int | PerVertex = 0,
                    **how: Any) -> Solved:
         """The plan behind `prune`, to look at before anything is done.
@@ -90,7 +137,8 @@ class PruningPlans:
         keep : float
             Share of the wires to keep, more than 0 and at most 1; those that cannot go do not count.
         by : callable or dict
-            Importance: a function from vertex to one number per neuron, or a dictionary of them.
+            Importance: a function from vertex to one number per neuron, or a dictionary of them; of a net by default
+            `naivenas.magnitude`.
         normalise : bool
             Divide each vertex's numbers by their mean before ranking.
         wishes, frozen, **how
@@ -115,7 +163,8 @@ class PruningPlans:
 # %% ../../nbs/api/sizes/14_pruning.ipynb #aed904dd
 class Pruning(PruningPlans):
     "Dropping what is worth least"
-    def prune(self, keep: float, by: Callable[..., Any] | PerVertex, normalise: bool = True, **how: Any) -> Applied:
+    def prune(self, keep: float, by: Callable[..., Any] | PerVertex | None = None, normalise: bool = True,
+              **how: Any) -> Applied:
         """Drop the least important wires, wherever they are.
 
         Parameters
@@ -123,7 +172,8 @@ class Pruning(PruningPlans):
         keep : float
             Share of the wires to keep, more than 0 and at most 1; those that cannot go do not count.
         by : callable or dict
-            Importance: a function from vertex to one number per neuron, or a dictionary of them.
+            Importance: a function from vertex to one number per neuron, or a dictionary of them; of a net by default
+            `naivenas.magnitude`.
         normalise : bool
             Divide each vertex's numbers by their mean before ranking.
         **how
