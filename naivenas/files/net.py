@@ -12,6 +12,7 @@ from ..graph.vertex import Vertex
 from ..look.graph import Graph, Plan, Report
 from ..nets.importance import magnitude
 from ..nets.tracking import Tracking
+from ..nets.trials import Trying
 from ..nets.verify import PlanVerified, ReportVerified
 from ..capture.interface import Capturing
 from .export import Exporting
@@ -52,7 +53,7 @@ class NetReport(ReportVerified, Report):
     """
 
 # %% ../../nbs/api/files/13_net.ipynb #604f7aed
-class Net(Saving, OnnxFiles, Exporting, Capturing, Tracking, Graph, nn.Module):
+class Net(Saving, OnnxFiles, Exporting, Capturing, Trying, Tracking, Graph, nn.Module):
     """A graph of torch modules and functions that is a module itself.
 
     Parameters
