@@ -88,6 +88,7 @@ def _tried(plan, vertices, edit):
     "SizeError if an operation cannot follow what is planned for it"
     for v in vertices: _check_moves(plan, v)
     for v in vertices if edit else (): _check_whole(plan, v)
+    for v in vertices if edit else (): _check_memory(plan, v)
     for v in vertices if plan.decision.new.any() else (): _check_slots(plan, v)
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #797a2581
@@ -118,6 +119,15 @@ def _check_whole(plan, v):
     if not (why := obstacle(v.op)): return
     if kept_whole(v, plan.ins(v), plan.out(v)): return
     raise SizeError(f"{plan.edit.why or 'this'} is impossible: {label(v)} would have to be cut, but {why}")
+
+# %% ../../nbs/api/sizes/12_planning.ipynb #1c8aa612
+def _check_memory(plan, v):
+    "SizeError if `v` would keep no column of what it has learnt to read"
+    if not v.role.makes or v not in plan.before: return
+    for (u, slot), index in zip(plan.edit.wiring(v), plan.ins(v)):
+        if slot is None or (index >= 0).any(): continue
+        raise SizeError(f"{plan.edit.why or 'this'} is impossible: {label(v)} would keep nothing of what it has learnt "
+                        f"about {label(v.inputs[slot])}; replace {label(v)}, too, if that is meant")
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #06acf273
 def _check_slots(plan, v):
