@@ -124,8 +124,8 @@ def _check_whole(plan, v):
 def _check_memory(plan, v):
     "SizeError if `v` would keep no column of what it has learnt to read"
     if not v.role.makes or v not in plan.before: return
-    for (u, slot), index in zip(plan.edit.wiring(v), plan.ins(v)):
-        if slot is None or (index >= 0).any(): continue
+    for (_, slot), index, (wires, _, _) in zip(plan.edit.wiring(v), plan.ins(v), plan.ties.ports[v]):
+        if slot is None or (index >= 0).any() or not plan.decision.kept[wires].any(): continue
         raise SizeError(f"{plan.edit.why or 'this'} is impossible: {label(v)} would keep nothing of what it has learnt "
                         f"about {label(v.inputs[slot])}; replace {label(v)}, too, if that is meant")
 
