@@ -88,6 +88,8 @@ class Rule:
         Whether it draws random numbers in training.
     window : str
         What slides over positions: "conv", "transposed", "pool", or "" for nothing.
+    rescales : bool
+        Whether its weights depend on all that it reads: what stays of them is another then.
 
     Examples
     --------
@@ -105,6 +107,7 @@ class Rule:
     axis: int = None
     random: bool = False
     window: str = ""
+    rescales: bool = False
 
     def __post_init__(self): object.__setattr__(self, "role", role_of(self.role))
 

@@ -15,7 +15,7 @@ from ..graph.cut import kind
 from ..graph.hooks import Hooks
 from ..graph.roles import SizeError
 from ..graph.vertex import label
-from .shadows import ALIKE, plain, shaped
+from .shadows import ALIKE, Form, plain, shaped
 
 # %% ../../nbs/api/nets/17_trials.ipynb #54d6ae46
 def _seen(values):
@@ -69,7 +69,7 @@ def _guesses(net):
 def _given(net, example):
     "Values of these shapes"
     home = next((p.dtype for p in net.parameters() if p.is_floating_point()), torch.float32)
-    return [torch.empty(shape, dtype=home if t.is_floating_point else t, device="meta") for shape, t in example]
+    return [Form(shape, home if t.is_floating_point else t) for shape, t in example]
 
 # %% ../../nbs/api/nets/17_trials.ipynb #69652258
 def _unknowable(e):
@@ -78,12 +78,14 @@ def _unknowable(e):
 
 @torch.no_grad()
 def passed(net: Any, example: list) -> tuple[dict, dict]:
-    "`({vertex: value}, {vertex: error})` of a pass of shapes; what is in neither is unknown"
+    "`({vertex: form}, {vertex: error})` of a pass of shapes; what is in neither is unknown"
     memory, values, failed = net.__dict__.get("_shapes", {}), dict(zip(net.inputs, _given(net, example))), {}
     net.__dict__["_shapes"] = kept = {}
     for v in net.vertices:
-        if v in values or not all(u in values for u in v.inputs): continue
-        try: values[v], kept[v] = shaped(v.op, [values[u] for u in v.inputs], memory.get(v))
+        if v in values: continue
+        forms = [values[u] for u in v.inputs if u in values]
+        if len(forms) < len(v.inputs): continue
+        try: values[v], kept[v] = shaped(v.op, forms, memory.get(v))
         except Exception as e:
             if not _unknowable(e): failed[v] = e
     return values, failed
@@ -106,7 +108,7 @@ def _before(net):
 def _shown(u, values):
     "A vertex, and the shape of what it gives"
     x = values[u]
-    return f"{label(u)} of shape {tuple(x.shape)}" if torch.is_tensor(x) else f"{label(u)} ({type(x).__name__})"
+    return f"{label(u)} of shape {x.shape}" if type(x) is Form else f"{label(u)} ({type(x).__name__})"
 
 def _said(v, error):
     "What is wrong: in our words where shapes do not meet, else PyTorch's first line"
