@@ -98,7 +98,7 @@ def test_sequences_and_tables():
     net.resize("in", -2)
     assert net(steps).shape == (2, 5, 2)
     words = inputvertex("words", 1)
-    net = Net(words, "y" >> linear("e" >> embedding(words, 9, 4), 2))
+    net = Net(words, "y" >> linear("e" >> embedding(words, 4, 9), 2))
     with pytest.raises(SizeError, match="impossible"): net.insert(lambda v: conv(v, v.nout), after="e")
     net.insert(lambda v: linear(v, 4), after="e")
 
