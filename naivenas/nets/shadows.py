@@ -30,6 +30,7 @@ def _computing(hooks):
     "Those of some hooks that compute a weight"
     return {k: h for k, h in hooks.items() if type(h).__module__.startswith("torch.nn.utils")}
 
+# %% ../../nbs/api/nets/16_shadows.ipynb #8a55c826
 def shadow(m: nn.Module) -> nn.Module:
     "A copy of a module whose tensors have only a shape; nothing that happens to it reaches the module"
     twin, fields = object.__new__(type(m)), {k: like(v) for k, v in m.__dict__.items()}
@@ -45,12 +46,14 @@ class Form(NamedTuple):
     shape: tuple
     dtype: torch.dtype
 
+# %% ../../nbs/api/nets/16_shadows.ipynb #0f9b60c9
 def _has(m, **shapes):
     "Whether a module's tensors have these shapes, or are None"
     weights, buffers = m._parameters, m._buffers
     found = [(weights[k] if k in weights else buffers.get(k), shape) for k, shape in shapes.items()]
     return all(t is None or t.shape == shape for t, shape in found)
 
+# %% ../../nbs/api/nets/16_shadows.ipynb #a2051b88
 def _linear(m, x):
     many = m.out_features
     if not x or x[-1] != m.in_features or not _has(m, weight=(many, m.in_features), bias=(many,)): return None
@@ -64,6 +67,7 @@ def _places(m, x, kernel, stride, padding, dilation):
     places = [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in facts]
     return places if min(places) > 0 else None
 
+# %% ../../nbs/api/nets/16_shadows.ipynb #d15dfac8
 def _conv(m, x):
     many, kernel = m.out_channels, m.kernel_size
     if len(x) != len(kernel) + 2 or x[1] != m.in_channels or isinstance(m.padding, str) or m.padding_mode != "zeros":
@@ -81,6 +85,7 @@ def _pool(m, x):
     places = _places(m, x, *each, (1,) * d)
     return places and (*x[:2], *places)
 
+# %% ../../nbs/api/nets/16_shadows.ipynb #cfc6dd7b
 def _global(m, x): return x[:2] if len(x) > 2 else None
 
 def _flat(m, x): return (x[0], prod(x[1:])) if len(x) > 1 and (m.start_dim, m.end_dim) == (1, -1) else None
@@ -91,6 +96,7 @@ def _batchnorm(m, x):
     if len(x) != axes and (len(x), axes) != (2, 3) or x[1] != n: return None
     return x if _has(m, weight=(n,), bias=(n,), running_mean=(n,), running_var=(n,)) else None
 
+# %% ../../nbs/api/nets/16_shadows.ipynb #34a52e4f
 def _layernorm(m, x):
     shape = tuple(m.normalized_shape)
     return x if x[len(x) - len(shape):] == shape and _has(m, weight=shape, bias=shape) else None
@@ -105,6 +111,8 @@ SHAPES = {nn.Linear: _linear, nn.LayerNorm: _layernorm, nn.Flatten: _flat, Globa
           **dict.fromkeys(_each("Conv"), _conv), **dict.fromkeys(_each("BatchNorm"), _batchnorm),
           **dict.fromkeys([*_each("MaxPool"), *_each("AvgPool")], _pool),
           **dict.fromkeys((getattr(nn, name) for name in _ELEMENTWISE.split()), _same)}
+
+# %% ../../nbs/api/nets/16_shadows.ipynb #75d0c6f9
 ALIKE = {add, mul, operator.add, operator.sub, operator.mul, operator.truediv, operator.neg, meets}
 
 # %% ../../nbs/api/nets/16_shadows.ipynb #8ee3a813
@@ -118,6 +126,7 @@ def plain(op: Any) -> bool:
     if isinstance(op, nn.Module): return type(op) in SHAPES and not op._forward_pre_hooks
     return _axis(op) is not None or getattr(op, "__hash__", None) is not None and op in ALIKE
 
+# %% ../../nbs/api/nets/16_shadows.ipynb #c8c7b357
 def _joined(forms, axis):
     "The shape of several values, one behind the other; None if they don't fit"
     rest = [(*f.shape[:axis], *f.shape[axis:][1:]) for f in forms]
@@ -133,6 +142,7 @@ def _met(op, forms):
     if any(f.dtype != first.dtype for f in forms): return None
     return torch.broadcast_shapes(*(f.shape for f in forms))
 
+# %% ../../nbs/api/nets/16_shadows.ipynb #7c4828e0
 def known(op: Any, forms: list) -> Form | None:
     "What comes out, where it's written down here, and all is in order"
     if not plain(op) or any(type(f) is not Form for f in forms): return None
@@ -163,6 +173,7 @@ def _facts(op):
     tensors = [t.shape for m in op.modules() for t in (*m._parameters.values(), *m._buffers.values()) if t is not None]
     return [op, *tensors, *(v for m in op.modules() for v in m.__dict__.values() if type(v) in _SETTINGS)]
 
+# %% ../../nbs/api/nets/16_shadows.ipynb #b030a633
 def _unchanged(a, b):
     return len(a) == len(b) and all(x is y or type(x) in _SETTINGS and x == y for x, y in zip(a, b))
 

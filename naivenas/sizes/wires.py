@@ -47,6 +47,7 @@ def _end(tracer, v, letter):
     if letter == "o": return tracer.labels[v], tracer.old[v], tracer.glue[v]
     return tracer.ports[v]["ijk".index(letter)]
 
+# %% ../../nbs/api/sizes/01_wires.ipynb #1ba633ba
 def _tie_ends(tracer, a, b, why):
     "Tie the neurons of two ends, by size alone where an edit leaves them unequal"
     if len(a[0]) != len(b[0]):
@@ -61,6 +62,7 @@ def _letters(tracer, those):
     found = [None if v.role.fixed or v.role.sized else axis_letters(v.op, key) for v, key in those]
     return None if None in found else found
 
+# %% ../../nbs/api/sizes/01_wires.ipynb #3a0b230d
 def tie_array(tracer, those):
     "Tie, or hold, the neurons along the axes of an array that several vertices have"
     (first, _), axes = those[0], _letters(tracer, those)
