@@ -11,7 +11,7 @@ from functools import reduce
 import torch
 from torch import nn
 from ..graph.names import named
-from ..graph.cut import Cut
+from ..graph.cut import Cut, axis_letters
 from .constants import keyword_of, literal, path
 from .torch_private import OpOverload, operator_name, pytree
 
@@ -158,3 +158,6 @@ class Direct(nn.Module):
     def forward(self): return self.value
     def resize(self, ins, out): return {} if self.axis is None else {"value": Cut({self.axis: out})}
     def source(self, args, me): return f"{me}.value"
+
+@axis_letters.register
+def _(op: Direct, key): return ["o" if a == op.axis else "." for a in range(op.value.ndim)]

@@ -101,7 +101,8 @@ def _rule(op):
     "The rule of a `Computed`"
     def axes(letters): return groups_out_first if op.groups > 1 and "i" in letters else letters
     arrays = {k: axes(letters) for k, letters in op.axes.items()}
-    return Rule("absorb", "in_channels", "out_channels", arrays, statistic=op.statistic)
+    facts = dict(statistic=op.statistic, rescales=bool(op.statistic))
+    return Rule("absorb", "in_channels", "out_channels", arrays, **facts)
 
 
 # %% ../../nbs/api/capture/12_computed.ipynb #44e6485f

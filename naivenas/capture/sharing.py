@@ -7,19 +7,14 @@ __all__ = ['letters', 'tie', 'hold', 'tie_shared']
 
 # %% ../../nbs/api/capture/15_sharing.ipynb #ab1aaa76
 from torch import nn
+from ..graph.cut import axis_letters
 from ..graph.vertex import Vertex
-from ..nets.rules import axes_of, rule
 from ..nets.kinds import meets
-from .calls import Direct
 
 # %% ../../nbs/api/capture/15_sharing.ipynb #79a3f00b
 def letters(op, key):
     "What lies along each axis of the parameter `key` of `op`: o, i, j, or . for none; None if it is not that simple"
-    p = op.get_parameter(key)
-    if isinstance(op, Direct): return ["o" if a == op.axis else "." for a in range(p.ndim)]
-    axes = r.arrays.get(key) if (r := rule(op)) else None
-    if axes is None or callable(axes) or any(blocks * times > 1 for blocks, _, times in axes_of(axes)): return None
-    return [letter for _, letter, _ in axes_of(axes)] + ["."] * (p.ndim - len(axes))
+    return None if "." in key else axis_letters(op, key)
 
 # %% ../../nbs/api/capture/15_sharing.ipynb #79d6a2c4
 def tie(net, w, b, a):

@@ -172,6 +172,29 @@ class Hooks(Carrying, Joining, Weighing):
         """
         return []
 
+    def trial(self, plan: Any) -> Callable[[], None] | None:
+        """What to call when everything has been assigned; asked before anything is.
+
+        Parameters
+        ----------
+        plan : Plan
+            What is about to happen.
+
+        Returns
+        -------
+        callable or None
+            What it raises takes the whole change back.
+
+        Examples
+        --------
+        >>> from naivenas import Graph, inputvertex
+        >>> x = inputvertex("x", 3)
+        >>> g = Graph(x, "out" >> -("twice" >> x + x))
+        >>> g.trial(g.plan({})) is None
+        True
+        """
+        return None
+
 # %% ../../nbs/api/graph/06_hooks.ipynb #1b169dbd
 class Kept:
     "A generator of random numbers"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 import numpy as np, torch
 from torch import nn
-from ..graph.cut import Cut, alike, kind, obstacle, pick, resized, sizes
+from ..graph.cut import Cut, alike, axis_letters, kind, obstacle, owned, pick, resized, sizes
 from ..graph.roles import role_of
 
 # %% ../../nbs/api/nets/00_rules.ipynb #ec315dfa
@@ -88,6 +88,8 @@ class Rule:
         Whether it draws random numbers in training.
     window : str
         What slides over positions: "conv", "transposed", "pool", or "" for nothing.
+    rescales : bool
+        Whether its weights depend on all that it reads: what stays of them is another then.
 
     Examples
     --------
@@ -105,6 +107,7 @@ class Rule:
     axis: int = None
     random: bool = False
     window: str = ""
+    rescales: bool = False
 
     def __post_init__(self): object.__setattr__(self, "role", role_of(self.role))
 
@@ -245,6 +248,16 @@ def _(op: nn.Module, ins, out):
     names = [*zip((r.nin or "").split(), ins), *((a, ins[0]) for a in r.also), (r.nout, out)]
     many = {a: _like(getattr(op, a), len(index)) for a, index in names}
     return cuts | many | {a: f(op, ins, out) for a, f in r.then.items()}
+
+# %% ../../nbs/api/nets/00_rules.ipynb #4b29e80e
+@owned.register
+def _(op: nn.Module): return op._parameters
+
+@axis_letters.register
+def _(op: nn.Module, key):
+    axes = r.arrays.get(key) if (r := rule(op)) else None
+    if axes is None or callable(axes) or any(blocks * times > 1 for blocks, _, times in axes_of(axes)): return None
+    return [letter for _, letter, _ in axes_of(axes)] + ["."] * (getattr(op, key).ndim - len(axes))
 
 # %% ../../nbs/api/nets/00_rules.ipynb #2001de86
 def _computed(op, r):

@@ -43,7 +43,7 @@ def settings_changed(net,
     why = "; ".join(f"setting {said(given)} of {label(v)}" for v, given in changes.items())
     plan = standstill(net, why)
     steps = [step for one in (net, *net.twins) for step in _settings(one, changes)]
-    report = net.report_type(plan, commit(steps, net._settle))
+    report = net.report_type(plan, commit(steps, net._settle, net.trial(plan)))
     for watcher in net.watchers: watcher(report)
     return report
 
@@ -84,6 +84,13 @@ def _set(net, name, op, settings, rng):
         yield from net.cut(op, {"weight": Cut({axis: taps(old, new) for axis, old, new in sides})}, rng)
     for key, value in settings.items(): yield op, key, value
 
+def _positive(name, op, key, value):
+    "ValueError unless a setting of a window has the least value that a window can have"
+    least = 1 if key in ("stride", *_TAPS) else 0 if "padding" in key and hasattr(op, "kernel_size") else None
+    numbers = [n for n in (value if isinstance(value, (tuple, list)) else [value]) if isinstance(n, int)]
+    if least is None or all(n >= least for n in numbers): return
+    raise ValueError(f"{key} of {name} is at least {least}, not {value!r}")
+
 def _checked(name, op, key, value):
     "The value of a setting, one for each dimension where the module has that; an error if it cannot be set"
     r, old, fixed = rule(op), getattr(op, key, None), {"training"}
@@ -91,6 +98,7 @@ def _checked(name, op, key, value):
     if key in fixed or key.startswith("_") or key not in op.__dict__:
         hint = "; sizes are changed with net.resize" if key in fixed else ""
         raise TypeError(f"{name} ({kind(op)}) has no setting {key!r}{hint}")
+    _positive(name, op, key, value)
     if not isinstance(old, tuple): return value
     if isinstance(value, int): return (value,) * len(old)
     if len(value) != len(old): raise ValueError(f"{key} of {name} is one number or {len(old)}, not {value!r}")

@@ -74,10 +74,11 @@ class ChangeSize(Mutation):
         some = resizable(self, net, rng)
         wishes = wishes_for(some, rng.uniform(self.low, self.high, len(some)))
         if not wishes: return None
-        try: plan = net.plan(wishes, self.worth)
-        except ValueError: return None
         what = ", ".join(f"{label(v)} {w.delta:+d}" for v, w in wishes.items())
-        return Change(f"sizes: {what}", keeps_all(plan), plan.apply())
+        try:
+            plan = net.plan(wishes, self.worth)
+            return Change(f"sizes: {what}", keeps_all(plan), plan.apply())
+        except ValueError: return None
 
 # %% ../../nbs/api/search/06_rewiring.ipynb #443d25c8
 def one_reader(net, v, rng):

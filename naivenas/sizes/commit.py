@@ -27,7 +27,8 @@ def _put(owner, key, value):
 
 # %% ../../nbs/api/sizes/11_commit.ipynb #09111664
 def commit(changes,   # [(owner, attribute or key, new value), ...]
-           settle):   # called with no arguments afterwards, and again after a rollback
+           settle,    # called with no arguments afterwards, and again after a rollback
+           trial=None):   # called last; what it raises takes everything back
     "Make all assignments, or none; `[(owner, attribute or key, old value), ...]`"
     done = []
     try:
@@ -35,6 +36,7 @@ def commit(changes,   # [(owner, attribute or key, new value), ...]
             done.append((owner, key, _get(owner, key)))
             _put(owner, key, value)
         settle()
+        if trial: trial()
     except BaseException:
         for owner, key, value in reversed(done): _put(owner, key, value)
         settle()
@@ -104,7 +106,7 @@ def carried_out(plan):
     rng, rewired = copy.deepcopy(g.rng), plan.edit.inputs or plan.edit.outputs
     changes = [*g.membership(plan.ties.labels), *g.changes(plan, rng), *assignments(plan, rng),
                (g, "rng", rng), (g, "version", object()), *(_rewiring(plan) if rewired else ())]
-    report = g.report_type(plan, commit(changes, g._settle if rewired else g.settled))
+    report = g.report_type(plan, commit(changes, g._settle if rewired else g.settled, g.trial(plan)))
     for watcher in g.watchers: watcher(report)
     return report
 

@@ -165,6 +165,7 @@ def _tried(graph, changed, t, done, utility, wishes, vertices, edit):
     plan = graph.plan_type(graph, changed, t, done, utility, wishes, graph.version, *readings)
     for v in vertices: _check_moves(plan, v)
     for v in vertices if edit else (): _check_whole(plan, v)
+    for v in vertices if edit else (): _check_memory(plan, v)
     for v in vertices if plan.decision.new.any() else (): _check_slots(plan, v)
     return plan
 
@@ -203,6 +204,15 @@ def _check_whole(plan, v):
     if kept_whole(v, plan.ins(v), plan.out(v)): return
     said = f"{plan.edit.why or 'this'} is impossible: {label(v)} would have to be cut, but {why}"
     raise _ruled_out(plan, v, said)
+
+# %% ../../nbs/api/sizes/12_planning.ipynb #1c8aa612
+def _check_memory(plan, v):
+    "SizeError if `v` would keep no column of what it has learnt to read"
+    if not v.role.makes or v not in plan.before: return
+    for (_, slot), index, (wires, _, _) in zip(plan.edit.wiring(v), plan.ins(v), plan.ties.ports[v]):
+        if slot is None or (index >= 0).any() or not plan.decision.kept[wires].any(): continue
+        raise SizeError(f"{plan.edit.why or 'this'} is impossible: {label(v)} would keep nothing of what it has learnt "
+                        f"about {label(v.inputs[slot])}; replace {label(v)}, too, if that is meant")
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #06acf273
 def _check_slots(plan, v):

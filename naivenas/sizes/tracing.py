@@ -209,7 +209,9 @@ def meet(tracer, ports):
         if port is base: continue
         if len(port[0]) == len(base[0]): tracer.tied.append((base[0], port[0]))
         else: join(tracer, base, port)
-    return *base[:2], together(tracer, [port for port in ports if len(port[0]) == len(base[0])])
+    same = not tracer.edit.inputs or all(port[1] is base[1] or np.array_equal(port[1], base[1]) for port in ports)
+    old = base[1] if same else base[1].copy()      # an array of its own: what `v` knows is more than its base knows
+    return base[0], old, together(tracer, [port for port in ports if len(port[0]) == len(base[0])])
 
 # %% ../../nbs/api/sizes/00_tracing.ipynb #6bd6d6c8
 def fixed_points(pa, pb):
