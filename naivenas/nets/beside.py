@@ -202,8 +202,17 @@ def _arriving(w, v, p):
     "What the old computation of an edited vertex reads; None if its edges are not those of before"
     edges, old = w.plan.edit.inputs[p], w.plan.wired.get(p)
     if old is None or len(edges) != len(old) or any(slot is None for _, slot in edges): return None
-    def value(u, q, was, index): return w.was[u] if was is q else _lined_up(w, u, w.anew(u), index, w.sizes[was])
+    mine = w.plan.out(p) if p.role.alike else []    # neuron by neuron: what is read beside each survivor, new or not
+    def value(u, q, was, index):
+        if was is q: return w.was[u]
+        return _lined_up(w, u, w.anew(u), *(mine, w.sizes[p]) if len(mine) == len(index) else (index, w.sizes[was]))
     return [value(u, q, old[slot], i) for u, (q, slot), i in zip(v.inputs, edges, w.plan.ins(p))]
+
+def _wheres(w, v, p):
+    "Where the survivors of each input of `v` lie; an edited vertex knows only those that it read before"
+    if p not in w.plan.edit.inputs: return [w.where[u] for u in v.inputs]
+    lists = [(u, i) for u, i in zip(v.inputs, w.plan.ins(p))]
+    return [{} if stays(i, len(i)) else {_line(u, w.now[u], w.axis.get(u), len(i)): i} for u, i in lists]
 
 # %% ../../nbs/api/nets/14_beside.ipynb #77d8f69a
 def _rewired(w, v, p):
@@ -238,7 +247,7 @@ def _computed(w, v, p):
 # %% ../../nbs/api/nets/14_beside.ipynb #8be48ff5
 def step(w, v):
     "The next vertex on both sides"
-    p, wheres = w.at[v.name], [w.where[u] for u in v.inputs]
+    p = w.at[v.name]
     now, was = _computed(w, v, p)
     if not torch.is_tensor(now):
         w.now[v], w.was[v], w.where[v] = now, was, {}
@@ -251,7 +260,7 @@ def step(w, v):
     if len(where) == 1: w.axis[v] = next(iter(where))
     if was is None: was = whole(few(now, where, True), where, {a: n for a in where})
     elif p in w.plan.before and (what := w.statistic(p)):
-        args, old = [[side[u] for u in v.inputs] for side in (w.now, w.was)]
+        wheres, (args, old) = _wheres(w, v, p), [[side[u] for u in v.inputs] for side in (w.now, w.was)]
         if w.loses(p) and p not in w.plan.edit.inputs: was = within(w, p, w.ops[p], old, wheres, where, was.shape)
         if w.gains(p):
             now = within(w, p, v.op, args, wheres, where, now.shape, now=True)
@@ -266,7 +275,10 @@ def walk(w, values):
     last = {u: v for v in order for u in v.inputs}
     for u, x in zip(w.new.inputs, values): w.now[u], w.was[u], w.where[u], w.axis[u] = x, x, {}, None
     for v in order[len(w.new.inputs):]:
-        step(w, v)
+        try: step(w, v)
+        except (RuntimeError, IndexError, TypeError) as e:
+            if not w.plan.edit.inputs: raise
+            raise Unclear(f"what {v.name} computed before does not fit what it reads now") from e
         for u in {*v.inputs}:
             if last[u] is v and u not in outputs: w.now[u] = w.was[u] = None
     return [(few(w.now[o], w.where[o], now=True), few(w.was[o], w.where[o])) for o in outputs]

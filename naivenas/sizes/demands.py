@@ -11,7 +11,7 @@ import copy
 from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
-from ..graph.cut import obstacle
+from ..graph.cut import most, obstacle
 from ..graph.vertex import Vertex, label
 from ..graph.order import several
 from .bundles import bundles
@@ -175,12 +175,19 @@ def _words(s, groups):   # a word for all, or {vertex: word}
     return dict.fromkeys(s.groups, "equal") | given
 
 # %% ../../nbs/api/sizes/06_demands.ipynb #dcb549cc
+def _at_most(s):
+    "Demands of layers that cannot have any number of neurons"
+    kinds = {k for k in {type(v.op) for v in s.vertices} if most.dispatch(k) is not most.dispatch(object)}
+    bounds = {v: n for v in s.vertices if type(v.op) in kinds and (n := most(v.op)) is not None}
+    return [Demand(s.row(v), -np.inf, n, f"{label(v)} has at most {n} neurons") for v, n in bounds.items()]
+
 def _conditions(s, also, reads):
     "What the caller and the layers say about sizes; TypeError if it is neither a comparison nor a sum"
     def size(v): return Sum(s.row(v), 0, label(v))
     more = list(also(size)) if also else []
     for v in s.vertices:
         if hasattr(v.op, "conditions"): more += v.op.conditions([size(u) for u in reads(v)], size(v))
+    more += _at_most(s)
     if odd := [m for m in more if not isinstance(m, (Demand, Sum))]:
         raise TypeError(f"a condition is a comparison of sizes, or a sum of sizes to make small, not {odd[0]!r}")
     return more
