@@ -331,4 +331,6 @@ OPTIMIZERS = {
     "adafactor": lambda net: [O.Adafactor(net.parameters(), 1e-3)],
     "groups": lambda net: [O.AdamW([dict(params=[p for p in net.parameters() if p.ndim > 1]), dict(params=[p for p in net.parameters() if p.ndim < 2], weight_decay=0.)], 1e-3)],
 }
-if hasattr(O, "Muon"): OPTIMIZERS["muon"] = _two(lambda p: O.Muon(p, 1e-3), lambda p: O.AdamW(p, 1e-3))
+if hasattr(O, "Muon"):
+    OPTIMIZERS["muon"] = _two(lambda p: O.Muon(p, 1e-3), lambda p: O.AdamW(p, 1e-3))
+    OPTIMIZERS["muon last"] = lambda net: OPTIMIZERS["muon"](net)[::-1]

@@ -245,6 +245,8 @@ def _computed(w, v, p):
     return now, was
 
 # %% ../../nbs/api/nets/14_beside.ipynb #8be48ff5
+def _twice(index): return len(np.unique(kept := index[index >= 0])) < len(kept)
+
 def step(w, v):
     "The next vertex on both sides"
     p = w.at[v.name]
@@ -257,6 +259,7 @@ def step(w, v):
     where = places(like.shape, now.shape, n, out, axis) if was is not None or stays(out, n) else {axis: out}
     if p not in w.plan.before: where = {}
     if where is None or None in where: raise Unclear(f"it is not clear on which axis the neurons of {v.name} lie")
+    if any(map(_twice, where.values())): raise Unclear(f"{v.name} reads what it read in one place in several now")
     if len(where) == 1: w.axis[v] = next(iter(where))
     if was is None: was = whole(few(now, where, True), where, {a: n for a in where})
     elif p in w.plan.before and (what := w.statistic(p)):

@@ -195,6 +195,8 @@ def _conditions(s, also, reads):
 # %% ../../nbs/api/sizes/06_demands.ipynb #d41e18d6
 def demands_of(s, wishes, pins, why, also=None, reads=lambda v: v.inputs, groups="equal"):
     "The hard demands of exact wishes, pins, joints, the layers and the caller, as `(demands, sums to minimise)`"
+    if gone := [w.vertex for w in wishes if w.vertex not in s.place]:
+        raise ValueError(f"{why} takes {label(gone[0])} out, and it can't be resized at the same time")
     more = _conditions(s, also, reads)
     hard = [Demand(s.row(w.vertex), w.was + w.delta, w.was + w.delta, str(w)) for w in wishes if w.exact]
     hard += [m for m in more if isinstance(m, Demand)]
