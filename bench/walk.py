@@ -283,8 +283,8 @@ def remove(r, w):
     return "rewired", f"remove({v.name}, {reconnect})", lambda: w.net.remove(v.name, reconnect)
 
 def replace(r, w):
-    v = r.choice(w.net.vertices)
-    words, block, _ = block_of(r, w, v.inputs[0] if v.inputs else v)
+    v = r.choice([v for v in w.net if v.inputs])
+    words, block, _ = block_of(r, w, v.inputs[0])
     return "rewired", f"replace({v.name}, {words})", lambda: w.net.replace(v.name, lambda *us: block(us[0]))
 
 def connect(r, w):

@@ -13,7 +13,7 @@ from randomnets import random_net
 
 IMAGE, ROWS, SEQUENCE, WORDS = "image", "rows", "sequence", "words"
 
-def example(kind, n=4, batch=3, size=8):
+def example(kind, n=4, batch=7, size=8):
     "A value for one input"
     if kind == IMAGE: return torch.randn(batch, n, size, size)
     if kind == ROWS: return torch.randn(batch, n)

@@ -68,6 +68,15 @@ def test_verifying_an_edit_in_front_of_a_statistic():
     with torch.no_grad(): net["y"].op.weight[0, 0] += 1
     assert not report.verify(data).agrees
 
+def test_verifying_an_edit_in_front_of_a_statistic_that_shrinks():
+    torch.manual_seed(0)
+    x = inputvertex("x", 4)
+    net, data = Net(x, "y" >> linear(layernorm("r" >> relu("h" >> linear(x, 6))), 3)), torch.randn(5, 4)
+    report = net.draft().remove("r").apply({"h": -2})
+    assert report.verify(data).agrees
+    with torch.no_grad(): net["y"].op.weight[0, 0] += 1
+    assert not report.verify(data).agrees
+
 def test_verifying_an_edit_of_a_product():
     torch.manual_seed(0)
     x = inputvertex("x", 4)
@@ -99,6 +108,18 @@ def test_verifying_an_edit_that_reads_one_place_twice():
     report = plan.apply()
     found = report.verify(data)
     assert found.agrees or any("in several now" in s for s in found.notes)
+
+def test_verifying_an_edit_after_which_others_meet():
+    "A concatenation on one side of a sum gets neurons in its middle: what comes behind them meets other partners in the sum"
+    torch.manual_seed(0)
+    x = inputvertex("x", 4)
+    a, b, c = ("abc"[i] >> linear(x, n) for i, n in enumerate((3, 2, 5)))
+    net, data = Net(x, "y" >> linear(relu("s" >> c + ("cat" >> cat(a, b))), 3)), torch.randn(5, 4)
+    report = net.connect("d" >> linear(net["x"], 2), "cat", at=1)
+    found = report.verify(data)
+    assert found.agrees and (np.isclose(found.change, 0, atol=1e-6) or any("meet others" in s for s in found.notes))
+    with torch.no_grad(): net["y"].op.weight[0, 0] += 1
+    assert not report.verify(data).agrees
 
 def test_a_wish_for_what_a_draft_takes_out():
     x = inputvertex("x", 4)

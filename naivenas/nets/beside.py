@@ -211,8 +211,10 @@ def _arriving(w, v, p):
 def _wheres(w, v, p):
     "Where the survivors of each input of `v` lie; an edited vertex knows only those that it read before"
     if p not in w.plan.edit.inputs: return [w.where[u] for u in v.inputs]
-    lists = [(u, i) for u, i in zip(v.inputs, w.plan.ins(p))]
-    return [{} if stays(i, len(i)) else {_line(u, w.now[u], w.axis.get(u), len(i)): i} for u, i in lists]
+    old, slots = w.plan.wired.get(p, ()), [slot for _, slot in w.plan.edit.inputs[p]]
+    sizes = [None if slot is None or slot >= len(old) else w.sizes[old[slot]] for slot in slots]
+    lists = zip(v.inputs, w.plan.ins(p), sizes)
+    return [{} if stays(i, n) else {_line(u, w.now[u], w.axis.get(u), len(i)): i} for u, i, n in lists]
 
 # %% ../../nbs/api/nets/14_beside.ipynb #77d8f69a
 def _rewired(w, v, p):
@@ -231,17 +233,29 @@ def _rewired(w, v, p):
 def _drawn(): return [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [])]
 
 # %% ../../nbs/api/nets/14_beside.ipynb #a4641a60
+def _meeting(w, v, p):
+    "What the old computation reads; where an edit lets neurons of two sides meet otherwise, what each survivor meets now"
+    values, out = [w.was[u] for u in v.inputs], w.plan.out(p)
+    if not w.plan.edit.inputs or not p.role.alike or len(values) < 2: return values
+    for k, (u, i) in enumerate(zip(v.inputs, w.plan.ins(p))):
+        if len(i) != len(out) or np.array_equal(i, out): continue
+        w.note(f"after this edit neurons of {u.name} meet others than before in {p.name}")
+        values[k] = _lined_up(w, u, w.anew(u), out, w.sizes[p])
+    return values
+
 def _computed(w, v, p):
     "`(value now, value by the old computations)` of a vertex, before anything is set to zero"
-    mine, theirs = [w.now[u] for u in v.inputs], [w.was[u] for u in v.inputs]
+    mine = [w.now[u] for u in v.inputs]
     before = _drawn()
     now = v.op(*mine)
     if not all(map(torch.equal, before, _drawn())):
         w.note(f"{p.name} draws random numbers: what it gives, and what it reads, is not compared")
         return now, None
     if p not in w.plan.before: return now, v.op(*map(w.anew, v.inputs))
-    was = _rewired(w, v, p) if p in w.plan.edit.inputs else w.ops[p](*theirs)
-    if not torch.is_tensor(was) and w.loses(p): was = silenced(w.ops[p], w.plan.ins(p), w.plan.out(p))(*theirs)
+    if p in w.plan.edit.inputs: was = _rewired(w, v, p)
+    else: was = w.ops[p](*_meeting(w, v, p))
+    if not torch.is_tensor(was) and w.loses(p):
+        was = silenced(w.ops[p], w.plan.ins(p), w.plan.out(p))(*[w.was[u] for u in v.inputs])
     return now, was
 
 # %% ../../nbs/api/nets/14_beside.ipynb #8be48ff5
@@ -264,7 +278,8 @@ def step(w, v):
     if was is None: was = whole(few(now, where, True), where, {a: n for a in where})
     elif p in w.plan.before and (what := w.statistic(p)):
         wheres, (args, old) = _wheres(w, v, p), [[side[u] for u in v.inputs] for side in (w.now, w.was)]
-        if w.loses(p) and p not in w.plan.edit.inputs: was = within(w, p, w.ops[p], old, wheres, where, was.shape)
+        if p in w.plan.edit.inputs: old = _arriving(w, v, p)
+        if w.loses(p) and old is not None: was = within(w, p, w.ops[p], old, wheres, where, was.shape)
         if w.gains(p):
             now = within(w, p, v.op, args, wheres, where, now.shape, now=True)
             w.note(f"{v.name} works out a {what}: new neurons change it, and it is compared without them")
