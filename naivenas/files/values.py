@@ -13,6 +13,7 @@ from torch import nn
 from .checks import field, identifier, of, senseless, whole
 from .contents import array, bound, called, keys_of, kind_of_numbers, noted, own, suited, tensor_of
 from .known import known_as, name_of, operator_called
+from ..graph.cut import obstacle
 from ..graph.names import name_in_files
 from ..capture.calls import Call, Direct
 
@@ -133,6 +134,8 @@ def _module(m, tensors, path):
     if list(m.children()):
         raise ValueError(f"{type(m).__name__} at {path} consists of other modules, which cannot be saved: "
                          "trace it with Net.from_torch, or make each a vertex")
+    if m._forward_pre_hooks and (why := obstacle(m)):
+        raise ValueError(f"{why}: a file holds plain parameters, and no hooks")
     held = {k: t for k, t in (*m._parameters.items(), *m._buffers.items()) if t is not None}
     keys = {k: encode(t, tensors, f"{path}.{k}")["tensor"] for k, t in held.items()}
     without = [k for k, t in m._buffers.items() if t is None]

@@ -202,8 +202,19 @@ def _arriving(w, v, p):
     "What the old computation of an edited vertex reads; None if its edges are not those of before"
     edges, old = w.plan.edit.inputs[p], w.plan.wired.get(p)
     if old is None or len(edges) != len(old) or any(slot is None for _, slot in edges): return None
-    def value(u, q, was, index): return w.was[u] if was is q else _lined_up(w, u, w.anew(u), index, w.sizes[was])
+    mine = w.plan.out(p) if p.role.alike else []    # neuron by neuron: what is read beside each survivor, new or not
+    def value(u, q, was, index):
+        if was is q: return w.was[u]
+        return _lined_up(w, u, w.anew(u), *(mine, w.sizes[p]) if len(mine) == len(index) else (index, w.sizes[was]))
     return [value(u, q, old[slot], i) for u, (q, slot), i in zip(v.inputs, edges, w.plan.ins(p))]
+
+def _wheres(w, v, p):
+    "Where the survivors of each input of `v` lie; an edited vertex knows only those that it read before"
+    if p not in w.plan.edit.inputs: return [w.where[u] for u in v.inputs]
+    old, slots = w.plan.wired.get(p, ()), [slot for _, slot in w.plan.edit.inputs[p]]
+    sizes = [None if slot is None or slot >= len(old) else w.sizes[old[slot]] for slot in slots]
+    lists = zip(v.inputs, w.plan.ins(p), sizes)
+    return [{} if stays(i, n) else {_line(u, w.now[u], w.axis.get(u), len(i)): i} for u, i, n in lists]
 
 # %% ../../nbs/api/nets/14_beside.ipynb #77d8f69a
 def _rewired(w, v, p):
@@ -222,23 +233,37 @@ def _rewired(w, v, p):
 def _drawn(): return [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [])]
 
 # %% ../../nbs/api/nets/14_beside.ipynb #a4641a60
+def _meeting(w, v, p):
+    "What the old computation reads; where an edit lets neurons of two sides meet otherwise, what each survivor meets now"
+    values, out = [w.was[u] for u in v.inputs], w.plan.out(p)
+    if not w.plan.edit.inputs or not p.role.alike or len(values) < 2: return values
+    for k, (u, i) in enumerate(zip(v.inputs, w.plan.ins(p))):
+        if len(i) != len(out) or np.array_equal(i, out): continue
+        w.note(f"after this edit neurons of {u.name} meet others than before in {p.name}")
+        values[k] = _lined_up(w, u, w.anew(u), out, w.sizes[p])
+    return values
+
 def _computed(w, v, p):
     "`(value now, value by the old computations)` of a vertex, before anything is set to zero"
-    mine, theirs = [w.now[u] for u in v.inputs], [w.was[u] for u in v.inputs]
+    mine = [w.now[u] for u in v.inputs]
     before = _drawn()
     now = v.op(*mine)
     if not all(map(torch.equal, before, _drawn())):
         w.note(f"{p.name} draws random numbers: what it gives, and what it reads, is not compared")
         return now, None
     if p not in w.plan.before: return now, v.op(*map(w.anew, v.inputs))
-    was = _rewired(w, v, p) if p in w.plan.edit.inputs else w.ops[p](*theirs)
-    if not torch.is_tensor(was) and w.loses(p): was = silenced(w.ops[p], w.plan.ins(p), w.plan.out(p))(*theirs)
+    if p in w.plan.edit.inputs: was = _rewired(w, v, p)
+    else: was = w.ops[p](*_meeting(w, v, p))
+    if not torch.is_tensor(was) and w.loses(p):
+        was = silenced(w.ops[p], w.plan.ins(p), w.plan.out(p))(*[w.was[u] for u in v.inputs])
     return now, was
 
 # %% ../../nbs/api/nets/14_beside.ipynb #8be48ff5
+def _twice(index): return len(np.unique(kept := index[index >= 0])) < len(kept)
+
 def step(w, v):
     "The next vertex on both sides"
-    p, wheres = w.at[v.name], [w.where[u] for u in v.inputs]
+    p = w.at[v.name]
     now, was = _computed(w, v, p)
     if not torch.is_tensor(now):
         w.now[v], w.was[v], w.where[v] = now, was, {}
@@ -248,11 +273,13 @@ def step(w, v):
     where = places(like.shape, now.shape, n, out, axis) if was is not None or stays(out, n) else {axis: out}
     if p not in w.plan.before: where = {}
     if where is None or None in where: raise Unclear(f"it is not clear on which axis the neurons of {v.name} lie")
+    if any(map(_twice, where.values())): raise Unclear(f"{v.name} reads what it read in one place in several now")
     if len(where) == 1: w.axis[v] = next(iter(where))
     if was is None: was = whole(few(now, where, True), where, {a: n for a in where})
     elif p in w.plan.before and (what := w.statistic(p)):
-        args, old = [[side[u] for u in v.inputs] for side in (w.now, w.was)]
-        if w.loses(p) and p not in w.plan.edit.inputs: was = within(w, p, w.ops[p], old, wheres, where, was.shape)
+        wheres, (args, old) = _wheres(w, v, p), [[side[u] for u in v.inputs] for side in (w.now, w.was)]
+        if p in w.plan.edit.inputs: old = _arriving(w, v, p)
+        if w.loses(p) and old is not None: was = within(w, p, w.ops[p], old, wheres, where, was.shape)
         if w.gains(p):
             now = within(w, p, v.op, args, wheres, where, now.shape, now=True)
             w.note(f"{v.name} works out a {what}: new neurons change it, and it is compared without them")
@@ -266,7 +293,10 @@ def walk(w, values):
     last = {u: v for v in order for u in v.inputs}
     for u, x in zip(w.new.inputs, values): w.now[u], w.was[u], w.where[u], w.axis[u] = x, x, {}, None
     for v in order[len(w.new.inputs):]:
-        step(w, v)
+        try: step(w, v)
+        except (RuntimeError, IndexError, TypeError) as e:
+            if not w.plan.edit.inputs: raise
+            raise Unclear(f"what {v.name} computed before does not fit what it reads now") from e
         for u in {*v.inputs}:
             if last[u] is v and u not in outputs: w.now[u] = w.was[u] = None
     return [(few(w.now[o], w.where[o], now=True), few(w.was[o], w.where[o])) for o in outputs]

@@ -284,8 +284,10 @@ class _Hook:
         if calls % taylor.every: return
         values = [p.detach() for p in parts]
         told = lambda gradients: taylor.measure(v, values, gradients, axes)
+        if parts[0].is_leaf: parts[0] = out = out.view_as(out)     # a parameter itself, and a hook on it would stay
         if len(parts) == 1: parts[0].register_hook(lambda gradient: told([gradient]))
         else: torch.autograd.graph.register_multi_grad_hook(parts, told)
+        return out
 
 # %% ../../nbs/api/nets/10_importance.ipynb #8176821d
 def _measure(taylor, v, values, gradients, axes):

@@ -11,7 +11,7 @@ from functools import cache, partial
 import operator
 import numpy as np, torch
 from torch import nn
-from ..graph.cut import GroupCut, regrouped, sizes
+from ..graph.cut import GroupCut, regrouped, sizes, most
 from ..graph import moves
 from ..graph.vertex import Vertex, immutable, indexmap, invariant, label
 from ..graph.roles import Heads, SizeError, Slice
@@ -94,6 +94,9 @@ def _recurrent(op):
     heard = {name: 0. for name in arrays if op.proj_size and "weight_hr" not in name}   # starts deaf to new ones
     return Rule("absorb", "input_size", out, arrays, heard, axis=-1)
 for _cell in nn.RNN, nn.LSTM, nn.GRU: RULES[_cell] = _recurrent
+
+@most.register
+def _(op: nn.RNNBase): return op.hidden_size - 1 if op.proj_size else None    # PyTorch wants projections to be smaller
 
 # %% ../../nbs/api/nets/01_kinds.ipynb #c4a45be2
 BLOCKS = {}   # type of module -> function from module and vertices to a vertex

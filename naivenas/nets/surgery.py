@@ -34,8 +34,16 @@ def cut_net(net, op, changes, rng):
 def _nothing(dtype, device): return torch.empty(0, dtype=dtype, device=device)
 
 # %% ../../nbs/api/nets/07_surgery.ipynb #3c93d038
+def _cut_like(t, how):
+    "A parameter's gradient or memory, cut like it; one that holds a few rows only goes on holding these"
+    if not t.is_sparse: return cut(t, how, fill=0.)
+    t = t.coalesce()
+    if t.sparse_dim() > 1 or 0 in how.axes: return cut(t.to_dense(), how, fill=0.).to_sparse(t.sparse_dim())
+    values = cut(t.values(), how, fill=0.)
+    return torch.sparse_coo_tensor(t.indices(), values, (len(t), *values.shape[1:]), check_invariants=False)
+
 def _cut_parameter(net, p, how, rng):
-    gradient = None if p.grad is None else cut(p.grad, how, fill=0.)
+    gradient = None if p.grad is None else _cut_like(p.grad, how)
     if gradient is not None: yield p, "grad", None   # it must always have its parameter's shape
     yield p, "data", _nothing(torch.float32 if p.dtype == torch.float64 else torch.float64, p.device)
     yield p, "data", cut(p.data, how, rng)
@@ -43,7 +51,7 @@ def _cut_parameter(net, p, how, rng):
     for memory in (o.state[p] for o in net.optimizers if p in o.state):
         for key, value in memory.items():
             if torch.is_tensor(value) and value.ndim == p.ndim > 0:
-                yield memory, key, cut(value, _broadcast(how, value, p, key), fill=0.)
+                yield memory, key, _cut_like(value, _broadcast(how, value, p, key))
 
 # %% ../../nbs/api/nets/07_surgery.ipynb #3e5402cc
 _MEANS = {"row_var": -1, "col_var": -2}   # what Adafactor remembers: the axis that it has averaged over
@@ -71,12 +79,23 @@ def _regrouped(optimizer, gone, new):   # numbers (`id`) of parameters, paramete
         if len(mine) != len(group["params"]) or gone: yield group, "params", mine
 
 # %% ../../nbs/api/nets/07_surgery.ipynb #b0af0566
+_MUON, _SPARSE = getattr(torch.optim, "Muon", ()), torch.optim.SparseAdam
+
+def _taker(net, p):
+    "The last of the net's optimizers that can train the new parameter `p`; TypeError if none can"
+    takes = lambda o: not isinstance(o, _SPARSE) and (p.ndim == 2 or not isinstance(o, _MUON))
+    found = next((o for o in reversed(net.optimizers) if takes(o)), None)
+    if found is not None: return found
+    raise TypeError(f"{type(net.optimizers[-1]).__name__} cannot train a new parameter of shape {tuple(p.shape)}: "
+                    "track a second optimizer that can, such as AdamW")
+
 def joined(net, vertices):
     "Assignments that make tracked optimizers follow when vertices come and go"
     if not net.optimizers: return
     now = [p for v in vertices if isinstance(v.op, nn.Module) for p in v.op.parameters()]
     gone, new = {id(p) for p in net.parameters()} - {id(p) for p in now}, _fresh(net, now)
-    for o in net.optimizers: yield from _regrouped(o, gone, new if o is net.optimizers[-1] else [])
+    home = {id(p): _taker(net, p) for p in new}
+    for o in net.optimizers: yield from _regrouped(o, gone, [p for p in new if home[id(p)] is o])
 
 # %% ../../nbs/api/nets/07_surgery.ipynb #a898d0b6
 def at_home(net, vertices):

@@ -125,7 +125,7 @@ def in_double(w, values):
     ops = {p: _double(op) for p, op in w.ops.items()}
     twin = Beside(w.plan, w.new.double(), ops, w.sizes)
     try: return [distance(*pair) for pair in walk(twin, _as_double(values))]
-    except (RuntimeError, TypeError) as e: w.note(f"the net does not run in float64: {str(e).splitlines()[0]}")
+    except (RuntimeError, TypeError, Unclear) as e: w.note(f"the net does not run in float64: {str(e).splitlines()[0]}")
     return [nan for _ in w.new.outputs]
 
 # %% ../../nbs/api/nets/15_verify.ipynb #14acf35b

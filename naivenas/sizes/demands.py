@@ -11,7 +11,7 @@ import copy
 from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
-from ..graph.cut import obstacle
+from ..graph.cut import obstacle, most
 from ..graph.vertex import Vertex, label
 from ..graph.order import several
 from .bundles import bundles
@@ -232,12 +232,20 @@ def _by_layer(d):
     return replace(d, kind="layer") if isinstance(d, Demand) else d
 
 # %% ../../nbs/api/sizes/06_demands.ipynb #dcb549cc
+def _at_most(s):
+    "Demands of layers that cannot have any number of neurons"
+    kinds = {k for k in {type(v.op) for v in s.vertices} if most.dispatch(k) is not most.dispatch(object)}
+    bounds = {v: n for v in s.vertices if type(v.op) in kinds and (n := most(v.op)) is not None}
+    return [Demand(s.row(v), -np.inf, n, f"{label(v)} has at most {n} neurons", kind="layer", of=(v,))
+            for v, n in bounds.items()]
+
 def _conditions(s, also, reads):
     "What the caller and the layers say about sizes; TypeError if it is neither a comparison nor a sum"
     def size(v): return Sum(s.row(v), 0, label(v), (v,))
     more = list(also(size)) if also else []
     for v in s.vertices:
         if hasattr(v.op, "conditions"): more += map(_by_layer, v.op.conditions([size(u) for u in reads(v)], size(v)))
+    more += _at_most(s)
     if odd := [m for m in more if not isinstance(m, (Demand, Sum))]:
         raise TypeError(f"a condition is a comparison of sizes, or a sum of sizes to make small, not {odd[0]!r}")
     return more
@@ -255,6 +263,8 @@ def _pin(s, v, reason):
 # %% ../../nbs/api/sizes/06_demands.ipynb #d41e18d6
 def demands_of(s, wishes, pins, why, also=None, reads=lambda v: v.inputs, groups="equal"):
     "The hard demands of exact wishes, pins, joints, the layers and the caller, as `(demands, sums to minimise)`"
+    if gone := [w.vertex for w in wishes if w.vertex not in s.place]:
+        raise ValueError(f"{why} takes {label(gone[0])} out, and it can't be resized at the same time")
     more, exact = _conditions(s, also, reads), [(w, w.was + w.delta) for w in wishes if w.exact]
     hard = [Demand(s.row(w.vertex), n, n, str(w), kind="wish", of=(w.vertex,)) for w, n in exact]
     hard += [m for m in more if isinstance(m, Demand)]
