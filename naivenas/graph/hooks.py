@@ -119,7 +119,7 @@ class Weighing:
         Parameters
         ----------
         v : Vertex
-            One whose neurons a plan has to choose from.
+            A layer whose neurons a plan has to choose from.
 
         Returns
         -------

@@ -37,4 +37,5 @@ class Preferring(Hooks):
         """
         try: worth = magnitude(v)
         except (RuntimeError, TypeError): worth = None
-        return super().default_importance(v) if worth is None else np.nan_to_num(worth)
+        if worth is None: return super().default_importance(v)
+        return worth if np.isfinite(worth).all() else np.nan_to_num(worth)

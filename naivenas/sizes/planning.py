@@ -115,8 +115,8 @@ def _undecided(s, kept):
 # %% ../../nbs/api/sizes/12_planning.ipynb #0a841614
 def _preferred(graph, s, t, torn):
     "For each wire, what the graph itself thinks of its neurons, of each vertex in shares of its mean; `torn`: bundles"
-    score = np.zeros(t.wires)
-    for v in (s.vertices[i] for i in np.flatnonzero(s.rows @ torn > 0)):
+    score, some = np.zeros(t.wires), [s.vertices[i] for i in np.flatnonzero(s.rows @ torn > 0)]
+    for v in (v for v in some if v.role.makes):
         worth, there = graph.default_importance(v), t.old[v] >= 0
         if worth is not None: np.add.at(score, t.labels[v][there], worth[t.old[v][there]] / (np.abs(worth).mean() or 1))
     return score
