@@ -147,14 +147,13 @@ def _reason(core, nearest=None):
 class Search:
     "Questions about the members of a demand, until the time is over"
     m: Members
-    solver: str
     deadline: float
 
     def found(self, some, goal=None):
         "The `Solution`; None if there is none, False if the time was too short"
         p = self.m.problem(some, goal)
         if not p.A.shape[1]: return None if ((p.low > 0) | (p.high < 0)).any() else False
-        try: return solve(p, self.solver or "HiGHS", max(self.deadline - time.perf_counter(), .01))
+        try: return solve(p, "HiGHS", max(self.deadline - time.perf_counter(), .01))
         except TimeoutError: return False
 
     def possible(self, some): return self.found(some) is not None
@@ -187,11 +186,12 @@ def _nearest(search, core, able):
     return made
 
 # %% ../../nbs/api/sizes/09_decide.ipynb #8a3c165f
-def _refusal(q, demands, solver, seconds, able):
+def _refusal(q, demands, seconds, able):
     "The SizeError for demands that cannot be met: a smallest conflict, and the nearest sizes"
     items = members(q.sizes, demands, *q.limits)
-    search = Search(Members(q.sizes, items, q.far), solver, time.perf_counter() + seconds)
+    search = Search(Members(q.sizes, items, q.far), time.perf_counter() + seconds)
     core = search.conflict()
+    if not core: return SizeError(f"{'; '.join(d.why for d in demands if d.kind in ASKED) or 'this'} is impossible")
     some, nearest = [items[i] for i in core], _nearest(search, core, able)
     for d in some:
         if isinstance(d, Step): d.cause = cause(q.sizes, d.bundle)
@@ -301,6 +301,6 @@ def decide(sizes, demands, soft=(), sums=(), least=None, step=None, new=None, so
         _levels(q, p)
         problem = p.problem()
         found = solve(problem, solver, seconds)
-    if not p.possible or (problem and not found): raise _refusal(q, demands, solver, seconds, able)
+    if not p.possible or (problem and not found): raise _refusal(q, demands, seconds, able)
     for b in p.free if found else (): kept[b], more[b] = round(found.x[p.kept[b]]), round(found.x[p.new[b]])
     return _decided(sizes, p.into @ kept, p.into @ more, problem, found, (sizes, demands, q.limits))

@@ -62,7 +62,9 @@ def _tied(graph, edit, vertices):
     t = known_ties(graph) if edit is None else ties(vertices, edit)
     if empty := [v for v in vertices if not len(t.labels[v])]:
         why = edit and edit.why or "this"
-        raise SizeError(f"{label(empty[0])} would be left without neurons: {why} is impossible")
+        said, name = "at least 1 neuron must stay", label(empty[0])
+        raise SizeError(f"{name} would be left without neurons: {why} is impossible",
+                        conflict=[("edit", [], why), ("least", [name], said)])
     return t
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #270bad21
@@ -257,7 +259,7 @@ class Holding:
     def search(self, *more):
         "A `Search` among the demands, and `more` of them"
         items = members(self.s, [*more, *self.demands], *self.limits)
-        return Search(Members(self.s, items, 1000 + 10 * int(self.s.before.max())), None, time.perf_counter() + 60)
+        return Search(Members(self.s, items, 1000 + 10 * int(self.s.before.max())), time.perf_counter() + 60)
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #138171d5
 def _room(b, width):

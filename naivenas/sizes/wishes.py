@@ -85,7 +85,8 @@ def wished(graph, wishes):
         if v in made: raise ValueError(f"{label(v)} was named twice, by value and by name: give one wish each")
         made[v] = w = Wish(v, v.nout, delta, not isinstance(want, relaxed))
         if w.exact and v.nout + w.delta < 1:
-            raise SizeError(f"{w} would leave {label(v)} without neurons; at least 1 must stay")
+            conflict = [("wish", [label(v)], str(w)), ("least", [label(v)], "at least 1 must stay")]
+            raise SizeError(f"{w} would leave {label(v)} without neurons; at least 1 must stay", conflict=conflict)
     return list(made.values())
 
 # %% ../../nbs/api/sizes/05_wishes.ipynb #7bbe3e32
