@@ -159,6 +159,24 @@ def trial_of(net: Any, plan: Any) -> Callable | None:
 class Trying(Hooks):
     "Nets that try what a change leaves"
     def run(self, values: Sequence) -> Any:
+        """The outputs for one value per input; their shapes are what changes are tried with from now on.
+
+        Parameters
+        ----------
+        values : sequence
+            In the order of `inputs`.
+
+        Returns
+        -------
+        object or tuple
+            A tuple if the net was given a list of outputs.
+
+        Examples
+        --------
+        >>> x = naivenas.inputvertex("x", 3)
+        >>> naivenas.Net(x, naivenas.linear(x, 2)).run([torch.zeros(5, 3)]).shape
+        torch.Size([5, 2])
+        """
         note(self, values)
         return super().run(values)
 
