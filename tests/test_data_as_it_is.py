@@ -1,9 +1,12 @@
 "Data as people have them, and scores one can believe: each against a rule of its own"
-import json, subprocess, sys, warnings
+import json, warnings
+from types import SimpleNamespace
+
 import numpy as np, pandas, pytest, torch
 from sklearn.metrics import accuracy_score, make_scorer, mean_absolute_error, mean_squared_error
 
 from naivenas import NASClassifier, NASRegressor, load_fitted
+from naivenas.apps.cli import main
 from naivenas.search.arrays import given, look
 from naivenas.search.columns import frame, learnt_columns
 from naivenas.search.dividing import divided, split, weights_of
@@ -253,15 +256,15 @@ def test_validation_and_test_that_are_given():
     with pytest.raises(ValueError, match="'maybe', which was not there"): fit(X[:9], ["yes", "no", "no"] * 3, validation=(X[:1], ["maybe"]), **QUICK)
 
 def test_weights_of_examples_and_classes():
-    X = rng.normal(size=(400, 1))                           # nothing to tell apart by: the heavier class wins
-    y = np.repeat(["few", "many"], [100, 300])
-    def share(**how): return (fit(X, y, **QUICK | {"examples": 3000}, **how)[0].predict(X) == "few").mean()
+    X = rng.normal(size=(200, 1))                           # nothing to tell apart by: the heavier class wins
+    y = np.repeat(["few", "many"], [50, 150])
+    def share(**how): return (fit(X, y, **QUICK | {"examples": 1000}, **how)[0].predict(X) == "few").mean()
     assert share() < .1 and share(class_weight={"few": 9}) > .9 and share(sample_weight=np.where(y == "few", 9., 1)) > .9
-    p = fit(X, y, class_weight="balanced", **QUICK | {"examples": 3000})[0].predict_proba(X)[:, 0]
+    p = fit(X, y, class_weight="balanced", **QUICK | {"examples": 1000})[0].predict_proba(X)[:, 0]
     assert abs(p.mean() - .5) < .1
-    quantities, weights = np.repeat([0., 8.], 200), np.repeat([3, 1], 200)
-    assert abs(fit(X, quantities, sample_weight=weights, **QUICK | {"examples": 3000})[0].predict(X).mean() - 2) < .7
-    for wrong, word in ((dict(sample_weight=-np.ones(400)), "at least 0"), (dict(class_weight={"none": 1}), "no class of y"), (dict(class_weight="equal"), "'balanced'")):
+    quantities, weights = np.repeat([0., 8.], 100), np.repeat([3, 1], 100)
+    assert abs(fit(X, quantities, sample_weight=weights, **QUICK | {"examples": 1000})[0].predict(X).mean() - 2) < .7
+    for wrong, word in ((dict(sample_weight=-np.ones(200)), "at least 0"), (dict(class_weight={"none": 1}), "no class of y"), (dict(class_weight="equal"), "'balanced'")):
         with pytest.raises(ValueError, match=word): fit(X, y, **wrong, **QUICK)
     assert weights_of(3, None, [1, 2, 3]).mean() == 1
 
@@ -312,12 +315,15 @@ def test_estimators_take_all_that_fit_takes():
     gappy = np.where(X4 > 1.5, np.nan, X4)
     assert said(NASRegressor(**quick, random_state=np.random.RandomState(0)).fit, gappy, X4[:, 0], sample_weight=np.ones(60))[0].predict(gappy).shape == (60,)
 
-def test_the_command_fits_and_predicts(tmp_path):
+def test_the_command_fits_and_predicts(tmp_path, capsys):
     t = table(120)
     t["y"], t["pay"], t["id"] = np.where(t.age > 40, "ja", "nein"), [f"{v:,}" for v in t.pay], range(120)
     t.loc[3, "y"], t.loc[5, "age"] = None, None
     t.to_csv(tmp_path / "t.csv", index=False, sep=";", encoding="latin-1")
-    def run(*args): return subprocess.run([sys.executable, "-m", "naivenas", *map(str, args)], capture_output=True, text=True)
+    def run(*args):
+        try: code = main([*map(str, args)])
+        except SystemExit as e: code = e.code
+        return SimpleNamespace(returncode=code, **dict(zip(("stdout", "stderr"), capsys.readouterr())))
     done = run("fit", tmp_path / "t.csv", "--target", "y", "--generations", 1, "--out", tmp_path / "m")
     lines = done.stderr.splitlines()
     assert done.returncode == 0 and len(lines) == len({*lines}) == 5 and all(line.startswith("naivenas: ") for line in lines), done.stderr

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 from .search import fit
 
-# %% ../../nbs/api/search/33_estimators.ipynb #b765cff8
+# %% ../../nbs/api/search/33_estimators.ipynb #45d699ae
 def _checked(estimator, X, y="no_validation"):
     "X, and y if it is given, checked by scikit-learn"
     learning, several = not isinstance(y, str), getattr(y, "ndim", 1) == 2 and estimator._task == "classification"
@@ -29,6 +29,7 @@ def _checked(estimator, X, y="no_validation"):
     if not mixed: X, y = validate_data(estimator, X, y, multi_output=numbers or labels, y_numeric=numbers, **how)
     return X, np.asarray(y)
 
+# %% ../../nbs/api/search/33_estimators.ipynb #861c4c39
 def _seed(estimator):
     "What everything random follows from"
     from sklearn.utils import check_random_state
@@ -42,8 +43,23 @@ def _processes(n_jobs):
     if n_jobs in (None, 1): return None
     return n_jobs if n_jobs > 0 else max(1, (os.cpu_count() or 1) + 1 + n_jobs)
 
+# %% ../../nbs/api/search/33_estimators.ipynb #bb6019b8
+def _options(estimator, X):
+    "What `fit` is asked for"
+    found = {k: v for k, v in estimator.get_params().items() if k not in ("random_state", "n_jobs")}
+    table = np.ndim(X) == 2 and not isinstance(X, list)
+    return found | {"seed": _seed(estimator), "executor": estimator.executor or _processes(estimator.n_jobs),
+                    "kind": estimator.kind or ("table" if table and not estimator.layout else None)}
+
+# %% ../../nbs/api/search/33_estimators.ipynb #ed4b1e36
+class _AllowsGaps:
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
 # %% ../../nbs/api/search/33_estimators.ipynb #f37cfb2f
-class _NAS(BaseEstimator):
+class _NAS(_AllowsGaps, BaseEstimator):
     def __init__(self, time: float | None = None, generations: int | None = None, size: int = 6,
                  kind: str | None = None, metric: Any = None, also: tuple = (), examples: int | None = None,
                  start: Any = None, change: Any = None, step: Any = None, method: str = "evolve", rounds: int = 1,
@@ -52,11 +68,6 @@ class _NAS(BaseEstimator):
                  watch: Any = None, layout: str | None = None, validation: Any = None, test: Any = None,
                  class_weight: Any = None, random_state: Any = None, n_jobs: int | None = None):
         vars(self).update({k: v for k, v in locals().items() if k != "self"})
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> "_NAS":
         """Search, and train the best.
@@ -84,10 +95,7 @@ class _NAS(BaseEstimator):
         """
         X, y = _checked(self, X, y)
         if sample_weight is not None: sample_weight = _check_sample_weight(sample_weight, X)
-        options = {k: v for k, v in self.get_params().items() if k not in ("kind", "random_state", "n_jobs")}
-        options["seed"], options["executor"] = _seed(self), self.executor or _processes(self.n_jobs)
-        kind = self.kind or ("table" if np.ndim(X) == 2 and not isinstance(X, list) else None)
-        found = fit(X, y, kind=kind, task=self._task, sample_weight=sample_weight, groups=groups, **options)
+        found = fit(X, y, task=self._task, sample_weight=sample_weight, groups=groups, **_options(self, X))
         self.model_, self.population_ = found
         self.report_ = self.model_.report_
         return self

@@ -214,12 +214,13 @@ class Fitted:
         """
         keep(self, Path(folder))
 
-# %% ../../nbs/api/search/26_fitted.ipynb #a7732adc
+# %% ../../nbs/api/search/26_fitted.ipynb #81190a97
 def named(where, v, known):
     "A word that is known"
     if v not in known: raise senseless(where, v, f"one of {', '.join(map(repr, known))}")
     return v
 
+# %% ../../nbs/api/search/26_fitted.ipynb #f8b368ca
 def column(where, how):
     "What a column holds, as it was learnt"
     if how is None or isinstance(how, list): return how
@@ -227,18 +228,20 @@ def column(where, how):
     if "form" in how: named(f"{where}: form", how["form"], (".", ",") if read == "number" else DATES)
     return how
 
+# %% ../../nbs/api/search/26_fitted.ipynb #0669f5e0
 def reported(where, report):
     "The score that was reported"
     try: return HeldOut(**of(dict, report, where))
     except TypeError: raise senseless(where, report, "score") from None
 
-# %% ../../nbs/api/search/26_fitted.ipynb #f0746615
+# %% ../../nbs/api/search/26_fitted.ipynb #e702c052
 _ARRAYS = "mean", "scale", "y_mean", "y_scale", "fill", "classes"
 _MAYBE, _FORMS = type(None), ("one", "column", "one-hot", "many")
 _LEARNT = {"kind": str, "task": str, "columns": (dict, _MAYBE), "shape": list, "ndim": int, "classes": list}
 _LEARNT |= {"layout": (str, _MAYBE), "ragged": bool, "form": str, "notes": list, "target": (str, _MAYBE)}
 _LEARNT |= dict.fromkeys(_ARRAYS[:5], (int, float, list)) | {"gaps": list, "gappy": list}
 
+# %% ../../nbs/api/search/26_fitted.ipynb #645e7191
 def learnt(where, k, v):
     "One thing that an encoder learns, as it was; ValueError if it is no such thing"
     if k not in _LEARNT: raise senseless(f"{where}: encoder", k, "name of what an encoder learns")

@@ -14,13 +14,14 @@ import numpy as np
 from .fitness import Fitness, outputs
 from .encoding import Encoder, amounts, labels, probable
 
-# %% ../../nbs/api/search/24_metrics.ipynb #7e214722
+# %% ../../nbs/api/search/24_metrics.ipynb #7820063f
 def truth(encoder, y):
     "The targets as a scorer wants them"
     if encoder.task != "classification": return amounts(encoder, y)
     found = labels(encoder, y)
     return found.astype(int) if encoder.form == "many" else encoder.classes[found]
 
+# %% ../../nbs/api/search/24_metrics.ipynb #88f80220
 def answers(encoder, y):
     "Probabilities, or standardised quantities, that are as good as can be"
     t = encoder.y(y).numpy()
@@ -51,7 +52,7 @@ def manner(metric):
     if len(needed) > 2: return "scorer"
     return "outputs" if needed and needed[0].startswith("out") else "values"
 
-# %% ../../nbs/api/search/24_metrics.ipynb #28dce6bc
+# %% ../../nbs/api/search/24_metrics.ipynb #0e661203
 def scorer_of(metric):
     "A scorer; ValueError with near names if there is none of that name"
     from sklearn.metrics import get_scorer, get_scorer_names
@@ -61,14 +62,16 @@ def scorer_of(metric):
     hint = f"did you mean {' or '.join(near)}?" if near else "sklearn.metrics.get_scorer_names() lists them"
     raise ValueError(f"no metric is called {metric!r}; {hint}")
 
+# %% ../../nbs/api/search/24_metrics.ipynb #cb4dc916
 def word_for(metric): return metric if isinstance(metric, str) else getattr(metric, "__name__", str(metric))
 
-# %% ../../nbs/api/search/24_metrics.ipynb #53f5c98a
+# %% ../../nbs/api/search/24_metrics.ipynb #166d0c9d
 def weighs(f):
     "Whether a function takes weights of examples"
     try: return "sample_weight" in inspect.signature(getattr(f, "_score_func", f)).parameters
     except (TypeError, ValueError): return False
 
+# %% ../../nbs/api/search/24_metrics.ipynb #0b4292f3
 def judged(metric, encoder, said, true, weights=None):
     "The metric of answers: probabilities or standardised quantities"
     as_scorer = manner(metric) == "scorer"
@@ -169,7 +172,7 @@ class HeldOut:
         return (f"{self.metric} {self.score:.4g} on {self.rows} examples {seen} "
                 f"(always {self.always}: {self.baseline:.4g})")
 
-# %% ../../nbs/api/search/24_metrics.ipynb #6f43a551
+# %% ../../nbs/api/search/24_metrics.ipynb #b0bf37e5
 def always(encoder, known):
     "The same answer for everything, the mean of the known ones, and what it is in words"
     mean = known.mean(0, keepdims=True)
@@ -177,6 +180,7 @@ def always(encoder, known):
     said = told(encoder).predict(mean)[0]
     return mean, repr(np.asarray(said).tolist())
 
+# %% ../../nbs/api/search/24_metrics.ipynb #51109951
 def held_out(metric, encoder, said, y, known, fresh, weights=None):
     "The report of what a model said about examples whose targets are `y`; `known` are perfect answers to the others"
     if metric is None or manner(metric) == "outputs": metric = "accuracy" if encoder.task == "classification" else "r2"

@@ -11,13 +11,12 @@ import difflib, math, numbers
 from collections.abc import Callable
 from typing import Any
 import numpy as np, torch
-from .arrays import LAYOUTS, given
+from .arrays import LAYOUTS, given, unpacked
 from .targets import as_array, gaps, without
-from .encoding import unpacked
 from .columns import say
 from .metrics import scorer_of
 
-# %% ../../nbs/api/search/30_options.ipynb #5395b270
+# %% ../../nbs/api/search/30_options.ipynb #fa9383c9
 def word(name, v, known):
     "ValueError if a word is not one of those that are known"
     if v in known: return
@@ -26,28 +25,31 @@ def word(name, v, known):
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise ValueError(f"{name} is {', '.join(most)} or {last}, not {v!r}{hint}")
 
+# %% ../../nbs/api/search/30_options.ipynb #f51723b8
 def whole(name, v, least):
     "ValueError if something is no whole number of at least so much"
     if isinstance(v, numbers.Integral) and not isinstance(v, bool) and v >= least: return
     raise ValueError(f"{name} is a whole number of at least {least}, not {v!r}")
 
-# %% ../../nbs/api/search/30_options.ipynb #62944a85
+# %% ../../nbs/api/search/30_options.ipynb #219ccb96
 def over_zero(name, v, of=""):
     "ValueError if something is no number over zero"
     if isinstance(v, numbers.Real) and not isinstance(v, bool) and 0 < v < math.inf: return
     raise ValueError(f"{name} is a number {of}over 0, not {v!r}")
 
+# %% ../../nbs/api/search/30_options.ipynb #e93a3464
 def share(name, v, least=0):
     "ValueError if something is neither a share nor given data"
     if isinstance(v, tuple) or hasattr(v, "split") and not isinstance(v, str): return
     if isinstance(v, numbers.Real) and not isinstance(v, bool) and least <= v < 1 and (least == 0 or v > 0): return
     raise ValueError(f"{name} is a share of the examples under 1, or (X, y), not {v!r}")
 
+# %% ../../nbs/api/search/30_options.ipynb #e949802d
 def function(name, v):
     "TypeError if something can't be called"
     if not callable(v): raise TypeError(f"{name} is a function, not {v!r}")
 
-# %% ../../nbs/api/search/30_options.ipynb #60c40d0c
+# %% ../../nbs/api/search/30_options.ipynb #e8e30fa4
 def device_there(name, v):
     "ValueError if there is no such device"
     try: torch.empty(0, device=v)
@@ -55,6 +57,7 @@ def device_there(name, v):
         works = "cuda and cpu work" if torch.cuda.is_available() else "cpu works"
         raise ValueError(f"there is no device {v!r} here; {works}") from None
 
+# %% ../../nbs/api/search/30_options.ipynb #1a0b397d
 def somewhere(name, v):
     "ValueError if candidates can't be measured there"
     if hasattr(v, "submit"): return

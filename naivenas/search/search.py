@@ -13,6 +13,8 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 import torch
+
+# %% ../../nbs/api/search/32_search.ipynb #bc5af717
 from .selection import ranked
 from .population import Population
 from .store import Store
@@ -34,12 +36,13 @@ def readable(X, y, kind, task, layout, sample_weight, groups):
     encoder.notes, encoder.target = [*notes, *encoder.notes], None if name is None else str(name)
     return encoder, X, y, *along
 
-# %% ../../nbs/api/search/32_search.ipynb #90e6884e
+# %% ../../nbs/api/search/32_search.ipynb #dfd325bb
 def parts_of(data):
     "What tells one division of the data, and one weighing, from another"
     tensors = data.inside, data.outside, data.test, data.weights
     return hashlib.sha256(b"".join(t.numpy().tobytes() for t in tensors if t is not None)).hexdigest()[:12]
 
+# %% ../../nbs/api/search/32_search.ipynb #866dd7f5
 def checked_measuring(encoder, data, metric):
     "ValueError if the metric can't be measured on what is held out, and a line if nothing is"
     measurable(metric, encoder, data.y[data.outside])
