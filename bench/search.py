@@ -34,7 +34,8 @@ from naivenas.search.candidate import seeded
 from naivenas.search.population import crossed, founder, mutated
 from naivenas.search.store import Store
 from naivenas.search.networks import ONE, first_settings, map_of, network
-from naivenas.search.defaults import default_step, refined, restarted, split
+from naivenas.search.defaults import default_step, refined, restarted
+from naivenas.search.dividing import split
 from naivenas.search.search import fit
 
 now = time.monotonic

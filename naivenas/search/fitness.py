@@ -66,20 +66,23 @@ def outputs(net, x, batch=512):
     return torch.cat(found)
 
 # %% ../../nbs/api/search/09_fitness.ipynb #5e67aa84
-def right(out: torch.Tensor, y: torch.Tensor) -> float:
-    "The share of outputs that are largest for the right class"
-    return (out.argmax(1) == y).float().mean().item()
+def right(out: torch.Tensor, y: torch.Tensor, weights: torch.Tensor | None = None) -> float:
+    "The share of outputs that are largest for the right class, or positive for all the right labels"
+    hits = out.argmax(1) == y if y.ndim == 1 else ((out > 0) == y).all(1)
+    return (hits.float() if weights is None else hits * weights.to(out)).mean().item()
 
 # %% ../../nbs/api/search/09_fitness.ipynb #4718b356
-def objective(out: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy for classes (integers), mean squared error for numbers.
+def objective(out: torch.Tensor, y: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
+    """Mean cross-entropy for classes (integers) and labels (truth values), mean squared error for numbers.
 
     Parameters
     ----------
     out : torch.Tensor
         Outputs (N, classes) or (N, quantities).
     y : torch.Tensor
-        Class numbers, or quantities in floating point.
+        Class numbers (N,), truth values (N, labels), or quantities in floating point.
+    weights : torch.Tensor, optional
+        What each example counts, 1 on average.
 
     Returns
     -------
@@ -92,13 +95,18 @@ def objective(out: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     >>> objective(torch.ones(4, 1), torch.zeros(4, 1)).item()
     1.0
     """
-    return nn.functional.mse_loss(out, y) if y.is_floating_point() else nn.functional.cross_entropy(out, y)
+    how = dict(reduction="mean" if weights is None else "none")
+    if y.is_floating_point(): loss = nn.functional.mse_loss(out, y, **how)
+    elif y.ndim == 1: loss = nn.functional.cross_entropy(out, y, **how)
+    else: loss = nn.functional.binary_cross_entropy_with_logits(out, y.float(), **how)
+    return loss if weights is None else (loss.flatten(1).mean(1) if loss.ndim > 1 else loss).mul(weights).mean()
 
 # %% ../../nbs/api/search/09_fitness.ipynb #e39e4ddd
-def minus_loss(out: torch.Tensor, y: torch.Tensor) -> float: return -objective(out, y).item()
+def minus_loss(out: torch.Tensor, y: torch.Tensor, weights: torch.Tensor | None = None) -> float:
+    return -objective(out, y, None if weights is None else weights.to(out)).item()
 
 # %% ../../nbs/api/search/09_fitness.ipynb #9a4c48c0
-def default(out: torch.Tensor, y: torch.Tensor) -> float | tuple:
+def default(out: torch.Tensor, y: torch.Tensor, weights: torch.Tensor | None = None) -> float | tuple:
     """Accuracy, and for equals the lower loss; for numbers minus the squared error.
 
     Parameters
@@ -107,6 +115,8 @@ def default(out: torch.Tensor, y: torch.Tensor) -> float | tuple:
         Outputs (N, classes) or (N, quantities).
     y : torch.Tensor
         Class numbers, or quantities in floating point.
+    weights : torch.Tensor, optional
+        What each example counts, 1 on average.
 
     Returns
     -------
@@ -118,7 +128,8 @@ def default(out: torch.Tensor, y: torch.Tensor) -> float | tuple:
     >>> default(torch.eye(2), torch.tensor([0, 0]))[0]
     0.5
     """
-    return minus_loss(out, y) if y.is_floating_point() else (right(out, y), minus_loss(out, y))
+    loss = minus_loss(out, y, weights)
+    return loss if y.is_floating_point() else (right(out, y, weights), loss)
 
 # %% ../../nbs/api/search/09_fitness.ipynb #6e19a194
 def scored(name, out, y):
