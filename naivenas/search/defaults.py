@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['trained_on', 'restarted', 'default_step', 'random_step', 'beginning', 'split', 'slice_of', 'seconds_each',
-           'fitness_of', 'refined']
+           'fitness_of', 'Stoppable', 'refined']
 
 # %% ../../nbs/api/search/23_defaults.ipynb #e2fc9e4e
 import copy, math, warnings
@@ -80,10 +80,18 @@ def fitness_of(encoder, x, t, time, metric, also, examples, method, seed):
                  seed=seed, anneal=True, seconds=seconds_each(encoder, time, method))
 
 # %% ../../nbs/api/search/23_defaults.ipynb #ec7fbd65
-def refined(candidate, x, y, examples, seconds=math.inf, seed=0):
+class Stoppable(Train):
+    "A training that ends before any step, if it is to"
+    stop = None
+    def step(self, candidate, index, share):
+        if self.stop and self.stop(): raise KeyboardInterrupt
+        return super().step(candidate, index, share)
+
+def refined(candidate, x, y, examples, seconds=math.inf, seed=0, stop=None):
     "A copy of the candidate, trained on with a falling learning rate; the candidate itself if that diverges"
-    c = copy.deepcopy(candidate)
-    try: Train(x, y, lambda c: 0., examples, seconds=seconds, seed=seed, anneal=True)(c)
+    c, train = copy.deepcopy(candidate), Stoppable(x, y, lambda c: 0., examples, seconds=seconds, seed=seed, anneal=True)
+    train.stop = stop
+    try: train(c)
     except ArithmeticError: return candidate
     except KeyboardInterrupt: warnings.warn("the last training was interrupted: the net is as good as it was by then")
     return c
