@@ -1,5 +1,6 @@
 "Threads that share a net, Ctrl-C at any moment and twice in a row: the net is whole, and so is what a search has found"
-import copy, io, os, pickle, random, signal, sys, threading, time
+import copy, io, json, os, pickle, random, re, signal, subprocess, sys, threading, time
+from pathlib import Path
 import pytest, torch
 from torch import nn
 from naivenas import Net, SizeError
@@ -10,6 +11,7 @@ from naivenas.nets.norms import batchnorm, globalpool
 from naivenas.nets.activations import relu
 from naivenas.sizes.commit import commit, unbroken
 
+HERE = Path(__file__).parent
 needs_signals = pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs POSIX signals")
 
 def net_and_optimizer():
@@ -227,3 +229,75 @@ def test_a_block_that_ctrl_c_does_not_break_gives_the_handler_back():
     def elsewhere():
         with unbroken(): pass
     together(elsewhere)
+
+# ---------------------------------------------------------------------------------------------------------- searches
+
+SEARCH = """
+import json, sys, time, warnings
+import numpy as np
+from naivenas.search.search import fit
+if __name__ == "__main__":
+    X = np.random.default_rng(0).normal(size=(200, 5)); Y = (X[:, 0] * X[:, 1] > 0).astype(int)
+    said = []
+    warnings.showwarning = lambda message, *_: said.append(str(message))
+    seen = []
+    def watch(population):
+        seen.append(max(c.fitness for c in population))
+        print("on", flush=True)
+    print("begun", flush=True)
+    try: model, population = fit(X, Y, generations=100_000, size=4, examples=int(sys.argv[2]), executor=int(sys.argv[1]) or None, folder=sys.argv[3], progress=False, watch=watch)
+    except KeyboardInterrupt: print("nothing")
+    else:
+        best = max(c.fitness for c in population)
+        print(json.dumps([len(model.predict(X)), len({c.id for c in population}), best >= max(seen, default=best), said]), flush=True)
+"""
+
+def searching(tmp_path, workers, examples=400):
+    (tmp_path / "search.py").write_text(SEARCH)
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(HERE.parent)]), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen([sys.executable, tmp_path / "search.py", str(workers), str(examples), tmp_path / "run"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0)
+
+def press(run): os.killpg(run.pid, signal.SIGINT)   # to the whole group, workers included, as a terminal does
+
+def outcome(run, seconds=90):
+    out, err = run.communicate(timeout=seconds)
+    assert run.returncode == 0 and "Traceback" not in err, err
+    return out.splitlines()[-1]
+
+@needs_signals
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_interrupted_fit_keeps_the_best_and_says_how_long_it_takes(workers, tmp_path):
+    run = searching(tmp_path, workers)
+    while run.stdout.readline() != "on\n": pass
+    press(run)
+    predicted, some, best, said = json.loads(outcome(run))
+    assert predicted == 200 and some == 4 and best
+    assert any(re.search(r"interrupted: the best so far is trained now, which takes about \d+ s; interrupt again", s) for s in said), said
+    from naivenas.search.store import Store
+    assert len(Store(tmp_path / "run").load()[0]) == 4, "what was written is whole"
+
+@needs_signals
+@pytest.mark.parametrize("workers, gap", [(0, .01), (2, 0)])
+def test_two_in_a_row_end_a_fit_with_the_best_as_it_is(workers, gap, tmp_path):
+    draw = random.Random(f"{workers} {gap}")
+    run = searching(tmp_path, workers)
+    while run.stdout.readline() != "on\n": pass
+    time.sleep(draw.uniform(0, .3))
+    press(run)
+    time.sleep(gap)
+    press(run)
+    start = time.perf_counter()
+    predicted, some, best, said = json.loads(outcome(run))
+    assert predicted == 200 and some == 4 and best and time.perf_counter() - start < 80
+
+@needs_signals
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(20))
+def test_presses_at_random_moments_give_a_model_or_nothing(seed, tmp_path):
+    draw = random.Random(seed)
+    run = searching(tmp_path, draw.choice([0, 2]))
+    assert run.stdout.readline() == "begun\n"
+    time.sleep(draw.uniform(0, 12))
+    for _ in range(2): press(run); time.sleep(draw.choice([0, .001, .1]))
+    last = outcome(run, 200)
+    assert last == "nothing" or json.loads(last)[0] == 200
