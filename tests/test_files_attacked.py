@@ -216,7 +216,7 @@ def attack(kind, tmp_path, times, seed, monkeypatch):
         made.mutate(rng)
         watched[0] = os.path.realpath(tmp_path / kind)
         try: made.read()
-        except ValueError as e:
+        except (ValueError, FileNotFoundError) as e:
             refused += 1
             assert str(tmp_path / kind) in str(e), e
         except Exception as e: raise AssertionError(f"mutation {i}: {type(e).__name__}: {e}") from e

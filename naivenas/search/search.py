@@ -47,6 +47,7 @@ def to_learn(c, encoder, n, seconds, size):
     seen = max(int(c.seen / .8), n)
     return 10 * n if encoder.kind == "table" else None if seconds < math.inf else seen * size // 2
 
+# %% ../../nbs/api/search/25_search.ipynb #fc13dace
 def last_training(c, encoder, x, t, seconds, size, seed, stop=None):
     "The net of a winner, ready to predict"
     return refined(c, x, t, to_learn(c, encoder, len(x), seconds, size), seconds, seed, stop).net.eval()
@@ -63,6 +64,7 @@ def lasting(winners, encoder, fitness, n, seconds, size):
     each = [c.seconds * to_learn(c, encoder, n, seconds, size) / max(fitness.budget(c), 1) for c in winners]
     return f"about {max(sum(each), 1):.0f} s"
 
+# %% ../../nbs/api/search/25_search.ipynb #f45f01c4
 def say_interrupted(how_long):
     "Tell what happens after an interrupt, and what the next one does"
     warnings.warn(f"the search was interrupted: the best so far is trained now, which takes {how_long}; "

@@ -29,16 +29,20 @@ def row_of(c, file):
         "net": file, "shields": c.net.shields, "settings": c.settings and asdict(c.settings),
         "optimizer": kind_of(c.optimizer)}
 
+# %% ../../nbs/api/search/16_store.ipynb #09ec3795
+def _memory_of(population):
+    "All that the optimizers remember, by the place of the candidate"
+    return {f"{i}/{k}": t.detach().cpu().contiguous().clone()
+            for i, c in enumerate(population) for k, t in memory(c).items()}
+
 # %% ../../nbs/api/search/16_store.ipynb #97b194a9
 def written(population):
     "The files of a generation, `{name: bytes, or a net}`"
     from safetensors.torch import save as packed
-    nets, tensors = {f"{i:03}-{c.id}.safetensors": c.net for i, c in enumerate(population)}, {}
+    nets = {f"{i:03}-{c.id}.safetensors": c.net for i, c in enumerate(population)}
     for name in nets: plain_name(name, "the name of a candidate")
-    for i, c in enumerate(population):
-        tensors |= {f"{i}/{k}": t.detach().cpu().contiguous().clone() for k, t in memory(c).items()}
     known = json.dumps([row_of(c, name) for c, name in zip(population, nets)]).encode()
-    return {"candidates.json": known, "memory.safetensors": packed(tensors)} | nets
+    return {"candidates.json": known, "memory.safetensors": packed(_memory_of(population))} | nets
 
 # %% ../../nbs/api/search/16_store.ipynb #ffd7f49e
 def table_of(population):
@@ -52,6 +56,7 @@ def table_of(population):
 # %% ../../nbs/api/search/16_store.ipynb #868ea9d1
 def _name(generation): return f"generation-{generation:06}"
 
+# %% ../../nbs/api/search/16_store.ipynb #4eb4a5f7
 def _folder_written(folder, generation, files):
     "Write a generation's folder whole; the SHA-256 of its files"
     temporary, home = folder / f".tmp-{_name(generation)}", folder / _name(generation)

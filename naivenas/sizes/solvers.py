@@ -158,32 +158,37 @@ def _own_interrupts():
         if came: signal.raise_signal(signal.SIGINT)
 
 # %% ../../nbs/api/sizes/03_solvers.ipynb #ffb65a3d
-def cbc(c, p, seconds):
-    "The best x by CBC in so many seconds of the processor's time; None if there is none"
+def _loaded(c, p, lb, ub):
+    "The problem as CBC's linear solver reads it, with these bounds"
     try:
         from cylp.cy import CyClpSimplex
         from cylp.cy.CyCoinPackedMatrix import CyCoinPackedMatrix
     except ImportError as e: raise Unusable(f"cylp is not installed ({e})") from None
-    A = sparse.vstack([p.A, np.ones((1, len(c)))]).tocoo()
-    def loaded(lb, ub):
-        model = CyClpSimplex()
-        model.logLevel = 0
-        matrix = CyCoinPackedMatrix(True, A.row.astype(np.int32), A.col.astype(np.int32), A.data.astype(float))
-        bounds = lb, ub, c, [*p.low, -1e30], [*p.high, 1e30]
-        model.loadProblem(matrix, *(np.clip(a, -1e30, 1e30).astype(float) for a in bounds))
-        return model
+    A, model = sparse.vstack([p.A, np.ones((1, len(c)))]).tocoo(), CyClpSimplex()
+    model.logLevel = 0
+    matrix = CyCoinPackedMatrix(True, A.row.astype(np.int32), A.col.astype(np.int32), A.data.astype(float))
+    bounds = lb, ub, c, [*p.low, -1e30], [*p.high, 1e30]
+    model.loadProblem(matrix, *(np.clip(a, -1e30, 1e30).astype(float) for a in bounds))
+    return model
 
-    model = loaded(p.lb, p.ub)
-    model.copyInIntegerInformation(p.integer.astype(np.uint8))
-    tree = model.getCbcModel()
+# %% ../../nbs/api/sizes/03_solvers.ipynb #802d001d
+def _searched(tree, seconds):
+    "Let CBC search, so long at most"
     tree.logLevel, tree.allowableGap, tree.maximumSeconds = 0, 0., seconds
     with _own_interrupts() as pass_on:
         tree.solve()
         if "user event" in tree.status: pass_on()
+
+def cbc(c, p, seconds):
+    "The best x by CBC in so many seconds of the processor's time; None if there is none"
+    model = _loaded(c, p, p.lb, p.ub)
+    model.copyInIntegerInformation(p.integer.astype(np.uint8))
+    tree = model.getCbcModel()
+    _searched(tree, seconds)
     if "infeasible" in tree.status: return None
     if tree.status != "solution": _no_optimum("CBC", "unbounded" in tree.status)
     x = np.array(tree.primalVariableSolution)
-    held = loaded(*np.where(p.integer, np.round(x), [p.lb, p.ub]))
+    held = _loaded(c, p, *np.where(p.integer, np.round(x), [p.lb, p.ub]))
     return np.array(held.primalVariableSolution) if held.primal() == "optimal" else x
 
 # %% ../../nbs/api/sizes/03_solvers.ipynb #5e9228c8
@@ -194,6 +199,7 @@ def _ask(c, p, folder):
     A, parts = sparse.csr_array(p.A), {k: getattr(p, k, c) for k in _PARTS}
     np.savez(folder / "asked.npz", data=A.data, indices=A.indices, indptr=A.indptr, shape=A.shape, **parts)
 
+# %% ../../nbs/api/sizes/03_solvers.ipynb #6fe656e6
 def _answer(folder, seconds):
     "Answer the question in the folder; what a process of its own does"
     asked = np.load(Path(folder, "asked.npz"))
@@ -218,6 +224,7 @@ def _beside(c, p, seconds):
         found = np.load(Path(folder, "answer.npy"))
     return found if len(found) else None
 
+# %% ../../nbs/api/sizes/03_solvers.ipynb #1f58f3b5
 def in_time(c, p, seconds):
     "The best x by CBC, here or beside, in so many seconds on the clock; None if there is none"
     begin, here = time.perf_counter(), .05 if sys.executable else 1.
