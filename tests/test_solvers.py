@@ -1,11 +1,13 @@
 "Solvers that are missing, too small or too slow, and three that agree"
-import os, subprocess, sys, textwrap, time
+import os, signal, subprocess, sys, textwrap, threading, time
+from pathlib import Path
 import numpy as np, pytest
 import naivenas.sizes.edits
 from naivenas.graph.cut import Dense
 from naivenas import Graph
 from naivenas.sizes.program import Problem, solve
-from naivenas.sizes.solvers import SOLVERS, HiGHS, Unusable, register_solver
+from scipy import sparse
+from naivenas.sizes.solvers import SOLVERS, HiGHS, Unbounded, Unusable, register_solver
 from naivenas.graph.vertex import absorb, inputvertex
 from naivenas.graph.moves import cat
 
@@ -144,9 +146,61 @@ def hard_problem(rows=5, columns=40):
 @pytest.mark.parametrize("name", [*SOLVERS, None])
 def test_time_limit(name):
     if name and not works(name): pytest.skip(f"{name} does not work here")
-    start = time.process_time()   # what CBC's limit is about; on an idle machine the same as the time on the wall
+    start = time.process_time()
     with pytest.raises(TimeoutError, match="seconds"): solve(hard_problem(), name, seconds=2.)
     assert time.process_time() - start < 2 * 1.2 + .5
+
+@pytest.mark.skipif(not works("CBC"), reason="needs cylp")
+def test_cbc_keeps_the_time_on_the_clock_where_others_share_the_processor():
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * os.cpu_count())]
+    try:
+        start = time.perf_counter()
+        with pytest.raises(TimeoutError, match="CBC ran out of time.*seconds"): solve(hard_problem(), "CBC", seconds=4.)
+        took = time.perf_counter() - start
+    finally:
+        for p in busy: p.kill(); p.wait()
+    assert 3.2 < took < 4 * 1.2
+
+@pytest.mark.skipif(not works("CBC"), reason="needs cylp")
+def test_cbc_beside_says_what_cbc_says_here():
+    from naivenas.sizes.solvers import _beside, cbc
+    p = hard_problem(2, 20)   # a few nodes
+    c = p.objectives[0][1]
+    assert np.array_equal(_beside(c, p, 60.), cbc(c, p, 60.))
+    assert _beside(np.ones(1), Problem([[1.]], [3], [np.inf], [0], [2], [1]), 60.) is None
+    with pytest.raises(Unbounded): _beside(-np.ones(1), Problem([[1.]], [3], [np.inf], [0], [np.inf], [1]), 60.)
+
+@pytest.mark.skipif(not works("CBC"), reason="needs cylp")
+def test_ctrl_c_ends_cbc():
+    code = "import sys; sys.path.insert(0, 'tests'); from test_solvers import hard_problem; from naivenas.sizes.program import solve\nprint('on', flush=True)\nsolve(hard_problem(), 'CBC', seconds=60)"
+    p = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parent.parent, process_group=0)
+    assert p.stdout.readline() == "on\n"
+    start = time.perf_counter()
+    time.sleep(.5)
+    os.killpg(p.pid, signal.SIGINT)   # as a terminal does
+    _, err = p.communicate(timeout=50)
+    assert "KeyboardInterrupt" in err and time.perf_counter() - start < 30
+
+@pytest.mark.skipif(not works("CBC"), reason="needs cylp")
+@pytest.mark.parametrize("in_thread", [False, True])
+def test_ctrl_c_works_after_cbc_as_before(in_thread):
+    def ask(): assert solve(Problem([[1.]], [1], [2], [0], [9], [1]), "CBC").x[0] == 1
+    if in_thread:
+        t = threading.Thread(target=ask)
+        t.start(); t.join()
+    else: ask()
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
+
+@pytest.mark.skipif(not works("Gurobi"), reason="needs Gurobi's licence for small problems")
+def test_who_asks_for_a_solver_by_name_is_told_the_remedy(monkeypatch):
+    n = 2500
+    many = Problem(sparse.eye_array(n), np.zeros(n), np.ones(n), np.zeros(n), np.ones(n), np.ones(n))
+    if "larger" not in SOLVERS["Gurobi"].licence(): pytest.skip("this licence has no limit")
+    with pytest.raises(Unusable, match="Gurobi cannot be used for these 2,500 columns.*larger than its licence.*GRB_LICENSE_FILE.*solver='CBC' or solver='HiGHS'"): solve(many, "Gurobi")
+    monkeypatch.setitem(sys.modules, "gurobipy", None)
+    with pytest.raises(Unusable, match="not installed.*pip install gurobipy"): solve(many, "Gurobi")
 
 # ------------------------------------------------------------------------------------------------------ one more of them
 

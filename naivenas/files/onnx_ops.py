@@ -228,14 +228,21 @@ def Where(c, a, b):
                  *map(_ints, (c, a, b))) if _host(c, a, b) else torch.where(c, _tensor(a), _tensor(b))
 
 # %% ../../nbs/api/files/08_onnx_ops.ipynb #5bbaaa69
+def _bounded(shape, most=2**28):
+    "The shape of a constant, which is no larger than memory"
+    known = all(type(n) in (int, float) for n in shape)
+    if known and math.prod(shape) > most: raise ValueError(f"a constant of shape {shape} is too large")
+    return shape
+
 @_op
 def ConstantOfShape(shape, *, value=None):
     value = torch.zeros(1) if value is None else value
-    return value.reshape(()).expand(_many(shape)).clone()
+    return value.reshape(()).expand(_bounded(_many(shape))).clone()
 @_op
 def Range(a, b, step):
-    return torch.arange(*[x.item() if torch.is_tensor(x) else x for x in (a, b, step)], dtype=a.dtype
-                        if torch.is_tensor(a) else None)
+    ends = [x.item() if torch.is_tensor(x) else x for x in (a, b, step)]
+    if ends[2]: _bounded([abs((ends[1] - ends[0]) / ends[2])])
+    return torch.arange(*ends, dtype=a.dtype if torch.is_tensor(a) else None)
 
 # %% ../../nbs/api/files/08_onnx_ops.ipynb #41f19edf
 @_op

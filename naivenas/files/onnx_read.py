@@ -229,9 +229,11 @@ def _as_module(reader, n, modules, inputs):
 
 # %% ../../nbs/api/files/11_onnx_read.ipynb #6428f42d
 def onnx_module(path):   # a file, or a loaded onnx.ModelProto
-    "The network of an ONNX file as a plain PyTorch module, in evaluation mode"
+    "The network of an ONNX file as a plain PyTorch module, in evaluation mode; ValueError if the file makes no sense"
     onnx = _load("onnx", "reading ONNX")
     if isinstance(path, onnx.ModelProto): return _read(_Reader(path, ""))
-    model = onnx.load(path, load_external_data=False)
     folder = str(getattr(path, "parent", "") or re.sub(r"[^/\\]*$", "", str(path)))
-    return _read(_Reader(model, folder))
+    try: return _read(_Reader(onnx.load(path, load_external_data=False), folder))
+    except (OSError, ImportError): raise
+    except NotImplementedError as e: raise NotImplementedError(f"{path}: {e}") from e.__cause__
+    except Exception as e: raise ValueError(f"{path} cannot be read: {str(e)[:300] or type(e).__name__}") from e

@@ -6,7 +6,7 @@
 __all__ = ['VERSION', 'saved', 'loaded', 'Saving', 'KNOWN', 'known_as', 'name_of', 'savable']
 
 # %% ../../nbs/api/files/07_save.ipynb #f454cd02
-import hashlib, inspect, json, os, tempfile
+import hashlib, inspect, itertools, json, os
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -119,16 +119,27 @@ def _digest(architecture, tensors):
     return sha.hexdigest()
 
 # %% ../../nbs/api/files/07_save.ipynb #d4bdf6c0
+def _beside(path):
+    "A new, empty file beside another, and the rights that new files get here"
+    for k in itertools.count():
+        name = path.with_name(f".{path.name}.{os.getpid()}.{k}")
+        try: handle = os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        except FileExistsError: continue
+        mode = os.fstat(handle).st_mode & 0o777
+        os.close(handle)
+        return name, mode
+
 def _written(path, tensors, head):
     "Write a file in one step: it is there as a whole, or not at all"
     from safetensors.torch import save_file
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    os.close(handle)
+    path = Path(os.path.realpath(path))      # where a link leads, so that it stays a link
+    beside, mode = _beside(path)
     try:
         save_file(tensors, beside, head)
+        os.chmod(beside, mode)
         os.replace(beside, path)
     except BaseException:
-        os.unlink(beside)
+        beside.unlink(missing_ok=True)
         raise
 
 # %% ../../nbs/api/files/07_save.ipynb #678d8707

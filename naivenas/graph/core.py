@@ -70,7 +70,7 @@ class Running:
 # %% ../../nbs/api/graph/07_core.ipynb #4735a37c
 def flattened(graph: "Core") -> dict:
     "`graph.__dict__` with all vertices as numbers"
-    left_out, at = ("vertices", "_place", "_program", "_watchers", "_known", "_shapes"), graph._place
+    left_out, at = ("vertices", "_place", "_program", "_watchers", "_known", "_shapes", "_locks"), graph._place
     state = {k: v for k, v in graph.__dict__.items() if k not in left_out}
     state["vertices"] = [(v.op, [at[u] for u in v.inputs], v.role, v.nout, v.name) for v in graph.vertices]
     for key in "inputs", "outputs", "frozen": state[key] = [at[v] for v in state[key]]

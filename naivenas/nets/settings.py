@@ -15,7 +15,7 @@ from ..sizes.wires import known_ties
 from ..sizes.tracing import Edit
 from ..sizes.wishes import utilities
 from ..sizes.decide import Decision
-from ..sizes.commit import commit
+from ..sizes.commit import commit, told
 from .rules import rule
 
 # %% ../../nbs/api/nets/08_settings.ipynb #47020f45
@@ -43,9 +43,7 @@ def settings_changed(net,
     why = "; ".join(f"setting {said(given)} of {label(v)}" for v, given in changes.items())
     plan = standstill(net, why)
     steps = [step for one in (net, *net.twins) for step in _settings(one, changes)]
-    report = net.report_type(plan, commit(steps, net._settle, net.trial(plan)))
-    for watcher in net.watchers: watcher(report)
-    return report
+    return told(net, lambda: net.report_type(plan, commit(steps, net._settle, net.trial(plan))))
 
 # %% ../../nbs/api/nets/08_settings.ipynb #3337364f
 def _settings(net, changes):
@@ -170,4 +168,4 @@ class Setting:
         (2, 2)
         """
         given = settings if activation is None else settings | {"activation": activation}
-        return settings_changed(self, {vertex: given})
+        with self.lock: return settings_changed(self, {vertex: given})

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['trained_on', 'restarted', 'default_step', 'random_step', 'beginning', 'slice_of', 'seconds_each', 'part_of',
-           'score_of', 'fitness_of', 'refined']
+           'score_of', 'fitness_of', 'Stoppable', 'refined']
 
 # %% ../../nbs/api/search/28_defaults.ipynb #e2fc9e4e
 import copy, math, warnings
@@ -89,10 +89,19 @@ def fitness_of(encoder, data, time, metric, also, examples, method, seed):
                  anneal=True, seconds=seconds_each(encoder, time, method), weights=part_of(data.weights, at))
 
 # %% ../../nbs/api/search/28_defaults.ipynb #ec7fbd65
-def refined(candidate, x, y, examples, seconds=math.inf, seed=0, weights=None):
+class Stoppable(Train):
+    "A training that ends before any step, if it is to"
+    stop = None
+    def step(self, candidate, index, share):
+        if self.stop and self.stop(): raise KeyboardInterrupt
+        return super().step(candidate, index, share)
+
+def refined(candidate, x, y, examples, seconds=math.inf, seed=0, weights=None, stop=None):
     "A copy of the candidate, trained on with a falling learning rate; the candidate itself if that diverges"
-    c = copy.deepcopy(candidate)
-    try: Train(x, y, lambda c: 0., examples, seconds=seconds, seed=seed, anneal=True, weights=weights)(c)
+    c, how = copy.deepcopy(candidate), dict(seconds=seconds, seed=seed, anneal=True, weights=weights)
+    train = Stoppable(x, y, lambda c: 0., examples, **how)
+    train.stop = stop
+    try: train(c)
     except ArithmeticError: return candidate
     except KeyboardInterrupt: warnings.warn("the last training was interrupted: the net is as good as it was by then")
     return c

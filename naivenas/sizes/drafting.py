@@ -31,7 +31,8 @@ def _redirect(paper, old, new, readers):
 # %% ../../nbs/api/sizes/15_drafting.ipynb #7dfe9681
 class Paper:
     "A wiring that is written down and not yet solved"
-    def __init__(self, graph: Core): self.graph, self.edit = graph, Edit(outputs=list(graph.outputs))
+    def __init__(self, graph: Core):
+        self.graph, self.edit, self.was = graph, Edit(outputs=list(graph.outputs)), graph.vertices
 
     def wiring(self, v):
         "`[(vertex that `v` reads, old slot that the edge continues or None), ...]`"

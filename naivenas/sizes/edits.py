@@ -60,6 +60,8 @@ class Draft(Drafting):
     """
     def plan(self, wishes: PerVertex | None = None, **how: Any) -> Solved:
         "The `Plan` of the draft; wishes and options are those of `Graph.plan`"
+        if self.was is not self.graph.vertices:
+            raise RuntimeError("the wiring of the graph has changed since this draft was begun; begin it anew")
         try: return self.graph.plan(wishes, edit=self.edit, **how)
         except SizeError as first:
             try: return self.graph.plan(wishes, edit=replace(self.edit, loose=True), **how)
@@ -67,7 +69,7 @@ class Draft(Drafting):
 
     def apply(self, wishes: PerVertex | None = None, **how: Any) -> Applied:
         "Carry the draft out, whole or not at all; wishes and options are those of `Graph.plan`"
-        return self.plan(wishes, **how).apply()
+        with self.graph.lock: return self.plan(wishes, **how).apply()
 
 # %% ../../nbs/api/sizes/16_edits.ipynb #ed012b60
 class Blocks:
@@ -100,7 +102,7 @@ class Blocks:
         >>> net.sizes
         {'x': 2, 'h': 3, 'new': 5, 'y': 1}
         """
-        return Draft(self).insert(block, after, before, to).apply(**how)
+        with self.lock: return Draft(self).insert(block, after, before, to).apply(**how)
 
 # %% ../../nbs/api/sizes/16_edits.ipynb #f4c7c2e5
 class Places(Blocks):
@@ -129,7 +131,7 @@ class Places(Blocks):
         >>> net.names
         ['x', 'y']
         """
-        return Draft(self).remove(vertex, reconnect).apply(**how)
+        with self.lock: return Draft(self).remove(vertex, reconnect).apply(**how)
 
     def replace(self, vertex: Vertex | str | tuple[Any, ...], block: Callable[..., Any], **how: Any) -> Applied:
         """Let the readers of a vertex, or of a segment's last one, read a block, and align all sizes.
@@ -155,7 +157,7 @@ class Places(Blocks):
         >>> net.sizes
         {'x': 2, 'new': 4, 'y': 1}
         """
-        return Draft(self).replace(vertex, block).apply(**how)
+        with self.lock: return Draft(self).replace(vertex, block).apply(**how)
 
 # %% ../../nbs/api/sizes/16_edits.ipynb #2194a4ac
 class Edges:
@@ -188,7 +190,7 @@ class Edges:
         >>> net.sizes["all"]
         5
         """
-        return Draft(self).connect(source, target, at).apply(**how)
+        with self.lock: return Draft(self).connect(source, target, at).apply(**how)
 
 # %% ../../nbs/api/sizes/16_edits.ipynb #11332156
 class Editing(Places, Edges):
@@ -219,7 +221,7 @@ class Editing(Places, Edges):
         >>> net.sizes["all"]
         3
         """
-        return Draft(self).disconnect(source, target, at).apply(**how)
+        with self.lock: return Draft(self).disconnect(source, target, at).apply(**how)
 
     def draft(self) -> Draft:
         """A draft: several changes that are solved and applied together.

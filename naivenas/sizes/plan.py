@@ -17,7 +17,7 @@ from .program import Problem
 from .wishes import PerVertex, relaxed
 from .lists import Lists, at_once, size_table, summary_of, Table
 from .commit import carried_out, taken_back
-from .planning import held_of, planned
+from .planning import held_of, in_turn
 
 # %% ../../nbs/api/sizes/13_plan.ipynb #0a541bac
 class Telling:
@@ -252,7 +252,7 @@ class Planning:
         >>> net.plan({"h": +2}).out("h").tolist()
         [0, 1, 2, -1, -1]
         """
-        return planned(self, wishes, by, nin, frozen, least, multiple_of, max_new, groups, also, solver, seconds, edit,
+        return in_turn(self, wishes, by, nin, frozen, least, multiple_of, max_new, groups, also, solver, seconds, edit,
                        keep)
 
 # %% ../../nbs/api/sizes/13_plan.ipynb #f81471da
@@ -306,4 +306,4 @@ class Sizing(Planning):
             raise TypeError(f"how many neurons? Write resize({wishes!r}, +8), or resize({{{wishes!r}: +8}})")
         if delta is not None and isinstance(wishes, dict):
             raise TypeError(f"{wishes!r} says by how many already: leave {delta!r} out")
-        return self.plan(wishes if delta is None else {wishes: delta}, **how).apply()
+        with self.lock: return self.plan(wishes if delta is None else {wishes: delta}, **how).apply()

@@ -185,6 +185,15 @@ def known(solver):
     if solver is not None and solver not in SOLVERS:
         raise ValueError(f"no solver is called {solver!r}; there are {', '.join(SOLVERS)}")
 
+# %% ../../nbs/api/sizes/04_program.ipynb #08e2441b
+def _refused(p, solver, why):
+    "The error for a solver that was asked for by name and cannot be used for the problem"
+    rows, columns = p.A.shape
+    others = " or ".join(f"solver={name!r}" for name in SOLVERS if name != solver.name)
+    remedy = f"; {solver.remedy}" if getattr(solver, "remedy", "") else ""
+    return Unusable(f"{solver.name} cannot be used for these {columns:,} columns and {rows:,} rows: {why}{remedy}. "
+                    f"Or leave the solver to naivenas, or take {others}")
+
 # %% ../../nbs/api/sizes/04_program.ipynb #06c903bb
 def solve(p: Problem, solver: str | None = None, seconds: float = 60.) -> "Solution | None":
     """The lexicographic optimum of a problem: each objective as small as those before it allow.
@@ -208,6 +217,8 @@ def solve(p: Problem, solver: str | None = None, seconds: float = 60.) -> "Solut
         The time was over before the optimum was proven.
     ValueError
         No solver has that name, or an objective has no smallest value.
+    Unusable
+        The solver that was named cannot be used; what would help.
 
     Examples
     --------
@@ -221,6 +232,7 @@ def solve(p: Problem, solver: str | None = None, seconds: float = 60.) -> "Solut
         now = time.perf_counter()
         try: x = _in_order(p, SOLVERS[name], now + (start + seconds - now) / left)
         except Exception as why:
+            if solver and isinstance(why, Unusable): raise _refused(p, SOLVERS[name], why) from why
             if left == 1 or isinstance(why, Unbounded): raise
             say_once(f"{name} is passed by: {why}. {queue[-left + 1]} is used instead.")
         else: break

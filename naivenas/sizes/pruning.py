@@ -192,4 +192,4 @@ class Pruning(PruningPlans):
         >>> net.sizes
         {'x': 2, 'h': 2, 'y': 1}
         """
-        return self.prune_plan(keep, by, normalise, **how).apply()
+        with self.lock: return self.prune_plan(keep, by, normalise, **how).apply()
