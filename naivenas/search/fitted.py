@@ -10,7 +10,7 @@ import copy, json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-import numpy as np, torch
+import numpy as np
 from ..files.checks import at, field, of, senseless, whole
 from .fitness import outputs
 from .columns import DATES

@@ -8,7 +8,6 @@ __all__ = ['CHECKS', 'word', 'whole', 'over_zero', 'share', 'function', 'device_
 
 # %% ../../nbs/api/search/30_options.ipynb #bcfa4119
 import difflib, math, numbers
-from collections.abc import Callable
 from typing import Any
 import numpy as np, torch
 from .arrays import LAYOUTS, given, unpacked
