@@ -12,7 +12,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from ..files.checks import at, of, senseless
-from ..files.checks import field as entry
 from ..files.net import Net
 from .settings import Settings
 from .mutation import shield
