@@ -9,10 +9,11 @@ __all__ = ['scores', 'pruned', 'PruningPlans', 'Pruning']
 from collections.abc import Callable, Iterable
 from typing import Any
 import numpy as np
+from ..graph.cut import number
 from ..graph.order import several
 from .tracing import Edit
 from .wires import known_ties
-from .wishes import PerVertex, known_worth, number, ranked, wished, worths_of
+from .wishes import PerVertex, known_worth, ranked, wished, worths_of
 from .demands import pinned_vertices
 from .plan import Applied, Solved
 
