@@ -100,9 +100,9 @@ def _ends(given: Any, which: str) -> list[Vertex]:
     "The vertices that were given for inputs or outputs; an error if they are none"
     many = [given] if not isinstance(given, Iterable) or isinstance(given, (str, dict)) or hasattr(given, "shape") else [*given]
     if odd := [v for v in many if not isinstance(v, Vertex)]:
-        works = ", which inputvertex(name, size) makes" if which == "inputs" else ""
-        raise TypeError(f"(inputs, outputs): the {which} are a vertex or a list of vertices{works}, not {described(odd[0])}")
-    if not many and which == "outputs": raise ValueError("(inputs, outputs): at least one vertex must come out")
+        made = " of inputvertex(name, size)" if which == "inputs" else ""
+        raise TypeError(f"the {which} of a graph are a vertex{made} or a list of them, not {described(odd[0])}")
+    if not many and which == "outputs": raise ValueError("a graph needs an output: give the vertex that computes it")
     return many
 
 

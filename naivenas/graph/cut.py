@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Cut', 'pick', 'alike', 'cut', 'regrouped', 'GroupCut', 'sizes', 'resized', 'obstacle', 'kind', 'whole', 'number',
-           'counted', 'suggested', 'NotFound', 'described', 'Dense']
+           'counted', 'suggested', 'NotFound', 'described', 'Dense', 'not_read', 'not_computed']
 
 # %% ../../nbs/api/graph/00_cut.ipynb #443b6a7a
 import difflib
@@ -255,3 +255,18 @@ class Dense:
     def resize(self, ins, out): return {"w": Cut({0: out, 1: ins[0]}, noise=0), "b": Cut({0: out})}
 
     def __repr__(self): return f"Dense({self.w.shape[1]}, {self.w.shape[0]})"
+
+# %% ../../nbs/api/graph/00_cut.ipynb #352b8127
+def not_read(given: Any, word: str) -> str:
+    "Why `word` cannot read what was given in place of a vertex, and what would work"
+    works = (f"a net gives it by its name, net[{given!r}]" if isinstance(given, str) else
+             f"give them one by one, {word}(a, b) or {word}(*vertices)" if isinstance(given, (list, tuple)) else
+             "layer(module, vertex) computes with a module" if callable(given) else
+             "inputvertex(name, size) stands for data")
+    return f"{word} reads a vertex, not {described(given)}: {works}"
+
+def not_computed(function: str, vertex: str) -> str:
+    "Why a function on tensors cannot be called on the vertex of this name, and what would work"
+    return (f"{function} was called on a vertex, {vertex}, and takes tensors: write it with naivenas (conv, linear, relu, "
+            f"cat, ...), or layer(module, {vertex}) with any module of PyTorch's")
+

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from numbers import Number
 from functools import partial, reduce
 from typing import Any
-from .cut import kind, counted, described
+from .cut import counted, described, kind, not_computed, not_read
 from .roles import ROLES, Role, SizeError, role_of
 
 # %% ../../nbs/api/graph/02_vertex.ipynb #82bc787f
@@ -31,8 +31,7 @@ class Arithmetic:
     def __rtruediv__(self, other: Any) -> "Vertex": return _arithmetic(operator.truediv, other, self)
     def __neg__(self) -> "Vertex": return invariant(operator.neg, self)
     def __rrshift__(self, name: str) -> "Vertex": return _named(self, name)
-    def __rshift__(self, name: Any) -> Any: return _behind(name)
-
+    def __rshift__(self, name: Any) -> Any: raise TypeError(f"the name comes first: {name!r} >> vertex")
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None): raise TypeError(_called(func, args))
 
@@ -80,8 +79,7 @@ class Vertex(Arithmetic):
     def __repr__(self) -> str:
         return f"{label(self)}: {kind(self.op)}({', '.join(map(label, self.inputs))}) -> {self.nout}"
 
-    def __getattr__(self, name):
-        raise AttributeError(f"a vertex has no attribute {name!r}: it stands for a value, and is none yet")
+    def __getattr__(self, name): raise AttributeError(f"a vertex has no {name!r}: it stands for a value, and is none")
 
     def __reduce__(self):
         raise TypeError(f"{label(self)} cannot be copied or pickled alone: copy or pickle its graph, then take "
@@ -105,16 +103,11 @@ def _described(v): return ", ".join(f"{label(u)} with {u.nout}" for u in v.input
 def vertex_of(v: Any, word: str) -> Vertex:
     "The vertex `v` that `word` reads; TypeError with what would work if it is anything else"
     if isinstance(v, Vertex): return v
-    works = (f"a net gives it by its name, net[{v!r}]" if isinstance(v, str) else
-             f"give them one by one, {word}(a, b) or {word}(*vertices)" if isinstance(v, (list, tuple)) else
-             "layer(module, vertex) computes with a module" if callable(v) else
-             "inputvertex(name, size) stands for data")
-    raise TypeError(f"{word} reads a vertex, not {described(v)}: {works}")
+    raise TypeError(not_read(v, word))
 
 def neurons(v: Any, word: str) -> int:
-    "The size of the vertex that `word` reads"
+    "How many neurons `word` reads"
     return vertex_of(v, word).nout
-
 
 # %% ../../nbs/api/graph/02_vertex.ipynb #59fb4f26
 def inputvertex(name: str, nout: int) -> Vertex:
@@ -297,15 +290,13 @@ def mul(*values: Any) -> Any:
     return reduce(operator.mul, values)
 
 # %% ../../nbs/api/graph/02_vertex.ipynb #31688034
-_OWN = "a module of your own can hold it as a parameter, layer(module, vertex)"
-
 def _swapped(f, right, left): return f(left, right)
 
 def _arithmetic(f, a, b):
     "The vertex for `f(a, b)`, where one of the two may be a number"
     odd = [n for n in (a, b) if not isinstance(n, (Vertex, Number)) and getattr(n, "ndim", 1) != 0]
     if odd and not hasattr(odd[0], "shape"): return NotImplemented
-    if odd: raise TypeError(f"{kind(f)} takes vertices and numbers, not {described(odd[0])}: {_OWN}")
+    if odd: raise TypeError(f"{kind(f)} takes vertices, numbers and layer(module, vertex), not {described(odd[0])}")
     if not isinstance(b, Vertex): return invariant(partial(_swapped, f, b), a)
     if not isinstance(a, Vertex): return invariant(partial(f, a), b)
     return invariant(f, a, b)
@@ -319,17 +310,9 @@ def _named(v, name):
     v.name = name
     return v
 
-def _behind(name):
-    "What `v >> name` is"
-    if not isinstance(name, str): return NotImplemented
-    raise TypeError(f"the name comes first: {name!r} >> vertex")
-
 
 # %% ../../nbs/api/graph/02_vertex.ipynb #42bf8d21
 def _called(func, args):
     "Why a function of PyTorch's cannot be called on vertices"
     flat = [v for a in args for v in (a if isinstance(a, (list, tuple)) else [a])]
-    name = next((label(v) for v in flat if isinstance(v, Vertex)), "vertex")
-    return (f"{kind(func)} was called on a vertex, {name}, and takes tensors: write it with naivenas (conv, linear, relu, cat, ...), "
-            f"or layer(module, {name}) with any module of PyTorch's")
-
+    return not_computed(kind(func), next((label(v) for v in flat if isinstance(v, Vertex)), "vertex"))
