@@ -13,7 +13,7 @@ from typing import Any
 import operator
 import numpy as np, torch
 from torch import nn
-from ..graph.cut import GroupCut, counted, described, regrouped, sizes
+from ..graph.cut import GroupCut, counted, described, kind, regrouped, sizes
 from ..graph import moves
 from ..graph.vertex import Vertex, immutable, indexmap, invariant, label, neurons, vertex_of
 from ..graph.roles import Heads, SizeError, Slice
@@ -142,7 +142,7 @@ def layer(module: nn.Module, *inputs: Vertex, nout: int | None = None) -> Vertex
     16
     """
     _check_module(module)
-    for v in inputs: vertex_of(v, "layer")
+    for v in inputs: vertex_of(v, kind(module))
     if getattr(module, "return_indices", False):
         raise TypeError(f"{type(module).__name__} with return_indices gives two results: leave return_indices out")
     if block := next((BLOCKS[c] for c in type(module).__mro__ if c in BLOCKS), None): return block(module, *inputs)
