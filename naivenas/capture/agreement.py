@@ -46,6 +46,7 @@ def gradients(values, parameters):
     loss = sum(v.square().sum() for v in values if torch.is_tensor(v) and v.requires_grad)
     return torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
 
+# %% ../../nbs/api/capture/17_agreement.ipynb #989ea788
 def agreement(net, module,
               example, named):   # values to call them with, by place and by name
     "`(whether both give the same values, names of functions whose own backward pass the net lacks)`"
@@ -64,11 +65,11 @@ def _hollow(net, module):
         memo[id(t)] = nn.Parameter(empty, t.requires_grad) if isinstance(t, nn.Parameter) else empty
     return copy.deepcopy((net, module), memo)
 
+# %% ../../nbs/api/capture/17_agreement.ipynb #ac907feb
 def _called_empty(module, example, named):
     "The shapes that the module gives for an example without contents"
     example, named = pytree.tree_map(lambda x: x.to("meta") if torch.is_tensor(x) else x, (example, named))
     return [getattr(x, "shape", None) for x in evaluated(module, example, named)]
-
 
 # %% ../../nbs/api/capture/17_agreement.ipynb #52efc752
 def breaks_when_cut(net: nn.Module, module: nn.Module, example: tuple, named: dict) -> str | None:
@@ -80,7 +81,7 @@ def breaks_when_cut(net: nn.Module, module: nn.Module, example: tuple, named: di
     except Exception: return None
     try: after = _called_empty(cut, example, named)
     except Exception as e:
-        last = next((f for f in reversed(frames_of(e)) if f"{os.sep}naivenas{os.sep}" not in f.filename), None)
-        return f" (`{last.line}`, {os.path.basename(last.filename)}:{last.lineno})" if last else ""
+        lines = frames_of(e)
+        return f" (`{lines[-1].line}`, {os.path.basename(lines[-1].filename)}:{lines[-1].lineno})" if lines else ""
     return None if before == after else ""
 

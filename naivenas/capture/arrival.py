@@ -14,7 +14,7 @@ from ..graph.axes import Layout
 from ..graph.cut import obstacle
 from ..graph.roles import SizeError
 from .agreement import agreement, breaks_when_cut
-from .example import called_once, is_random, unwrapped
+from .example import called_once, chance_kept, is_random, unwrapped
 from .importer import Importer, NotUnderstood
 from .trace import Untraceable, captured
 from .neurons import Again, recut
@@ -185,7 +185,7 @@ def _agreeing(cls, module, example, named):
         except Untraceable:
             if training: continue
             raise
-        same, lost = agreement(net, module, example, named)
+        with chance_kept(example, named): same, lost = agreement(net, module, example, named)
         if same: return net, lost, training
         if is_random(module, example, named): raise Untraceable(type(module).__name__ + _RANDOM)
     raise Untraceable(f"{type(module).__name__} cannot be traced with this example: "

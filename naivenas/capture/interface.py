@@ -54,7 +54,9 @@ def _by_name(net, named, filled):
 # %% ../../nbs/api/capture/19_interface.ipynb #28d3eba8
 def _leaves(net, x, start):
     "What lies within one argument that was given by place, in the order of the net's inputs from `start` on"
-    if not isinstance(x, (dict, list, tuple)): return pytree.tree_leaves(x) if "keys" in net.__dict__ else [x]
+    imported = "keys" in net.__dict__
+    if not isinstance(x, (dict, list, tuple)): return pytree.tree_leaves(x) if imported else [x]
+    if not imported and not all(map(torch.is_tensor, x)): return [x]
     found = [(path, leaf) for path, leaf in _within((), x) if torch.is_tensor(leaf) or isinstance(leaf, np.ndarray)]
     names = [v.name for v in net.inputs[start:start + len(found)]]
     at = [[k for k, name in enumerate(names) if name.endswith("_" + "_".join(path))] for path, _ in found]

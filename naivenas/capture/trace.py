@@ -63,8 +63,11 @@ def captured(module, args, kwargs,
 
 # %% ../../nbs/api/capture/03_trace.ipynb #5ca1ed16
 def frames_of(e):
-    "The places of an error that are not PyTorch's own"
-    def own(f): return "torch" not in f.filename.replace("torchvision", "").split(os.sep) and f.line
+    "The places of an error that are neither PyTorch's own nor naivenas's"
+    here = os.path.dirname(os.path.dirname(__file__)) + os.sep if "__file__" in globals() else ""
+    def own(f):
+        theirs = "torch" in f.filename.replace("torchvision", "").split(os.sep) or here and f.filename.startswith(here)
+        return f.line and not theirs
     return [f for f in traceback.extract_tb(e.__traceback__) if own(f)]
 
 def place_of(e):

@@ -7,7 +7,6 @@ __all__ = ['batchnorm', 'layernorm', 'rmsnorm', 'groupnorm', 'instancenorm', 'dr
            'upsample', 'pixelshuffle', 'pixelunshuffle']
 
 # %% ../../nbs/api/nets/03_norms.ipynb #402ad86b
-import numpy as np
 from torch import nn
 from ..graph.cut import counted, number
 from ..graph.vertex import Vertex, neurons
@@ -259,7 +258,8 @@ def upsample(v: Vertex, scale: float | tuple = 2, mode: str = "nearest") -> Vert
     >>> naivenas.upsample(naivenas.inputvertex("x", 8)).op.scale_factor
     2.0
     """
-    for n in np.atleast_1d(scale): number(n, "upsample: scale", lambda n: n > 0, "a number over 0, or one for each dimension")
+    for n in scale if isinstance(scale, (tuple, list)) else [scale]:
+        number(n, "upsample: scale", lambda n: n > 0, "a number over 0, or one for each dimension")
     return layer(nn.Upsample(scale_factor=scale, mode=mode), v)
 
 # %% ../../nbs/api/nets/03_norms.ipynb #4f01ef26

@@ -95,6 +95,7 @@ def _known(name, op, key):
     hint = "; sizes are changed with net.resize" if key in fixed else suggested(key, there)
     raise TypeError(f"{name} ({kind(op)}) has no setting {key!r}{hint}")
 
+# %% ../../nbs/api/nets/08_settings.ipynb #fb05337f
 def _checked(name, op, key, value):
     "The value of a setting, one for each dimension where the module has that; an error if it cannot be set"
     _known(name, op, key)
@@ -110,7 +111,6 @@ def _checked(name, op, key, value):
     return (value,) * dim if isinstance(old, (tuple, str)) and not isinstance(value, tuple) else value
 
 _WINDOWS = *_TAPS, "stride", "padding", "output_padding"
-
 
 # %% ../../nbs/api/nets/08_settings.ipynb #e5a6da96
 def taps(old, new):

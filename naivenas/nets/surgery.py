@@ -21,7 +21,7 @@ from .rules import rule
 # %% ../../nbs/api/nets/07_surgery.ipynb #aa96c8ca
 def _stale(optimizer, old):
     "`(shape of a parameter, shape of what is remembered of it)` if surgery has come between them; else None"
-    for p, memory in optimizer.state.items():
+    for p, memory in getattr(optimizer, "state", {}).items():
         ref, had = old.get(id(p), (None, ()))
         if ref is None or ref() is not p: continue
         for value in memory.values():

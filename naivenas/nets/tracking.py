@@ -58,13 +58,13 @@ class Registered:
 # %% ../../nbs/api/nets/09_tracking.ipynb #592641ab
 def _is_copy(net, f): return f is not net and isinstance(f, Tracking) and f.sizes == net.sizes
 
-def _refused(net, f):
+# %% ../../nbs/api/nets/09_tracking.ipynb #5bf3c503
+def _refused(f):
     "TypeError with what would work, for what is no optimizer"
     takes = "track takes optimizers and copies of this net"
     if isinstance(f, type): raise TypeError(f"{takes}, not {described(f)}: make one, track({f.__name__}(net.parameters()))")
     hint = ": track its optimizer, scheduler.optimizer" if isinstance(getattr(f, "optimizer", None), torch.optim.Optimizer) else ""
     raise TypeError(f"{takes}, not {described(f)}{hint}")
-
 
 # %% ../../nbs/api/nets/09_tracking.ipynb #145532cd
 def _check_optimizer(net, o):
@@ -87,8 +87,7 @@ def followed_by(net, followers):
     for f in followers:
         if isinstance(f, nn.Module): f = getattr(f, "module", f)
         copied = isinstance(f, nn.Module) and _is_copy(net, f)
-        if not copied and not isinstance(f, torch.optim.Optimizer) and not (hasattr(f, "param_groups") and hasattr(f, "state")):
-            _refused(net, f)
+        if not copied and not hasattr(f, "param_groups"): _refused(f)
         if not copied: _check_optimizer(net, f)
         held = net.twins if copied else net.optimizers
         if all(f is not other for other in held): held.append(f)
