@@ -191,8 +191,8 @@ def _agreeing(cls, module, example, named):
     raise Untraceable(f"{type(module).__name__} cannot be traced with this example: "
                       "the captured operators compute something else than the module")
 
-_RANDOM = (" is random in evaluation mode: two calls differ, and nothing can be compared with it. Let it be random only "
-           "`if self.training`; functional.dropout takes training=self.training")
+_RANDOM = (" is random in evaluation mode: two calls differ, and nothing can be compared with it. "
+           "Let it be random only `if self.training`; functional.dropout takes training=self.training")
 
 
 # %% ../../nbs/api/capture/18_arrival.ipynb #a7ccb044
@@ -201,8 +201,8 @@ _STAYS = "stays as it is, and so do its neighbours"
 def _remarks(net, name, lost, training, breaks):
     "What whoever imports a module of this name should know about the net"
     if breaks is not None:
-        yield (f"{name} has sizes written in its own code{breaks}: it shares its layers with the net, and breaks when that is "
-               "cut. Go on with the net or net.to_torch(), or import with share=False")
+        yield (f"{name} has sizes written in its own code{breaks}: it shares its layers with the net, and breaks when "
+               "that is cut. Go on with the net or net.to_torch(), or import with share=False")
     if not training:
         yield f"{name} computes something else in training mode: what it computes in evaluation mode was taken"
     if lost:
@@ -222,7 +222,8 @@ def arrived(cls, module, example, named, share):
     called_once(module, example, named)
     net, lost, training = _agreeing(cls, module, example, named)
     breaks = breaks_when_cut(net, module, example, named) if share else None
-    for line in _remarks(net, type(module).__name__, lost, training, breaks): logging.getLogger("naivenas").warning("%s", line)
+    log = logging.getLogger("naivenas")
+    for line in _remarks(net, type(module).__name__, lost, training, breaks): log.warning("%s", line)
     for m in {*net.modules()} - {*module.modules()}: m.training = module.training
     return net
 
@@ -234,8 +235,9 @@ class Arriving:
     def from_torch(cls, module: nn.Module, *example: Any, share: bool = True, **named: Any) -> Self:
         """A net that computes what `module` computes, with its weights and its names
 
-        The module is called with the example once, first of all. The net **shares** its layers: whatever is cut in the net is cut
-        in the module. Where the module's own code would not survive that, one line says so; `share=False` leaves it whole.
+        The module is called with the example once, first of all. The net **shares** its layers: whatever is cut in the
+        net is cut in the module. Where the module's own code would not survive that, one line says so; `share=False`
+        leaves it whole.
 
         Parameters
         ----------

@@ -39,12 +39,12 @@ def _inner(module):
 
 # %% ../../nbs/api/capture/16_example.ipynb #95681e7d
 def unwrapped(module: Any) -> nn.Module:
-    "The module itself, without torch.compile or data parallelism around it; TypeError if it is none that can be captured"
+    "The module itself, without what is wrapped around it; TypeError if it is none that can be captured"
     module = _inner(module)
     if not isinstance(module, nn.Module): raise TypeError(_no_module(module))
     name = type(module).__name__
     if isinstance(module, torch.jit.ScriptModule):
-        raise TypeError(f"{name} is a scripted module, which cannot be captured: give the nn.Module that it was made of")
+        raise TypeError(f"{name} is scripted, and cannot be captured: give the nn.Module that it was made of")
     if any(isinstance(p, nn.parameter.UninitializedParameter) for p in module.parameters()):
         raise Untraceable(f"{name} has lazy layers that don't know their sizes yet: call it once first")
     return module
@@ -94,7 +94,7 @@ def _check_arguments(module, example, named):
 
 
 # %% ../../nbs/api/capture/16_example.ipynb #6f129ea1
-_ALONE = {nn.RNNBase: 2, nn.MultiheadAttention: 2, nn.RNNCellBase: 1, nn.Linear: 1}   # axes of one example, for each type
+_ALONE = {nn.RNNBase: 2, nn.MultiheadAttention: 2, nn.RNNCellBase: 1, nn.Linear: 1}   # axes of one example
 
 def _axes_alone(m):
     "How many axes a single example without a batch has for the module; 0 if that's unknown"
@@ -142,7 +142,8 @@ def _failed_in(module, e):
         here = trace.tb_frame.f_locals
         m = here.get("self")
         if isinstance(m, nn.Module) and m in names:
-            found = names[m], m, next((x for k, x in here.items() if k in ("input", "x", "query") and torch.is_tensor(x)), None)
+            given = (x for k, x in here.items() if k in ("input", "x", "query") and torch.is_tensor(x))
+            found = names[m], m, next(given, None)
         trace = trace.tb_next
     return found
 
@@ -154,7 +155,8 @@ def _unfit(module, e):
     if not r or not r.nin or r.axis is None or x is None or not -x.ndim <= r.axis < x.ndim: return ""
     takes, got = sizes(m)[0][0], x.shape[r.axis]
     what = "channels" if r.axis == 1 else "features"
-    return f"layer {name!r} ({type(m).__name__}) takes {takes} {what}, and is given {got}, in {(*x.shape,)}" if takes != got else ""
+    if takes == got: return ""
+    return f"layer {name!r} ({type(m).__name__}) takes {takes} {what}, and is given {got}, in {(*x.shape,)}"
 
 # %% ../../nbs/api/capture/16_example.ipynb #19c0bc8a
 def _apart(module, tensors):
@@ -162,8 +164,8 @@ def _apart(module, tensors):
     name, weights = type(module).__name__, [*module.parameters()]
     home, there = {p.device.type for p in weights}, {t.device.type for t in tensors}
     if home and home != there and "meta" in home | there or home and not home & there:
-        return (f"the weights of {name} are on {'/'.join(sorted(home))}, the example is on {'/'.join(sorted(there))}: give both on one "
-                "device, example.to(...); module.to_empty(device='cpu') takes a module off the meta device")
+        return (f"the weights of {name} are on {'/'.join(sorted(home))}, the example is on {'/'.join(sorted(there))}: "
+                "give both on one device, example.to(...); module.to_empty(device='cpu') takes one off the meta device")
     kinds = {p.dtype for p in weights if p.is_floating_point()}
     if len(kinds) == 1 and all(t.dtype not in kinds for t in tensors):
         want, got = (str(d).removeprefix("torch.") for d in (*kinds, tensors[0].dtype))
@@ -202,13 +204,14 @@ def _unchanged(module, tensors):
 
 # %% ../../nbs/api/capture/16_example.ipynb #04250954
 def called_once(module: nn.Module, example: tuple, named: dict) -> list:
-    "The values that a module gives for an example, in evaluation mode; an error that says what would work if it gives none"
+    "The values that a module gives for an example, in evaluation mode; an error with what would work if it gives none"
     _check_tensors(module, example, named)
     _check_arguments(module, example, named)
     name, tensors = type(module).__name__, [x for x in pytree.tree_leaves((example, named)) if torch.is_tensor(x)]
-    if "meta" in {p.device.type for p in module.parameters()} and (why := _apart(module, tensors)): raise Untraceable(why)
+    if any(p.is_meta for p in module.parameters()) and (why := _apart(module, tensors)): raise Untraceable(why)
     try:
-        with _unchanged(module, tensors), _watched(module, tensors): return pytree.tree_leaves(module(*example, **named))
+        with _unchanged(module, tensors), _watched(module, tensors): out = module(*example, **named)
+        return pytree.tree_leaves(out)
     except Untraceable: raise
     except Exception as e:
         raise Untraceable(f"{name} cannot be called with this example: {_why(module, e, example, tensors)}") from e

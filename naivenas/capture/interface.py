@@ -31,8 +31,8 @@ def _fill(net, filled, k, x):
     if k >= len(net.inputs): raise TypeError(f"{len(filled) + 1} values are too many: {_takes(net)}")
     name = net.inputs[k].name
     if k in filled: raise TypeError(f"{name} was given twice, by place and by name: {_takes(net)}")
-    if isinstance(x, np.ndarray): raise TypeError(f"{name} came as a numpy array, and a net computes with tensors: torch.from_numpy(array)")
-    if not torch.is_tensor(x): raise TypeError(f"{name} came as {described(x)}, and a net computes with tensors")
+    works = ": torch.from_numpy(array)" if isinstance(x, np.ndarray) else ""
+    if not torch.is_tensor(x): raise TypeError(f"{name} came as {described(x)}, and a net computes with tensors{works}")
     filled[k] = x
 
 
@@ -60,7 +60,8 @@ def _leaves(net, x, start):
     found = [(path, leaf) for path, leaf in _within((), x) if torch.is_tensor(leaf) or isinstance(leaf, np.ndarray)]
     names = [v.name for v in net.inputs[start:start + len(found)]]
     at = [[k for k, name in enumerate(names) if name.endswith("_" + "_".join(path))] for path, _ in found]
-    if isinstance(x, dict) and sorted(k for ks in at for k in ks) == [*range(len(names))] and all(len(ks) == 1 for ks in at):
+    clear = all(len(ks) == 1 for ks in at) and sorted(k for ks in at for k in ks) == [*range(len(names))]
+    if isinstance(x, dict) and clear:
         return [leaf for _, (_, leaf) in sorted(zip(at, found), key=lambda pair: pair[0])]
     return [leaf for _, leaf in found]
 
@@ -73,7 +74,7 @@ def _given(net, values, named):
         if isinstance(x, dict) and not imported:
             raise TypeError(f"inputs are given by name as net(**values), not in a dictionary: {_takes(net)}")
         for leaf in _leaves(net, x, len(filled)):
-            if torch.is_tensor(leaf) or isinstance(leaf, np.ndarray) or not imported: _fill(net, filled, len(filled), leaf)
+            if isinstance(leaf, (torch.Tensor, np.ndarray)) or not imported: _fill(net, filled, len(filled), leaf)
     _by_name(net, named, filled)
     if lost := [v.name for k, v in enumerate(net.inputs) if k not in filled]:
         raise TypeError(f"{', '.join(lost)} {'is' if len(lost) == 1 else 'are'} missing: {_takes(net)}")
@@ -95,7 +96,8 @@ def _run(net, values):
 # %% ../../nbs/api/capture/19_interface.ipynb #2e243052
 def called(net, values, named):
     "What the module gave, in its own structure"
-    if named or len(values) != len(net.inputs) or not all(map(torch.is_tensor, values)): values = _given(net, values, named)
+    plain = not named and len(values) == len(net.inputs) and all(map(torch.is_tensor, values))
+    if not plain: values = _given(net, values, named)
     out = _run(net, values)
     if "form" not in net.__dict__: return out
     spec, constants = net.form

@@ -70,6 +70,7 @@ def frames_of(e):
         return f.line and not theirs
     return [f for f in traceback.extract_tb(e.__traceback__) if own(f)]
 
+# %% ../../nbs/api/capture/03_trace.ipynb #d22c7b03
 def place_of(e):
     "What an exception without words stumbled over: the last line of code that is not PyTorch's own"
     lines = frames_of(e)
@@ -80,8 +81,8 @@ def _decides(e):
     "What to say of a module that decides by what it computes; empty for any other error"
     if not any("DataDependent" in c.__name__ for c in type(e).__mro__): return ""
     lines = frames_of(e)
-    at = f", `{lines[-1].line}` ({os.path.basename(lines[-1].filename)}:{lines[-1].lineno})," if lines else ""
-    return (f"it decides by the numbers that it computes{at} and only what is the same sequence of operators for any "
+    at = f", `{lines[-1].line}` ({os.path.basename(lines[-1].filename)}:{lines[-1].lineno})" if lines else ""
+    return (f"it decides by the numbers that it computes{at}, and only what is the same sequence of operators for any "
             "numbers can become a net: torch.where chooses without an if, and loops need a fixed number of steps")
 
 # %% ../../nbs/api/capture/03_trace.ipynb #122ac39b

@@ -98,7 +98,8 @@ class Stored:
 # %% ../../nbs/api/graph/07_core.ipynb #00569fbc
 def _ends(given: Any, which: str) -> list[Vertex]:
     "The vertices that were given for inputs or outputs; an error if they are none"
-    many = [given] if not isinstance(given, Iterable) or isinstance(given, (str, dict)) or hasattr(given, "shape") else [*given]
+    one = not isinstance(given, Iterable) or isinstance(given, (str, dict)) or hasattr(given, "shape")
+    many = [given] if one else [*given]
     if odd := [v for v in many if not isinstance(v, Vertex)]:
         made = " of inputvertex(name, size)" if which == "inputs" else ""
         raise TypeError(f"the {which} of a graph are a vertex{made} or a list of them, not {described(odd[0])}")
@@ -110,7 +111,7 @@ def _ends(given: Any, which: str) -> list[Vertex]:
 def _mentioned(order: Sequence[Vertex], inputs: Sequence[Vertex]) -> None:
     "ValueError unless `inputs` are input vertices, and all that the vertices in `order` depend on"
     if odd := [v for v in inputs if not v.role.given]:
-        raise ValueError(f"{label(odd[0])} is not an input vertex: inputs come first, and inputvertex(name, size) makes them")
+        raise ValueError(f"{label(odd[0])} is not an input vertex: inputs come first, and inputvertex makes one")
     if lost := [v for v in order if v.role.given and v not in inputs]:
         raise ValueError(f"the outputs depend on {label(lost[0])}, which is not among the graph's inputs")
 

@@ -267,6 +267,6 @@ def not_read(given: Any, word: str) -> str:
 
 def not_computed(function: str, vertex: str) -> str:
     "Why a function on tensors cannot be called on the vertex of this name, and what would work"
-    return (f"{function} was called on a vertex, {vertex}, and takes tensors: write it with naivenas (conv, linear, relu, "
-            f"cat, ...), or layer(module, {vertex}) with any module of PyTorch's")
+    return (f"{function} was called on a vertex, {vertex}, and takes tensors: write it with naivenas (conv, linear, "
+            f"relu, cat, ...), or layer(module, {vertex}) with any module of PyTorch's")
 

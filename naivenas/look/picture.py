@@ -189,8 +189,8 @@ def draw(graph: Core, was: dict[str, int | None] | Core | str | Path | None = No
     graph : Graph
         Any graph or net.
     was : dict or Graph, optional
-        An earlier state, `{name: old size, None for a new vertex}` or a graph: sizes show as 64 → 48. A path is where the
-        picture is written to, as by its `save`.
+        An earlier state, `{name: old size, None for a new vertex}` or a graph: sizes show as 64 → 48. A path is
+        where the picture is written to, as by its `save`.
     down : bool
         From top to bottom; False: from left to right.
     labels : bool, optional

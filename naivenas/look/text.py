@@ -105,7 +105,7 @@ def _line(graph, box, sources, old):
 def graph_of(given: Any, word: str) -> Core:
     "The graph that `word` is to show; TypeError with what would work if it is anything else"
     if isinstance(given, Core): return given
-    works = ": Net.from_torch(module, example) makes a net of a module" if callable(given) and not isinstance(given, type) else ""
+    works = ": Net.from_torch(module, example) makes a net of a module" if callable(given) else ""
     raise TypeError(f"{word} takes a graph or a net, not {described(given)}{works}")
 
 

@@ -17,8 +17,8 @@ from ..graph.cut import counted
 from ..graph.roles import SizeError
 from ..graph.vertex import Vertex, neurons
 from .rules import rule
-from .kinds import (BLOCKS, Attend, GlobalPool, divided, gated, groups_in_first, groups_out_first, heads_of, layer, meets,
-                                 of_dim, output, repeated, same, state, window)
+from .kinds import (BLOCKS, Attend, GlobalPool, divided, gated, groups_in_first, groups_out_first, heads_of, layer,
+                                 meets, of_dim, output, repeated, same, state, window)
 from .activations import elu, gelu, leakyrelu, relu, selu, sigmoid, silu, tanh
 from .norms import (avgpool, batchnorm, dropout, globalpool, groupnorm, instancenorm, layernorm, maxpool,
                                  pixelshuffle, pixelunshuffle, rmsnorm, upsample)
@@ -81,7 +81,8 @@ def conv(v: Vertex, nout: int, k: int | tuple = 3, stride: int | tuple = 1, padd
     """
     made, nout, groups = of_dim("Conv", "conv", dim), counted(nout, f"conv: {_CHANNELS}"), divided(v, groups, "conv")
     if nout % groups: raise SizeError(f"conv: {groups} groups do not divide {nout} channels")
-    k, stride, dilation = (window(n, f"conv: {what}", dim) for n, what in ((k, _K), (stride, "stride"), (dilation, "dilation")))
+    given = (k, _K), (stride, "stride"), (dilation, "dilation")
+    k, stride, dilation = (window(n, f"conv: {what}", dim) for n, what in given)
     if padding is None: padding = tuple(((np.broadcast_to(k, dim) - 1) * np.broadcast_to(dilation, dim) // 2).tolist())
     padding = _padded(padding, "conv: padding", dim)
     return layer(_started(made(v.nout, nout, k, stride, padding, dilation, groups, bias), start), v)

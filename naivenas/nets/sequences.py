@@ -61,7 +61,8 @@ def rnn(v: Vertex, nout: int, **how: object) -> Vertex:
     >>> naivenas.rnn(naivenas.inputvertex("steps", 3), 8, bidirectional=True).nout
     16
     """
-    return layer(nn.RNN(neurons(v, "rnn"), counted(nout, "rnn: the number of hidden neurons"), batch_first=True, **how), v)
+    nout = counted(nout, "rnn: the number of hidden neurons")
+    return layer(nn.RNN(neurons(v, "rnn"), nout, batch_first=True, **how), v)
 
 # %% ../../nbs/api/nets/05_sequences.ipynb #2150ed97
 def lstm(v: Vertex, nout: int, **how: object) -> Vertex:
@@ -86,7 +87,8 @@ def lstm(v: Vertex, nout: int, **how: object) -> Vertex:
     >>> naivenas.lstm(naivenas.inputvertex("steps", 3), 8, bidirectional=True).nout
     16
     """
-    return layer(nn.LSTM(neurons(v, "lstm"), counted(nout, "lstm: the number of hidden neurons"), batch_first=True, **how), v)
+    nout = counted(nout, "lstm: the number of hidden neurons")
+    return layer(nn.LSTM(neurons(v, "lstm"), nout, batch_first=True, **how), v)
 
 # %% ../../nbs/api/nets/05_sequences.ipynb #0439d972
 def gru(v: Vertex, nout: int, **how: object) -> Vertex:
@@ -111,7 +113,8 @@ def gru(v: Vertex, nout: int, **how: object) -> Vertex:
     >>> naivenas.gru(naivenas.inputvertex("steps", 3), 8, bidirectional=True).nout
     16
     """
-    return layer(nn.GRU(neurons(v, "gru"), counted(nout, "gru: the number of hidden neurons"), batch_first=True, **how), v)
+    nout = counted(nout, "gru: the number of hidden neurons")
+    return layer(nn.GRU(neurons(v, "gru"), nout, batch_first=True, **how), v)
 
 # %% ../../nbs/api/nets/05_sequences.ipynb #9c8950b8
 def last(v: Vertex) -> Vertex:

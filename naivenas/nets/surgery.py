@@ -33,13 +33,12 @@ def _spreads(shape, whole): return all(n in (1, m) for n, m in zip(shape, whole)
 
 
 # %% ../../nbs/api/nets/07_surgery.ipynb #95962b0b
-def _forgotten(optimizer, net, new):
-    "Names of the net's `new` parameters, if the optimizer has all of its others and none of these"
-    mine = {id(p) for group in optimizer.param_groups for p in group["params"]}
+def _forgotten(mine, net, new):
+    "Names of the `new` parameters (identities), if an optimizer has all others of the net and none of these"
+    if net is None or new & mine or not any(id(p) in mine for p in net.parameters()): return []
     names = {id(p): name for name, p in net.named_parameters() if p.requires_grad}
-    new = {id(p) for p in new} & {*names}
-    return [names[i] for i in names if i in new] if new and not new & mine and {*names} - new and {*names} - new <= mine else []
-
+    new = new & {*names}
+    return [names[i] for i in names if i in new] if {*names} - new <= mine else []
 
 # %% ../../nbs/api/nets/07_surgery.ipynb #1fbfc353
 class Untold:
@@ -63,7 +62,8 @@ class Untold:
     def join(self, net, new):
         "A net that tracks no optimizer is about to get new parameters"
         if not new: return
-        self.new = [(n, ps) for n, ps in self.new if n() is not None] + [(weakref.ref(net), [weakref.ref(p) for p in new])]
+        self.new = [(n, ps) for n, ps in self.new if n() is not None]
+        self.new.append((weakref.ref(net), [weakref.ref(p) for p in new]))
         self.changed()
 
     def __call__(self, optimizer, args, kwargs):
@@ -71,19 +71,22 @@ class Untold:
         if self.seen.get(optimizer) == self.count: return
         name = type(optimizer).__name__
         if odd := self.stale(optimizer): raise RuntimeError(_STALE.format(name=name, now=odd[0], was=odd[1]))
-        for net, new in [*self.new]:
-            lost = net() is not None and _forgotten(optimizer, net(), [p for r in new if (p := r()) is not None])
-            if not lost: continue
-            logging.getLogger("naivenas").warning(_FORGOTTEN.format(name=name, lost=", ".join(lost)))
-            self.new.remove((net, new))
+        mine = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        for net, refs in [*self.new]:
+            new = {id(p) for r in refs if (p := r()) is not None}
+            lost = ", ".join(_forgotten(mine, net(), new))
+            if lost: logging.getLogger("naivenas").warning(_FORGOTTEN.format(name=name, lost=lost))
+            if lost or new & mine: self.new.remove((net, refs))
         self.seen[optimizer] = self.count
 
 
 # %% ../../nbs/api/nets/07_surgery.ipynb #cd0c3256
-_STALE = ("this {name} remembers a parameter of shape {was}, which is {now} now: the net was changed, and the optimizer was not "
-          "told. net.track(optimizer) before the surgery lets it follow; now make a new one, {name}(net.parameters())")
-_FORGOTTEN = ("{lost}: new, and trained by no optimizer that is known; this {name} has all others. net.track(optimizer) before an edit "
-              "lets it take in what is new; now make a new one, {name}(net.parameters())")
+_STALE = ("this {name} remembers a parameter of shape {was}, which is {now} now: the net was changed, and the "
+          "optimizer was not told. net.track(optimizer) before the surgery lets it follow; now make a new one, "
+          "{name}(net.parameters())")
+_FORGOTTEN = ("{lost}: new, and trained by no optimizer that is known; this {name} has all others. "
+              "net.track(optimizer) before an edit lets it take in what is new; now make a new one, "
+              "{name}(net.parameters())")
 UNTOLD = Untold()
 
 

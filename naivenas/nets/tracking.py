@@ -62,9 +62,10 @@ def _is_copy(net, f): return f is not net and isinstance(f, Tracking) and f.size
 def _refused(f):
     "TypeError with what would work, for what is no optimizer"
     takes = "track takes optimizers and copies of this net"
-    if isinstance(f, type): raise TypeError(f"{takes}, not {described(f)}: make one, track({f.__name__}(net.parameters()))")
-    hint = ": track its optimizer, scheduler.optimizer" if isinstance(getattr(f, "optimizer", None), torch.optim.Optimizer) else ""
-    raise TypeError(f"{takes}, not {described(f)}{hint}")
+    works = ""
+    if isinstance(f, type): works = f": make one, track({f.__name__}(net.parameters()))"
+    if isinstance(getattr(f, "optimizer", None), torch.optim.Optimizer): works = ": track scheduler.optimizer"
+    raise TypeError(f"{takes}, not {described(f)}{works}")
 
 # %% ../../nbs/api/nets/09_tracking.ipynb #145532cd
 def _check_optimizer(net, o):
@@ -112,7 +113,7 @@ class Following:
         Raises
         ------
         TypeError, ValueError
-            For anything that cannot follow: L-BFGS, an optimizer of another net, or one that the surgery has left behind.
+            For anything that cannot follow: L-BFGS, an optimizer of another net, or one that surgery has left behind.
 
         Examples
         --------
