@@ -44,7 +44,10 @@ def _other(name):
     import importlib
     if name in _old.TOP: return _old.top(name)
     try: return importlib.import_module(f"naivenas.{name}")
-    except ModuleNotFoundError: raise AttributeError(f"naivenas has no {name!r}") from None
+    except ModuleNotFoundError: pass
+    import difflib
+    near = difflib.get_close_matches(name, _ROOMS, 1)
+    raise AttributeError(f"naivenas has no {name!r}" + (f"; did you mean {near[0]}?" if near else ""))
 
 
 _ROOMS, __all__, _get = _lazy.attach(__name__, __file__, _other)   # _ROOMS: {name: (module, its name there)}

@@ -939,7 +939,8 @@ def test_precision_switched_on_within_is_refused(images):
     with pytest.raises(Untraceable, match="switches torch.autocast on"): Net.from_torch(Low(), images.float())
 
 def test_a_wrong_example_is_refused(images):
-    with pytest.raises(Untraceable, match="cannot be traced with this example"): Net.from_torch(Chunked(), images[:, :2])
+    with pytest.raises(Untraceable, match="the example is of float64, the weights are of float32"): Net.from_torch(Chunked(), images)
+    with pytest.raises(Untraceable, match="cannot be called with this example"): Net.from_torch(Chunked().double(), images[:, :2])
 
 def test_what_is_not_understood_stays_whole(images):
     class Rolled(Tiny):

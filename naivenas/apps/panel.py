@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any, Callable
 from ..graph.vertex import Vertex
 from ..look.graph import Graph
+from ..look.text import graph_of
 from .exploring import Explorer
 
 # %% ../../nbs/api/apps/01_panel.ipynb #6df0aee5
@@ -248,4 +249,4 @@ def explore(graph: Graph, example: Any = None, utilities: dict[str, Callable] | 
     >>> panel.lines
     ['g.resize("a", -2)']
     """
-    return Panel(graph, example, utilities, blocks, name)
+    return Panel(graph_of(graph, "explore"), example, utilities, blocks, name)

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['OpOverload', 'OpOverloadPacket', 'HigherOrderOperator', 'operator_name', 'overload_name', 'written', 'one', 'shaped',
-           'pytree']
+           'uncompiled', 'pytree']
 
 # %% ../../nbs/api/capture/00_torch_private.ipynb #152cf962
 import torch
@@ -63,3 +63,8 @@ def shaped(target, values):
     if mode is None: return target(*[v.to("meta") if torch.is_tensor(v) else v for v in values])
     with mode: return target(*values)
 
+
+# %% ../../nbs/api/capture/00_torch_private.ipynb #32254eeb
+def uncompiled(module):
+    "The module that `torch.compile` was given; anything else as it is"
+    return getattr(module, "_orig_mod", module)

@@ -8,6 +8,7 @@ __all__ = ['program_of', 'run', 'Running', 'flattened', 'restored', 'Stored', 'C
 # %% ../../nbs/api/graph/07_core.ipynb #69fe4903
 from collections.abc import Iterable, Sequence
 from typing import Any
+from .cut import described
 from .hooks import Hooks, Keeping
 from .order import Finding, give_names, topological, chosen
 from .vertex import Vertex, label
@@ -25,7 +26,7 @@ def program_of(vertices: Sequence[Vertex], outputs: Sequence[Vertex], place: dic
 def run(graph: "Core", values: Sequence) -> Any:
     "The outputs for one value per input; a tuple if the graph was given a list of outputs"
     if len(values) != len(graph.inputs):
-        given = f"{len(graph.inputs)} values ({', '.join(map(label, graph.inputs))})"
+        given = f"{len(graph.inputs)} value{'s' * (len(graph.inputs) != 1)} ({', '.join(map(label, graph.inputs))})"
         raise TypeError(f"this graph takes {given}, but got {len(values)}")
     values = list(values)
     try:
@@ -94,13 +95,25 @@ class Stored:
         self.__dict__.update(restored(state))
         self._settle()
 
+# %% ../../nbs/api/graph/07_core.ipynb #00569fbc
+def _ends(given: Any, which: str) -> list[Vertex]:
+    "The vertices that were given for inputs or outputs; an error if they are none"
+    one = not isinstance(given, Iterable) or isinstance(given, (str, dict)) or hasattr(given, "shape")
+    many = [given] if one else [*given]
+    if odd := [v for v in many if not isinstance(v, Vertex)]:
+        made = " of inputvertex(name, size)" if which == "inputs" else ""
+        raise TypeError(f"the {which} of a graph are a vertex{made} or a list of them, not {described(odd[0])}")
+    if not many and which == "outputs": raise ValueError("a graph needs an output: give the vertex that computes it")
+    return many
+
+
 # %% ../../nbs/api/graph/07_core.ipynb #c0958740
 def _mentioned(order: Sequence[Vertex], inputs: Sequence[Vertex]) -> None:
     "ValueError unless `inputs` are input vertices, and all that the vertices in `order` depend on"
+    if odd := [v for v in inputs if not v.role.given]:
+        raise ValueError(f"{label(odd[0])} is not an input vertex: inputs come first, and inputvertex makes one")
     if lost := [v for v in order if v.role.given and v not in inputs]:
         raise ValueError(f"the outputs depend on {label(lost[0])}, which is not among the graph's inputs")
-    if odd := [v for v in inputs if not v.role.given]:
-        raise ValueError(f"{label(odd[0])} is not an input vertex: make inputs with inputvertex(name, size)")
 
 # %% ../../nbs/api/graph/07_core.ipynb #9dedd97f
 class Core(Running, Stored, Finding, Hooks, Keeping):
@@ -126,8 +139,8 @@ class Core(Running, Stored, Finding, Hooks, Keeping):
 
     def __init__(self, inputs: Vertex | Iterable[Vertex], outputs: Vertex | Iterable[Vertex],
                  frozen: Iterable[Vertex | str] = ()):
-        self.inputs = [inputs] if isinstance(inputs, Vertex) else list(inputs)
-        self.outputs = [outputs] if isinstance(outputs, Vertex) else list(outputs)
+        self.inputs = [inputs] if isinstance(inputs, Vertex) else _ends(inputs, "inputs")
+        self.outputs = [outputs] if isinstance(outputs, Vertex) else _ends(outputs, "outputs")
         self.single = isinstance(outputs, Vertex)
         order = topological(self.outputs)
         _mentioned(order, self.inputs)

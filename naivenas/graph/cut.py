@@ -4,12 +4,15 @@
 
 # %% auto #0
 __all__ = ['Cut', 'pick', 'alike', 'cut', 'regrouped', 'GroupCut', 'sizes', 'resized', 'most', 'obstacle', 'owned',
-           'axis_letters', 'kind', 'Dense']
+           'axis_letters', 'kind', 'whole', 'number', 'counted', 'suggested', 'NotFound', 'described', 'Dense',
+           'not_read', 'not_computed']
 
 # %% ../../nbs/api/graph/00_cut.ipynb #443b6a7a
+import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
+from numbers import Real
 from typing import Any
 import numpy as np
 
@@ -196,6 +199,47 @@ def kind(op: Any) -> str:
     while hasattr(op, "func"): op = op.args[0] if op.args and callable(op.args[0]) else op.func
     return getattr(op, "__name__", type(op).__name__).lower().strip("_<>")
 
+# %% ../../nbs/api/graph/00_cut.ipynb #04cca5db
+def whole(n: Any) -> int | None:
+    "The whole number `n` as Python's own; None if it is none (`True` and words are none)"
+    real = isinstance(n, (Real, np.number)) and not isinstance(n, (bool, np.bool_))
+    return int(n) if real and n == n // 1 else None
+
+
+# %% ../../nbs/api/graph/00_cut.ipynb #15319e34
+def number(given: Any, what: str, good: Callable, works: str) -> Any:
+    "`given`, a real number for which `good` holds; TypeError or ValueError with `what` it is and what `works`"
+    real = isinstance(given, (Real, np.number)) and not isinstance(given, (bool, np.bool_))
+    if not real: raise TypeError(f"{what} is {works}, not {given!r}")
+    if not good(given): raise ValueError(f"{what} is {works}, not {given!r}")
+    return given if whole(given) is None else whole(given)
+
+def counted(given: Any, what: str, least: int = 1) -> int:
+    "The whole number `given`, at least `least`; TypeError or ValueError that says `what` it is"
+    return number(given, what, lambda n: whole(n) is not None and n >= least, f"a whole number of at least {least}")
+
+
+# %% ../../nbs/api/graph/00_cut.ipynb #ca059ae5
+def suggested(word: Any, words: Sequence[str], some: int = 5) -> str:
+    "What to add to the message that there is no `word`: those of `words` that are near, or `some` of them"
+    if near := difflib.get_close_matches(str(word), words, 3): return f"; did you mean {' or '.join(near)}?"
+    there = [*map(str, words[:some]), *["..."] * (len(words) > some)]
+    return f"; there {'are' if len(words) > 1 else 'is'} {', '.join(there)}" if there else ""
+
+class NotFound(KeyError):
+    "A KeyError whose text is a sentence"
+    def __str__(self) -> str: return str(self.args[0])
+
+
+# %% ../../nbs/api/graph/00_cut.ipynb #9a55d275
+def described(x: Any) -> str:
+    "What to call a value that should have been something else"
+    if isinstance(x, type): return f"the class {x.__name__}"
+    if x is None or isinstance(x, (str, Real, np.number)): return repr(x)
+    kind = "numpy array" if isinstance(x, np.ndarray) else type(x).__name__
+    return f"{'an' if kind[0] in 'AEIOUaeiou' else 'a'} {kind}"
+
+
 # %% ../../nbs/api/graph/00_cut.ipynb #de915a98
 class Dense:
     """A toy layer on numpy arrays: `x @ w.T + b`.
@@ -227,3 +271,18 @@ class Dense:
     def resize(self, ins, out): return {"w": Cut({0: out, 1: ins[0]}, noise=0), "b": Cut({0: out})}
 
     def __repr__(self): return f"Dense({self.w.shape[1]}, {self.w.shape[0]})"
+
+# %% ../../nbs/api/graph/00_cut.ipynb #352b8127
+def not_read(given: Any, word: str) -> str:
+    "Why `word` cannot read what was given in place of a vertex, and what would work"
+    works = (f"a net gives it by its name, net[{given!r}]" if isinstance(given, str) else
+             f"give them one by one, {word}(a, b) or {word}(*vertices)" if isinstance(given, (list, tuple)) else
+             "layer(module, vertex) computes with a module" if callable(given) else
+             "inputvertex(name, size) stands for data")
+    return f"{word} reads a vertex, not {described(given)}: {works}"
+
+def not_computed(function: str, vertex: str) -> str:
+    "Why a function on tensors cannot be called on the vertex of this name, and what would work"
+    return (f"{function} was called on a vertex, {vertex}, and takes tensors: write it with naivenas (conv, linear, "
+            f"relu, cat, ...), or layer(module, {vertex}) with any module of PyTorch's")
+

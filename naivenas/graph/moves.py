@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 import numpy as np
-from .cut import kind
+from .cut import kind, counted
 from .roles import Gather, Heads, SizeError, Slice
-from .vertex import Vertex, indexmap, label, stack
+from .vertex import Vertex, indexmap, label, neurons, stack
 
 # %% ../../nbs/api/graph/03_moves.ipynb #bed92532
 def concatenate(*arrays: np.ndarray) -> np.ndarray:
@@ -78,8 +78,9 @@ def split(v: Vertex, sizes: Sequence[int], axis: int = -1) -> list[Vertex]:
     >>> [part.nout for part in split(inputvertex("x", 4), [1, 3])]
     [1, 3]
     """
+    sizes = [counted(n, "split: the number of neurons of each part") for n in sizes]
     ends = np.cumsum([0, *sizes]).tolist()
-    if ends[-1] != v.nout:
+    if ends[-1] != neurons(v, "split"):
         raise SizeError(f"the parts {list(sizes)} of {label(v)} add up to {sum(sizes)}, not to its {v.nout} neurons")
     return [moved(Slice(a, b, axis), v) for a, b in zip(ends, ends[1:])]
 
@@ -114,7 +115,7 @@ def shuffle(v: Vertex, groups: int, axis: int = -1) -> Vertex:
     >>> shuffle(inputvertex("x", 4), 2).op(np.arange(4))
     array([0, 2, 1, 3])
     """
-    if v.nout % groups:
+    if neurons(v, "shuffle") % counted(groups, "shuffle: the number of groups"):
         raise SizeError(f"{label(v)} has {v.nout} neurons, which is no multiple of {groups} groups")
     return moved(Gather(np.arange(v.nout).reshape(groups, -1).T.ravel(), axis), v)
 

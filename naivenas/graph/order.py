@@ -8,10 +8,11 @@ __all__ = ['topological', 'circle', 'give_names', 'several', 'chosen', 'reached'
 # %% ../../nbs/api/graph/05_order.ipynb #dec64d91
 import difflib, re
 from fnmatch import fnmatchcase
+import numpy as np
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
-from .cut import kind
+from .cut import kind, NotFound, suggested
 from .vertex import Vertex, label
 
 # %% ../../nbs/api/graph/05_order.ipynb #4eaffb09
@@ -136,14 +137,20 @@ class Named(Listed):
     "Vertices by name and by position"
     def __getitem__(self, key: str | int | slice | Vertex) -> Any:
         "The vertex called `key`, or at position `key`; a list for a slice"
-        if isinstance(key, (int, slice)): return self.vertices[key]
-        if isinstance(key, Vertex):
-            if key in self._place: return key
-            raise KeyError(f"{label(key)} is not a vertex of this graph")
+        if isinstance(key, slice): return self.vertices[key]
+        if isinstance(key, Vertex) and key in self._place: return key
+        if isinstance(key, (int, np.integer)):
+            if -len(self) <= key < len(self): return self.vertices[key]
+            raise IndexError(f"there is no vertex {key}: this graph has {len(self)} vertices")
         found = next((v for v in self.vertices if v.name == key), None)
         if found is not None: return found
-        near = difflib.get_close_matches(str(key), self.names, 3)
-        raise KeyError(f"no vertex is called {key!r}" + (f"; near: {', '.join(near)}" if near else ""))
+        raise NotFound(_strange(self, key) if isinstance(key, Vertex) else
+                       f"no vertex is called {key!r}" + suggested(key, self.names))
+
+def _strange(graph, v):
+    "What to say of a vertex of another graph"
+    here = f"; net[{v.name!r}] is the one of that name here" if v.name in graph.names else ""
+    return f"{label(v)} is not a vertex of this graph: it belongs to another, or was removed{here}"
 
 # %% ../../nbs/api/graph/05_order.ipynb #f5805d80
 class Searched:

@@ -6,6 +6,7 @@
 __all__ = ['Drawn', 'Drawing', 'PlanSketched', 'Plan', 'Report', 'Graph']
 
 # %% ../../nbs/api/look/08_graph.ipynb #bd8af16d
+from pathlib import Path
 from typing import Any, Callable
 from ..graph.vertex import Vertex
 from ..graph.core import Core
@@ -24,13 +25,14 @@ from .plans import PlanShown, ReportShown
 # %% ../../nbs/api/look/08_graph.ipynb #00400af1
 class Drawn:
     "Pictures of a graph"
-    def draw(self, by: str | Callable[[Vertex], Any] | None = None, **how: Any) -> Picture:
+    def draw(self, by: str | Path | Callable[[Vertex], Any] | None = None, **how: Any) -> Picture:
         """A picture of the graph, with colours for its neurons if asked for.
 
         Parameters
         ----------
         by : str or callable, optional
-            Colours by "bundles", by "wires", or by an importance, a function from a vertex to numbers.
+            Colours by "bundles", by "wires", or by an importance, a function from a vertex to numbers. A path, such as
+            "net.svg", is where the picture is written to.
         **how
             Options of `naivenas.draw`.
 
@@ -49,7 +51,8 @@ class Drawn:
         >>> g.draw(by="bundles").svg[:23]
         '<svg class="nn-graph" r'
         """
-        return paint(self, by, **how) if by else draw(self, **how)
+        is_path = isinstance(by, Path) or isinstance(by, str) and Path(by).suffix != ""
+        return draw(self, by, **how) if is_path else paint(self, by, **how) if by else draw(self, **how)
 
 # %% ../../nbs/api/look/08_graph.ipynb #1500aba8
 class Drawing(Drawn):

@@ -13,7 +13,7 @@ from typing import Any, Iterable
 from ..graph.core import Core
 from ..graph.fold import fold as folded
 from ..graph.vertex import Vertex
-from .text import _load, call, changes, contents, notes, sizetext, text
+from .text import _load, call, changes, contents, graph_of, notes, sizetext, text
 from .dot import LOOKS, SAME, STATES, _dot
 
 # %% ../../nbs/api/look/02_picture.ipynb #a0adaac6
@@ -178,9 +178,10 @@ def _drawn(graph, was, down, labels, fold, unfold, strips, marks, edges):
     return Picture(source, text(graph, was, unfold=unfold), said, shown)
 
 # %% ../../nbs/api/look/02_picture.ipynb #00b21a3d
-def draw(graph: Core, was: dict[str, int | None] | Core | None = None, down: bool = True, labels: bool | None = None,
-         fold: int | None = 24, unfold: Iterable[str] | str = (), strips: dict[Vertex, list[str]] | None = None,
-         marks: dict[Vertex, str] | None = None, edges: dict[Vertex, list[str]] | None = None) -> Picture:
+def draw(graph: Core, was: dict[str, int | None] | Core | str | Path | None = None, down: bool = True,
+         labels: bool | None = None, fold: int | None = 24, unfold: Iterable[str] | str = (),
+         strips: dict[Vertex, list[str]] | None = None, marks: dict[Vertex, str] | None = None,
+         edges: dict[Vertex, list[str]] | None = None) -> Picture:
     """A picture of a graph as it is now.
 
     Parameters
@@ -188,7 +189,8 @@ def draw(graph: Core, was: dict[str, int | None] | Core | None = None, down: boo
     graph : Graph
         Any graph or net.
     was : dict or Graph, optional
-        An earlier state, `{name: old size, None for a new vertex}` or a graph: sizes show as 64 → 48.
+        An earlier state, `{name: old size, None for a new vertex}` or a graph: sizes show as 64 → 48. A path is
+        where the picture is written to, as by its `save`.
     down : bool
         From top to bottom; False: from left to right.
     labels : bool, optional
@@ -218,6 +220,11 @@ def draw(graph: Core, was: dict[str, int | None] | Core | None = None, down: boo
     x = inputvertex(3)  # 3
     y = dense(x, 2)     # 4 → 2, output
     """
+    graph_of(graph, "draw")
+    if isinstance(was, (str, Path)):
+        picture = draw(graph, None, down, labels, fold, unfold, strips, marks, edges)
+        picture.save(was)
+        return picture
     return _drawn(graph, was, down, labels, fold, unfold, strips or {}, marks or {}, edges or {})
 
 # %% ../../nbs/api/look/02_picture.ipynb #956cd7bc

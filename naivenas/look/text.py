@@ -4,13 +4,13 @@
 
 # %% auto #0
 __all__ = ['SETTINGS', 'SIGNS', 'WORDS', 'optext', 'roletext', 'inputtext', 'notes', 'changes', 'sizetext', 'call', 'contents',
-           'text', 'table', 'diff']
+           'graph_of', 'text', 'table', 'diff']
 
 # %% ../../nbs/api/look/00_text.ipynb #7eb452a1
 import importlib
 from typing import Any, Iterable
 import numpy as np
-from ..graph.cut import kind
+from ..graph.cut import kind, described
 from ..graph.vertex import Vertex
 from ..graph.fold import Box, fold, reads
 from ..graph.core import Core
@@ -101,6 +101,14 @@ def _line(graph, box, sources, old):
         facts = [f"{len(box.vertices)} vertices", f"{changed} changed" if changed else "", *facts]
     return box.name, made, ", ".join(filter(None, [sizetext(v, old), *facts]))
 
+# %% ../../nbs/api/look/00_text.ipynb #2ad452bc
+def graph_of(given: Any, word: str) -> Core:
+    "The graph that `word` is to show; TypeError with what would work if it is anything else"
+    if isinstance(given, Core): return given
+    works = ": Net.from_torch(module, example) makes a net of a module" if callable(given) else ""
+    raise TypeError(f"{word} takes a graph or a net, not {described(given)}{works}")
+
+
 # %% ../../nbs/api/look/00_text.ipynb #1dcda0b6
 def text(graph: Core, was: dict[str, int | None] | Core | None = None, most: int = 60,
          unfold: Iterable[str] | str = ()) -> str:
@@ -173,6 +181,7 @@ def table(graph: Core) -> Any:
     x     input            3
     y     dense      x     2
     """
+    graph_of(graph, "table")
     pandas = _load("pandas", "a table")
     rows = [(v.name, optext(v), roletext(v), inputtext(v), v.nout, notes(graph, v)) for v in graph]
     return pandas.DataFrame(rows, columns=["name", "op", "role", "inputs", "size", "notes"]).set_index("name")

@@ -6,10 +6,11 @@
 __all__ = ['FASHION', 'SETS', 'Data', 'load']
 
 # %% ../../nbs/api/nets/12_data.ipynb #5b6eed39
-import difflib, gzip
+import gzip
 from dataclasses import dataclass, replace
 from pathlib import Path
 import numpy as np, torch
+from ..graph.cut import suggested
 
 # %% ../../nbs/api/nets/12_data.ipynb #7a6cdde4
 @dataclass(frozen=True)
@@ -99,6 +100,5 @@ def load(name: str = "digits", seed: int = 0) -> Data:
     digits: 1438 training and 359 test images of 1x8x8, 10 classes
     """
     if name in SETS: return SETS[name](seed)
-    near = difflib.get_close_matches(str(name), SETS, 1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(SETS)}"
-    raise ValueError(f"no data set is called {name!r}; {hint}")
+    saved = f": Net.load({str(name)!r}) reads a net that was saved" if "." in str(name) else suggested(name, [*SETS])
+    raise ValueError(f"no data set is called {str(name)!r}{saved}")

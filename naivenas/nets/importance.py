@@ -9,8 +9,9 @@ __all__ = ['matrices', 'magnitude', 'l1', 'batchnorm_scale', 'geometric_median',
 import weakref
 import numpy as np, torch
 from torch import nn
+from ..graph.cut import number
 from ..graph.vertex import Vertex
-from ..sizes.wishes import number, relaxed
+from ..sizes.wishes import relaxed
 from .rules import axes_of, neuron_axis, rule
 from .kinds import groups_in_first
 

@@ -4,16 +4,18 @@
 
 # %% auto #0
 __all__ = ['BLOCKS', 'groups_then', 'groups_out_first', 'groups_in_first', 'layer', 'output', 'state', 'meets',
-           'norm_groups_then', 'heads_of', 'repeated', 'same', 'gated', 'Attend', 'Masked', 'GlobalPool']
+           'norm_groups_then', 'heads_of', 'repeated', 'same', 'gated', 'Attend', 'Masked', 'GlobalPool', 'window',
+           'of_dim', 'divided']
 
 # %% ../../nbs/api/nets/01_kinds.ipynb #b94c4f2d
 from functools import cache, partial
+from typing import Any
 import operator
 import numpy as np, torch
 from torch import nn
-from ..graph.cut import GroupCut, regrouped, sizes, most
+from ..graph.cut import GroupCut, kind, most, regrouped, sizes, counted, described
 from ..graph import moves
-from ..graph.vertex import Vertex, immutable, indexmap, invariant, label
+from ..graph.vertex import Vertex, immutable, indexmap, invariant, label, neurons, vertex_of
 from ..graph.roles import Heads, SizeError, Slice
 from ..graph.moves import moved
 from .rules import RULES, Rule, register, rule, unknown
@@ -101,6 +103,17 @@ def _(op: nn.RNNBase): return op.hidden_size - 1 if op.proj_size else None    # 
 # %% ../../nbs/api/nets/01_kinds.ipynb #c4a45be2
 BLOCKS = {}   # type of module -> function from module and vertices to a vertex
 
+# %% ../../nbs/api/nets/01_kinds.ipynb #e36225d6
+def _check_module(module):
+    "TypeError with what would work unless `module` is one of PyTorch's modules"
+    if isinstance(module, nn.Module): return
+    if isinstance(module, Vertex): raise TypeError("the module comes first: layer(module, vertex)")
+    if isinstance(module, type):
+        raise TypeError(f"{module.__name__} is a class: give an instance, layer({module.__name__}(...), vertex)")
+    works = ": graph.vertex.invariant(function, vertex) takes functions" if callable(module) else ""
+    raise TypeError(f"layer takes a module of PyTorch's, not {described(module)}{works}")
+
+
 # %% ../../nbs/api/nets/01_kinds.ipynb #cb763dd6
 def layer(module: nn.Module, *inputs: Vertex, nout: int | None = None) -> Vertex:
     """A vertex that computes with any module of PyTorch's.
@@ -131,6 +144,8 @@ def layer(module: nn.Module, *inputs: Vertex, nout: int | None = None) -> Vertex
     >>> naivenas.layer(nn.Conv2d(3, 16, 3), naivenas.inputvertex("x", 3)).nout
     16
     """
+    _check_module(module)
+    for v in inputs: vertex_of(v, kind(module))
     if getattr(module, "return_indices", False):
         raise TypeError(f"{type(module).__name__} with return_indices gives two results: leave return_indices out")
     if block := next((BLOCKS[c] for c in type(module).__mro__ if c in BLOCKS), None): return block(module, *inputs)
@@ -296,3 +311,24 @@ class GlobalPool(nn.Module):
     def forward(self, x): return x.flatten(2).mean(2) if self.how == "mean" else x.flatten(2).amax(2)
     def extra_repr(self): return self.how
 RULES[GlobalPool] = Rule("invariant")
+
+# %% ../../nbs/api/nets/01_kinds.ipynb #969d775d
+def window(n: Any, what: str, dim: int, least: int = 1) -> int | tuple:
+    "One checked number of a window, or one for each of `dim` dimensions"
+    if not isinstance(n, (tuple, list, np.ndarray)) or np.ndim(n) == 0: return counted(n, what, least)
+    if len(n) != dim: raise ValueError(f"{what} is one number or {dim}, one for each dimension, not {len(n)}")
+    return tuple(counted(i, what, least) for i in n)
+
+def of_dim(name: str, word: str, dim: int) -> type:
+    "The class of `name` for maps of `dim` dimensions; ValueError unless these are 1, 2 or 3"
+    if not isinstance(dim, int) or not 0 < dim < 4:
+        raise ValueError(f"{word}: dim, the number of a map's dimensions, is 1, 2 or 3, not {described(dim)}; "
+                         "the number of channels is that of what it reads")
+    return getattr(nn, f"{name}{dim}d")
+
+def divided(v: Vertex, n: int, word: str, what: str = "groups") -> int:
+    "The checked number of groups that `word` divides the neurons of `v` into"
+    n = counted(n, f"{word}: the number of {what}")
+    if neurons(v, word) % n: raise SizeError(f"{word}: {n} {what} do not divide the {v.nout} neurons of {label(v)}")
+    return n
+

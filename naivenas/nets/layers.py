@@ -13,10 +13,12 @@ __all__ = ['conv', 'linear', 'convtranspose', 'bilinear', 'attention', 'BLOCKS',
 # %% ../../nbs/api/nets/06_layers.ipynb #66b07201
 import numpy as np, torch
 from torch import nn
-from ..graph.vertex import Vertex
+from ..graph.cut import counted
+from ..graph.roles import SizeError
+from ..graph.vertex import Vertex, neurons
 from .rules import rule
-from .kinds import (BLOCKS, Attend, GlobalPool, gated, groups_in_first, groups_out_first, heads_of, layer, meets,
-                                 output, repeated, same, state)
+from .kinds import (BLOCKS, Attend, GlobalPool, divided, gated, groups_in_first, groups_out_first, heads_of, layer,
+                                 meets, of_dim, output, repeated, same, state, window)
 from .activations import elu, gelu, leakyrelu, relu, selu, sigmoid, silu, tanh
 from .norms import (avgpool, batchnorm, dropout, globalpool, groupnorm, instancenorm, layernorm, maxpool,
                                  pixelshuffle, pixelunshuffle, rmsnorm, upsample)
@@ -24,7 +26,11 @@ from .shapes import _cat, cat, cat_along, flatten, shuffle, split
 from .sequences import embedding, gru, last, lstm, rnn
 
 # %% ../../nbs/api/nets/06_layers.ipynb #d9a6459a
-def _plain(n): return n if isinstance(n, str) else int(n) if np.ndim(n) == 0 else tuple(map(int, n))
+def _padded(n, what, dim):
+    "A checked padding: numbers from 0 on, or a word of PyTorch's"
+    if not isinstance(n, str): return window(n, what, dim, 0)
+    if n not in ("same", "valid"): raise ValueError(f"{what} is a number, 'same' or 'valid', not {n!r}")
+    return n
 
 @torch.no_grad()
 def _started(module, start):
@@ -34,6 +40,9 @@ def _started(module, start):
     (nn.init.zeros_ if start == "zero" else nn.init.eye_ if module.weight.ndim == 2 else nn.init.dirac_)(module.weight)
     if module.bias is not None: module.bias.zero_()
     return module
+
+# %% ../../nbs/api/nets/06_layers.ipynb #0cd30ad9
+_CHANNELS, _NEURONS, _K = "the number of channels", "the number of neurons", "k, the size of the window,"
 
 # %% ../../nbs/api/nets/06_layers.ipynb #6f174b85
 def conv(v: Vertex, nout: int, k: int | tuple = 3, stride: int | tuple = 1, padding: int | tuple | str | None = None,
@@ -70,9 +79,13 @@ def conv(v: Vertex, nout: int, k: int | tuple = 3, stride: int | tuple = 1, padd
     >>> naivenas.conv(naivenas.inputvertex("x", 3), 16, k=5).op.padding
     (2, 2)
     """
-    if padding is None: padding = tuple((np.broadcast_to(k, dim) - 1) * np.broadcast_to(dilation, dim) // 2)
-    window = map(_plain, (k, stride, padding, dilation))
-    return layer(_started(getattr(nn, f"Conv{dim}d")(v.nout, nout, *window, groups, bias), start), v)
+    made, nout, groups = of_dim("Conv", "conv", dim), counted(nout, f"conv: {_CHANNELS}"), divided(v, groups, "conv")
+    if nout % groups: raise SizeError(f"conv: {groups} groups do not divide {nout} channels")
+    given = (k, _K), (stride, "stride"), (dilation, "dilation")
+    k, stride, dilation = (window(n, f"conv: {what}", dim) for n, what in given)
+    if padding is None: padding = tuple(((np.broadcast_to(k, dim) - 1) * np.broadcast_to(dilation, dim) // 2).tolist())
+    padding = _padded(padding, "conv: padding", dim)
+    return layer(_started(made(v.nout, nout, k, stride, padding, dilation, groups, bias), start), v)
 
 # %% ../../nbs/api/nets/06_layers.ipynb #7d6316c7
 def linear(v: Vertex, nout: int, bias: bool = True, start: str | None = None) -> Vertex:
@@ -99,7 +112,7 @@ def linear(v: Vertex, nout: int, bias: bool = True, start: str | None = None) ->
     >>> naivenas.linear(naivenas.inputvertex("x", 4), 2).op
     Linear(in_features=4, out_features=2, bias=True)
     """
-    return layer(_started(nn.Linear(v.nout, nout, bias), start), v)
+    return layer(_started(nn.Linear(neurons(v, "linear"), counted(nout, f"linear: {_NEURONS}"), bias), start), v)
 
 # %% ../../nbs/api/nets/06_layers.ipynb #35e84949
 def convtranspose(v: Vertex, nout: int, k: int | tuple = 2, stride: int | tuple = 2, padding: int | tuple = 0,
@@ -129,8 +142,12 @@ def convtranspose(v: Vertex, nout: int, k: int | tuple = 2, stride: int | tuple 
     >>> naivenas.convtranspose(naivenas.inputvertex("x", 8), 4).nout
     4
     """
-    window = map(_plain, (k, stride, padding, output_padding))
-    return layer(getattr(nn, f"ConvTranspose{dim}d")(v.nout, nout, *window, groups, bias), v)
+    made, groups = of_dim("ConvTranspose", "convtranspose", dim), divided(v, groups, "convtranspose")
+    nout = counted(nout, f"convtranspose: {_CHANNELS}")
+    if nout % groups: raise SizeError(f"convtranspose: {groups} groups do not divide {nout} channels")
+    given = (k, _K, 1), (stride, "stride", 1), (padding, "padding", 0), (output_padding, "output_padding", 0)
+    shape = [window(n, f"convtranspose: {what}", dim, least) for n, what, least in given]
+    return layer(made(v.nout, nout, *shape, groups, bias), v)
 
 # %% ../../nbs/api/nets/06_layers.ipynb #9244e66d
 def bilinear(a: Vertex, b: Vertex, nout: int, bias: bool = True) -> Vertex:
@@ -155,7 +172,8 @@ def bilinear(a: Vertex, b: Vertex, nout: int, bias: bool = True) -> Vertex:
     >>> naivenas.bilinear(naivenas.inputvertex("a", 3), naivenas.inputvertex("b", 4), 2).nout
     2
     """
-    return layer(nn.Bilinear(a.nout, b.nout, nout, bias), a, b)
+    ins = neurons(a, "bilinear"), neurons(b, "bilinear")
+    return layer(nn.Bilinear(*ins, counted(nout, f"bilinear: {_NEURONS}"), bias), a, b)
 
 # %% ../../nbs/api/nets/06_layers.ipynb #39156f9a
 def attention(v: Vertex, heads: int, keys: Vertex | None = None, size: int | None = None, causal: bool = False,
@@ -189,7 +207,9 @@ def attention(v: Vertex, heads: int, keys: Vertex | None = None, size: int | Non
     >>> naivenas.attention(naivenas.inputvertex("tokens", 12), heads=3).nout
     12
     """
-    keys, size = keys or v, size or v.nout // heads
+    if size is None: size = neurons(v, "attention") // divided(v, heads, "attention", "heads")
+    keys, size = keys or v, counted(size, "attention: size, the number of a head's features,")
+    heads = counted(heads, "attention: the number of heads")
     parts = [linear(u, heads * size) for u in (v, keys, keys)]
     for p in parts:
         nn.init.xavier_uniform_(p.op.weight)

@@ -8,8 +8,9 @@ __all__ = ['batchnorm', 'layernorm', 'rmsnorm', 'groupnorm', 'instancenorm', 'dr
 
 # %% ../../nbs/api/nets/03_norms.ipynb #402ad86b
 from torch import nn
-from ..graph.vertex import Vertex
-from .kinds import GlobalPool, layer
+from ..graph.cut import counted, number
+from ..graph.vertex import Vertex, neurons
+from .kinds import GlobalPool, divided, layer, of_dim, window
 
 # %% ../../nbs/api/nets/03_norms.ipynb #1bb5bd7b
 def batchnorm(v: Vertex, dim: int = 2) -> Vertex:
@@ -32,7 +33,7 @@ def batchnorm(v: Vertex, dim: int = 2) -> Vertex:
     >>> naivenas.batchnorm(naivenas.inputvertex("x", 8)).op.num_features
     8
     """
-    return layer(getattr(nn, f"BatchNorm{dim}d")(v.nout), v)
+    return layer(of_dim("BatchNorm", "batchnorm", dim)(neurons(v, "batchnorm")), v)
 
 # %% ../../nbs/api/nets/03_norms.ipynb #acc6489a
 def layernorm(v: Vertex) -> Vertex:
@@ -53,7 +54,7 @@ def layernorm(v: Vertex) -> Vertex:
     >>> naivenas.layernorm(naivenas.inputvertex("x", 8)).op.normalized_shape
     (8,)
     """
-    return layer(nn.LayerNorm(v.nout), v)
+    return layer(nn.LayerNorm(neurons(v, "layernorm")), v)
 
 # %% ../../nbs/api/nets/03_norms.ipynb #f8deb82d
 def rmsnorm(v: Vertex) -> Vertex:
@@ -74,7 +75,7 @@ def rmsnorm(v: Vertex) -> Vertex:
     >>> naivenas.rmsnorm(naivenas.inputvertex("x", 8)).op.normalized_shape
     (8,)
     """
-    return layer(nn.RMSNorm(v.nout), v)
+    return layer(nn.RMSNorm(neurons(v, "rmsnorm")), v)
 
 # %% ../../nbs/api/nets/03_norms.ipynb #85234d90
 def groupnorm(v: Vertex, groups: int) -> Vertex:
@@ -97,7 +98,7 @@ def groupnorm(v: Vertex, groups: int) -> Vertex:
     >>> naivenas.groupnorm(naivenas.inputvertex("x", 8), 4).nout
     8
     """
-    return layer(nn.GroupNorm(groups, v.nout), v)
+    return layer(nn.GroupNorm(divided(v, groups, "groupnorm"), v.nout), v)
 
 # %% ../../nbs/api/nets/03_norms.ipynb #d7d9acbc
 def instancenorm(v: Vertex, dim: int = 2, affine: bool = True) -> Vertex:
@@ -122,7 +123,7 @@ def instancenorm(v: Vertex, dim: int = 2, affine: bool = True) -> Vertex:
     >>> naivenas.instancenorm(naivenas.inputvertex("x", 8)).nout
     8
     """
-    return layer(getattr(nn, f"InstanceNorm{dim}d")(v.nout, affine=affine), v)
+    return layer(of_dim("InstanceNorm", "instancenorm", dim)(neurons(v, "instancenorm"), affine=affine), v)
 
 # %% ../../nbs/api/nets/03_norms.ipynb #dd71d84d
 def dropout(v: Vertex, p: float = .5) -> Vertex:
@@ -146,6 +147,13 @@ def dropout(v: Vertex, p: float = .5) -> Vertex:
     Dropout(p=0.1, inplace=False)
     """
     return layer(nn.Dropout(p), v)
+
+# %% ../../nbs/api/nets/03_norms.ipynb #fdcebcb1
+def _windows(word, dim, k, stride, padding):
+    "The checked window of a pool"
+    k, padding = window(k, f"{word}: k, the size of the window,", dim), window(padding, f"{word}: padding", dim, 0)
+    return k, None if stride is None else window(stride, f"{word}: stride", dim), padding
+
 
 # %% ../../nbs/api/nets/03_norms.ipynb #f7d4c6c5
 def maxpool(v: Vertex, k: int | tuple = 2, stride: int | tuple | None = None, padding: int | tuple = 0,
@@ -173,7 +181,7 @@ def maxpool(v: Vertex, k: int | tuple = 2, stride: int | tuple | None = None, pa
     >>> naivenas.maxpool(naivenas.inputvertex("x", 8), k=3, stride=2).op.kernel_size
     3
     """
-    return layer(getattr(nn, f"MaxPool{dim}d")(k, stride, padding), v)
+    return layer(of_dim("MaxPool", "maxpool", dim)(*_windows("maxpool", dim, k, stride, padding)), v)
 
 # %% ../../nbs/api/nets/03_norms.ipynb #2ae25f34
 def avgpool(v: Vertex, k: int | tuple = 2, stride: int | tuple | None = None, padding: int | tuple = 0,
@@ -201,7 +209,7 @@ def avgpool(v: Vertex, k: int | tuple = 2, stride: int | tuple | None = None, pa
     >>> naivenas.avgpool(naivenas.inputvertex("x", 8), k=3, stride=2).op.kernel_size
     3
     """
-    return layer(getattr(nn, f"AvgPool{dim}d")(k, stride, padding), v)
+    return layer(of_dim("AvgPool", "avgpool", dim)(*_windows("avgpool", dim, k, stride, padding)), v)
 
 # %% ../../nbs/api/nets/03_norms.ipynb #0c6a1422
 def globalpool(v: Vertex, how: str = "mean") -> Vertex:
@@ -224,6 +232,7 @@ def globalpool(v: Vertex, how: str = "mean") -> Vertex:
     >>> naivenas.globalpool(naivenas.inputvertex("x", 8)).nout
     8
     """
+    if how not in ("mean", "max"): raise ValueError(f"globalpool: how is 'mean' or 'max', not {how!r}")
     return layer(GlobalPool(how), v)
 
 # %% ../../nbs/api/nets/03_norms.ipynb #b96ee178
@@ -249,6 +258,8 @@ def upsample(v: Vertex, scale: float | tuple = 2, mode: str = "nearest") -> Vert
     >>> naivenas.upsample(naivenas.inputvertex("x", 8)).op.scale_factor
     2.0
     """
+    for n in scale if isinstance(scale, (tuple, list)) else [scale]:
+        number(n, "upsample: scale", lambda n: n > 0, "a number over 0, or one for each dimension")
     return layer(nn.Upsample(scale_factor=scale, mode=mode), v)
 
 # %% ../../nbs/api/nets/03_norms.ipynb #4f01ef26
@@ -272,7 +283,7 @@ def pixelshuffle(v: Vertex, scale: int = 2) -> Vertex:
     >>> naivenas.pixelshuffle(naivenas.inputvertex("x", 8)).nout
     2
     """
-    return layer(nn.PixelShuffle(scale), v)
+    return layer(nn.PixelShuffle(counted(scale, "pixelshuffle: scale")), v)
 
 # %% ../../nbs/api/nets/03_norms.ipynb #af1fb31c
 def pixelunshuffle(v: Vertex, scale: int = 2) -> Vertex:
@@ -295,4 +306,4 @@ def pixelunshuffle(v: Vertex, scale: int = 2) -> Vertex:
     >>> naivenas.pixelunshuffle(naivenas.inputvertex("x", 8)).nout
     32
     """
-    return layer(nn.PixelUnshuffle(scale), v)
+    return layer(nn.PixelUnshuffle(counted(scale, "pixelunshuffle: scale")), v)

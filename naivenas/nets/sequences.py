@@ -8,8 +8,8 @@ __all__ = ['embedding', 'rnn', 'lstm', 'gru', 'last']
 # %% ../../nbs/api/nets/05_sequences.ipynb #de046e17
 from functools import partial
 from torch import nn
-from ..graph.cut import kind
-from ..graph.vertex import Vertex, label
+from ..graph.cut import kind, counted
+from ..graph.vertex import Vertex, label, neurons, vertex_of
 from .kinds import layer, output, state
 
 # %% ../../nbs/api/nets/05_sequences.ipynb #8c32b00d
@@ -35,7 +35,8 @@ def embedding(v: Vertex, nout: int, words: int | None = None) -> Vertex:
     >>> naivenas.embedding(naivenas.inputvertex("words", 1000), 16).op
     Embedding(1000, 16)
     """
-    return layer(nn.Embedding(words or v.nout, nout), v)
+    words = neurons(v, "embedding") if words is None else counted(words, "embedding: the number of words")
+    return layer(nn.Embedding(words, counted(nout, "embedding: the number of features")), v)
 
 # %% ../../nbs/api/nets/05_sequences.ipynb #63762b8b
 def rnn(v: Vertex, nout: int, **how: object) -> Vertex:
@@ -60,7 +61,8 @@ def rnn(v: Vertex, nout: int, **how: object) -> Vertex:
     >>> naivenas.rnn(naivenas.inputvertex("steps", 3), 8, bidirectional=True).nout
     16
     """
-    return layer(nn.RNN(v.nout, nout, batch_first=True, **how), v)
+    nout = counted(nout, "rnn: the number of hidden neurons")
+    return layer(nn.RNN(neurons(v, "rnn"), nout, batch_first=True, **how), v)
 
 # %% ../../nbs/api/nets/05_sequences.ipynb #2150ed97
 def lstm(v: Vertex, nout: int, **how: object) -> Vertex:
@@ -85,7 +87,8 @@ def lstm(v: Vertex, nout: int, **how: object) -> Vertex:
     >>> naivenas.lstm(naivenas.inputvertex("steps", 3), 8, bidirectional=True).nout
     16
     """
-    return layer(nn.LSTM(v.nout, nout, batch_first=True, **how), v)
+    nout = counted(nout, "lstm: the number of hidden neurons")
+    return layer(nn.LSTM(neurons(v, "lstm"), nout, batch_first=True, **how), v)
 
 # %% ../../nbs/api/nets/05_sequences.ipynb #0439d972
 def gru(v: Vertex, nout: int, **how: object) -> Vertex:
@@ -110,7 +113,8 @@ def gru(v: Vertex, nout: int, **how: object) -> Vertex:
     >>> naivenas.gru(naivenas.inputvertex("steps", 3), 8, bidirectional=True).nout
     16
     """
-    return layer(nn.GRU(v.nout, nout, batch_first=True, **how), v)
+    nout = counted(nout, "gru: the number of hidden neurons")
+    return layer(nn.GRU(neurons(v, "gru"), nout, batch_first=True, **how), v)
 
 # %% ../../nbs/api/nets/05_sequences.ipynb #9c8950b8
 def last(v: Vertex) -> Vertex:
@@ -136,6 +140,6 @@ def last(v: Vertex) -> Vertex:
     >>> naivenas.last(naivenas.gru(naivenas.inputvertex("steps", 3), 8)).nout
     8
     """
-    if v.op is not output:
+    if vertex_of(v, "last").op is not output:
         raise TypeError(f"last takes the outputs of a recurrent layer, not {label(v)} ({kind(v.op)})")
     return Vertex(partial(state, directions=1 + v.inputs[0].op.bidirectional), v.inputs, v.role)

@@ -9,7 +9,7 @@ __all__ = ['standstill', 'settings_changed', 'taps', 'Setting']
 import copy
 import numpy as np
 from torch import nn
-from ..graph.cut import Cut, kind, obstacle
+from ..graph.cut import Cut, kind, obstacle, number, suggested
 from ..graph.vertex import label
 from ..sizes.wires import known_ties
 from ..sizes.tracing import Edit
@@ -17,6 +17,7 @@ from ..sizes.wishes import utilities
 from ..sizes.decide import Decision
 from ..sizes.commit import commit, told
 from .rules import rule
+from .kinds import window
 
 # %% ../../nbs/api/nets/08_settings.ipynb #47020f45
 _TAPS = "kernel_size", "dilation"
@@ -65,7 +66,7 @@ def _exchanged(v, activation):
         raise TypeError(f"{label(v)} ({kind(v.op)}) is no activation: name the vertex that is one")
     r = rule(activation) if isinstance(activation, nn.Module) else None
     if r is None or not r.role.alike or learned(activation):
-        raise TypeError(f"{activation!r} is no module that works neuron by neuron without parameters")
+        raise TypeError(f"{activation!r} is no module that works neuron by neuron without parameters, as nn.GELU() is")
     return [(v, "op", copy.deepcopy(activation).train(v.op.training))]
 
 # %% ../../nbs/api/nets/08_settings.ipynb #4c185f7d
@@ -82,25 +83,32 @@ def _set(net, name, op, settings, rng):
         yield from net.cut(op, {"weight": Cut({axis: taps(old, new) for axis, old, new in sides})}, rng)
     for key, value in settings.items(): yield op, key, value
 
-def _positive(name, op, key, value):
-    "ValueError unless a setting of a window has the least value that a window can have"
-    least = 1 if key in ("stride", *_TAPS) else 0 if "padding" in key and hasattr(op, "kernel_size") else None
-    numbers = [n for n in (value if isinstance(value, (tuple, list)) else [value]) if isinstance(n, int)]
-    if least is None or all(n >= least for n in numbers): return
-    raise ValueError(f"{key} of {name} is at least {least}, not {value!r}")
+# %% ../../nbs/api/nets/08_settings.ipynb #d8259614
+def _known(name, op, key):
+    "TypeError unless `key` is a setting of the module"
+    r, fixed = rule(op), {"training"}
+    if r: fixed |= {*(r.nin or "").split(), r.nout, *r.also, *r.arrays, "groups"}
+    there = [k for k in op.__dict__ if k not in fixed and not k.startswith("_")]
+    if key in there: return
+    hint = "; sizes are changed with net.resize" if key in fixed else suggested(key, there)
+    raise TypeError(f"{name} ({kind(op)}) has no setting {key!r}{hint}")
 
+# %% ../../nbs/api/nets/08_settings.ipynb #fb05337f
 def _checked(name, op, key, value):
     "The value of a setting, one for each dimension where the module has that; an error if it cannot be set"
-    r, old, fixed = rule(op), getattr(op, key, None), {"training"}
-    if r: fixed |= {*(r.nin or "").split(), r.nout, *r.also, *r.arrays, "groups"}
-    if key in fixed or key.startswith("_") or key not in op.__dict__:
-        hint = "; sizes are changed with net.resize" if key in fixed else ""
-        raise TypeError(f"{name} ({kind(op)}) has no setting {key!r}{hint}")
-    _positive(name, op, key, value)
-    if not isinstance(old, tuple): return value
-    if isinstance(value, int): return (value,) * len(old)
-    if len(value) != len(old): raise ValueError(f"{key} of {name} is one number or {len(old)}, not {value!r}")
-    return value
+    _known(name, op, key)
+    old, what = getattr(op, key), f"{key} of {name}"
+    if key == "p": return number(value, what, lambda n: 0 <= n <= 1, "a number from 0 to 1")
+    if key == "padding" and isinstance(value, str) and isinstance(old, (tuple, str)):
+        if value in ("same", "valid"): return value
+        raise ValueError(f"{what} is a number, 'same' or 'valid', not {value!r}")
+    if key not in _WINDOWS: return (value,) * len(old) if isinstance(old, tuple) and isinstance(value, int) else value
+    given = len(value) if isinstance(value, (tuple, list)) else 1
+    dim = len(old) if isinstance(old, tuple) else len(op.kernel_size) if isinstance(old, str) else given
+    value = window(value, what, dim, 0 if "padding" in key else 1)
+    return (value,) * dim if isinstance(old, (tuple, str)) and not isinstance(value, tuple) else value
+
+_WINDOWS = *_TAPS, "stride", "padding", "output_padding"
 
 # %% ../../nbs/api/nets/08_settings.ipynb #e5a6da96
 def taps(old, new):

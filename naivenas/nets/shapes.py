@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np, torch
 from torch import nn
 from ..graph import moves
+from ..graph.cut import counted
 from ..graph.vertex import Vertex, indexmap, stack
 
 # %% ../../nbs/api/nets/04_shapes.ipynb #57d987b7
@@ -33,6 +34,7 @@ def flatten(v: Vertex, pixels: int = 1) -> Vertex:
     >>> naivenas.flatten(naivenas.inputvertex("x", 8), pixels=16).nout
     128
     """
+    pixels = counted(pixels, "flatten: pixels, the number of positions of a map,")
     return indexmap(nn.Flatten(), v, moves=partial(np.repeat, repeats=pixels))
 
 # %% ../../nbs/api/nets/04_shapes.ipynb #447e8e1c

@@ -255,14 +255,6 @@ def learnt(where, k, v):
     if k == "columns" and v: return {c: column(f"{where}: column {c!r}", how) for c, how in v.items()}
     return tuple(v) if k == "shape" else v
 
-# %% ../../nbs/api/search/26_fitted.ipynb #d17212ea
-def learnt(where, k, v):
-    "One thing that an encoder learns, as it was; ValueError if it is no such thing"
-    if k not in _LEARNT: raise senseless(f"{where}: encoder", k, "name of what an encoder learns")
-    if not isinstance(v, _LEARNT[k]): raise senseless(f"{where}: {k}", v, "such value")
-    if k in _ARRAYS: return at(f"{where}: {k}", np.array, v, *([] if k == "classes" else [float]))
-    return tuple(v) if k == "shape" else v
-
 # %% ../../nbs/api/search/26_fitted.ipynb #619843d4
 _PREDICTS = {"classification": ["classes"], "regression": ["ndim", "y_mean", "y_scale"]}
 

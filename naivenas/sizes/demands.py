@@ -11,11 +11,11 @@ import copy
 from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
-from ..graph.cut import obstacle, most
+from ..graph.cut import most, obstacle, number, whole
 from ..graph.vertex import Vertex, label
 from ..graph.order import several
 from .bundles import bundles
-from .wishes import number, ranked, relaxed, whole
+from .wishes import ranked, relaxed
 
 # %% ../../nbs/api/sizes/06_demands.ipynb #4ce2063f
 _all_ = ["relaxed"]   # here it was first

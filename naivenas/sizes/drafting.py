@@ -7,7 +7,7 @@ __all__ = ['Paper', 'inserted', 'removed', 'segment', 'replaced', 'connected', '
 
 # %% ../../nbs/api/sizes/15_drafting.ipynb #d251db61
 import inspect
-from ..graph.cut import kind
+from ..graph.cut import kind, described
 from ..graph.vertex import Vertex, label
 from ..graph.core import Core
 from ..graph.order import topological
@@ -106,9 +106,11 @@ def _readers(draft, v, to):
     return readers
 
 # %% ../../nbs/api/sizes/15_drafting.ipynb #90b21e9b
-def _built(block, *inputs):
+def _built(graph, block, *inputs):
     "The vertex that the block makes of `inputs`; TypeError if it makes anything else"
-    new = block(*inputs)
+    if isinstance(block, Vertex) or not callable(block):
+        raise TypeError(f"a block is a function from vertex to vertex, not {described(block)}: lambda v: relu(v), say")
+    new = graph.built(block, inputs)
     if not isinstance(new, Vertex):
         raise TypeError(f"a block is a function from vertex to vertex, but this one gave {type(new).__name__}")
     return new
@@ -120,7 +122,7 @@ def inserted(draft, block, after, before, to):
     if before is not None: to, after = draft[before], _only_input(draft, draft[before])
     v = draft[after]
     readers = _readers(draft, v, to)
-    draft.redirect(v, [_built(block, v)], readers)
+    draft.redirect(v, [_built(draft.graph, block, v)], readers)
     return draft.because(f"inserting behind {label(v)}")
 
 # %% ../../nbs/api/sizes/15_drafting.ipynb #fed8be51
@@ -172,7 +174,7 @@ def replaced(draft, vertex, block):
     if first.role.given: raise ValueError(f"{label(first)} is an input of the graph and cannot be replaced")
     segment(draft, first, last)
     for v in first, last: _check_helper(v, f"replacing {label(v)}")
-    draft.redirect(last, [_built(block, *[u for u, _ in draft.wiring(first)])])
+    draft.redirect(last, [_built(draft.graph, block, *[u for u, _ in draft.wiring(first)])])
     return draft.because(f"replacing {label(last) if first is last else f'{label(first)} to {label(last)}'}")
 
 # %% ../../nbs/api/sizes/15_drafting.ipynb #2f470d8b

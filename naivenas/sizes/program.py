@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
+from ..graph.cut import suggested
 from .solvers import SOLVERS, Unbounded, Unusable
 if TYPE_CHECKING: import pandas as pd
 
@@ -183,7 +184,7 @@ def say_once(message):
 def known(solver):
     "ValueError if `solver` is neither a solver's name nor None"
     if solver is not None and solver not in SOLVERS:
-        raise ValueError(f"no solver is called {solver!r}; there are {', '.join(SOLVERS)}")
+        raise ValueError(f"no solver is called {solver!r}{suggested(solver, [*SOLVERS])}")
 
 # %% ../../nbs/api/sizes/04_program.ipynb #08e2441b
 def _refused(p, solver, why):

@@ -10,10 +10,11 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 import numpy as np
+from ..graph.cut import number
 from ..graph.order import chosen
 from .tracing import Edit
 from .wires import known_ties
-from .wishes import PerVertex, asked, known_worth, number, ranked, says_nothing, wished, worths_of
+from .wishes import PerVertex, asked, known_worth, ranked, says_nothing, wished, worths_of
 from .demands import checked, pinned_vertices
 from .lists import named
 from .plan import Applied, Solved
