@@ -93,7 +93,7 @@ def test_examples_that_a_module_cannot_be_called_with(name):
     refused(lambda: prune(module, *example, keep=.5), kind, says, module)
 
 @pytest.mark.parametrize("given, says", [(nn.Linear, [r"Linear is a class", r"Linear\(\.\.\.\)"]), ("model.pt", ["'model.pt'", "load its weights"]), (seq().state_dict(), ["OrderedDict", "load_state_dict"]),
-                                         (torch.relu, ["builtin_function", "build the module"]), (None, ["None", "build the module"])], ids=repr)
+                                         (torch.relu, ["builtin_function", "build the module"]), (None, ["None", "build the module"])], ids=["class", "path", "state dict", "function", "nothing"])
 def test_what_is_no_module(given, says):
     refused(lambda: Net.from_torch(given, IMAGES), TypeError, says)
 

@@ -8,6 +8,7 @@ __all__ = ['Parcel', 'opened', 'remotely', 'refuse_if_all_failed', 'evaluate', '
 
 # %% ../../nbs/api/search/18_executors.ipynb #cda2dc5d
 import contextlib, hashlib, math, multiprocessing, os, pickle, queue, signal, tempfile, threading
+from multiprocessing import resource_tracker
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
@@ -125,7 +126,9 @@ def _worker(memory):
 # %% ../../nbs/api/search/18_executors.ipynb #0847290e
 def deaf():
     "This thread, and the processes that it starts, hear no Ctrl-C: it is meant for the process in front"
-    if hasattr(signal, "pthread_sigmask"): signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    if not hasattr(signal, "pthread_sigmask"): return
+    resource_tracker.ensure_running()       # whoever starts it hears Ctrl-C again, so that comes first
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 def started(workers):
     "One more of the pools, with a worker that is there when this returns: its start counts to nobody's time"

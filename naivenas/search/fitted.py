@@ -269,10 +269,11 @@ def all_there(where, encoder):
 def sound(where, encoder):
     "ValueError if the numbers of an encoder do not fit together"
     for n in encoder.shape: whole(n, f"{where}: shape", 1)
+    inside = *encoder.shape[:-1], encoder.shape[-1] + len(encoder.gaps)     # a column more for each pattern of gaps
     for k, value in (("mean", encoder.mean), ("scale", encoder.scale)):
         bad = not np.isfinite(value).all() or k == "scale" and not (value > 0).all()
         if bad: raise senseless(f"{where}: {k}", value.tolist(), "list of such numbers")
-        at(f"{where}: {k}", np.broadcast_to, value, encoder.shape)
+        at(f"{where}: {k}", np.broadcast_to, value, inside)
     kept, axes = (encoder.classes, 1) if encoder.task == "classification" else (encoder.y_mean, encoder.ndim - 1)
     if kept.ndim != axes: raise senseless(f"{where}: encoder", kept.tolist(), "list of what is predicted")
 
