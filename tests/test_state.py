@@ -74,7 +74,7 @@ def test_dropping_a_neuron_nobody_hears_goes_unnoticed(name):
 
 def test_lbfgs_is_refused_and_so_is_anything_else():
     net = small()
-    for wrong, words in ((torch.optim.LBFGS(net.parameters()), "L-BFGS"), (nn.Linear(2, 2), "not Linear"), (net, "not Net"), (3, "not int")):
+    for wrong, words in ((torch.optim.LBFGS(net.parameters()), "L-BFGS"), (nn.Linear(2, 2), "not a Linear"), (net, "not a Net"), (3, "not 3")):
         with pytest.raises(TypeError, match=words): net.track(wrong)
 
 @pytest.mark.parametrize("kind", ["averaged", "plain"])
