@@ -135,14 +135,14 @@ def _expects(v, i, shape, lying):
     return lying.get(v) if v.role.alike else None
 
 def _reading(net, values):
-    "`({(name, input): vertices that are read on a wrong axis}, {name: which inputs are no single tensor})`"
+    "`({(name, input): vertices that are read on a wrong axis}, names of those that read several tensors at once)`"
     lying, astray = _lying(net, values), {}
     for v in net.vertices:
         for i, u in enumerate(v.inputs):
             if u not in lying or not values[u].shape: continue
             want = _expects(v, i, values[u].shape, lying)
             if want and want != lying[u]: astray[v.name, i] = v, u, want, lying[u]
-    several = {v.name: [type(values[u]) in (tuple, list) for u in v.inputs if u in values] for v in net.vertices}
+    several = {v.name for v in net.vertices if any(type(values.get(u)) in (tuple, list) for u in v.inputs)}
     return astray, several
 
 # %% ../../nbs/api/nets/19_trials.ipynb #3364896e
@@ -155,9 +155,9 @@ def misread(net: Any, why: str, values: dict, known: tuple) -> None:
         raise SizeError(f"{why} is impossible: {label(v)} ({kind(v.op)}) has neurons on {_axes_of(want)} of what it reads, and those "
                         f"of {label(u)} lie on {_axes_of(has)}; what is new must keep them where they were")
     for v in net.vertices:
-        if known[1].get(v.name, several[v.name]) == several[v.name]: continue
+        if v.name in several or v.name not in known[1] or not all(u in values for u in v.inputs): continue
         raise SizeError(f"{why} is impossible: {label(v)} ({kind(v.op)}) picks one of several results, and would read "
-                        f"{' and '.join(_shown(u, values) for u in v.inputs if u in values)}; take it out, too")
+                        f"{' and '.join(_shown(u, values) for u in v.inputs)}; take it out, too")
 
 # %% ../../nbs/api/nets/19_trials.ipynb #1a6f571f
 def _shown(u, values):
