@@ -70,8 +70,8 @@ def _guesses(net):
 # %% ../../nbs/api/nets/19_trials.ipynb #e94301a1
 def _given(net, example):
     "Values of these shapes"
-    home = next((p.dtype for p in net.parameters() if p.is_floating_point()), torch.float32)
-    return [Form(shape, home if t.is_floating_point else t) for shape, t in example]
+    home = next((p.dtype for p in net.parameters() if p.is_floating_point()), None)
+    return [Form(shape, home or t if t.is_floating_point else t) for shape, t in example]
 
 # %% ../../nbs/api/nets/19_trials.ipynb #69652258
 def _unknowable(e):
