@@ -135,7 +135,8 @@ def _expects(v, i, shape, lying):
     return lying.get(v) if v.role.alike else None
 
 def _reading(net, values):
-    "`({(name, input): vertices that are read on a wrong axis}, names of those that read several tensors at once)`"
+    """`({(name, input): vertices that are read on a wrong axis}, names of those that read several tensors at once,
+    outputs without the batch in front)`"""
     lying, astray = _lying(net, values), {}
     for v in net.vertices:
         for i, u in enumerate(v.inputs):
@@ -143,14 +144,15 @@ def _reading(net, values):
             want = _expects(v, i, values[u].shape, lying)
             if want and want != lying[u]: astray[v.name, i] = v, u, want, lying[u]
     several = {v.name for v in net.vertices if any(type(values.get(u)) in (tuple, list) for u in v.inputs)}
-    return astray, several
+    batch = [values[x].shape[:1] for x in net.inputs if type(values.get(x)) is Form]
+    return astray, several, {o for o in net.outputs if type(values.get(o)) is Form and values[o].shape[:1] not in batch}
 
 # %% ../../nbs/api/nets/19_trials.ipynb #3364896e
 def _axes_of(axes): return f"ax{'i' if len(axes) == 1 else 'e'}s {' and '.join(map(str, axes))}"
 
 def misread(net: Any, why: str, values: dict, known: tuple) -> None:
     "SizeError if something reads neurons on another axis, or one tensor in place of several, and didn't before"
-    astray, several = _reading(net, values)
+    astray, several, turned = _reading(net, values)
     for v, u, want, has in (odd for at, odd in astray.items() if at not in known[0]):
         raise SizeError(f"{why} is impossible: {label(v)} ({kind(v.op)}) has neurons on {_axes_of(want)} of what it reads, and those "
                         f"of {label(u)} lie on {_axes_of(has)}; what is new must keep them where they were")
@@ -158,6 +160,9 @@ def misread(net: Any, why: str, values: dict, known: tuple) -> None:
         if v.name in several or v.name not in known[1] or not all(u in values for u in v.inputs): continue
         raise SizeError(f"{why} is impossible: {label(v)} ({kind(v.op)}) picks one of several results, and would read "
                         f"{' and '.join(_shown(u, values) for u in v.inputs)}; take it out, too")
+    if turned and not known[2]:
+        raise SizeError(f"{why} is impossible: {_shown(next(iter(turned)), values)} would not have the batch in front any more; "
+                        "what turns axes must stay, or go with what turns them back")
 
 # %% ../../nbs/api/nets/19_trials.ipynb #1a6f571f
 def _shown(u, values):
