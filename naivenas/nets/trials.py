@@ -135,14 +135,17 @@ def _expects(v, i, shape, lying):
     return lying.get(v) if v.role.alike else None
 
 def _reading(net, values):
-    """`({(name, input): vertices that are read on a wrong axis}, names of those that read several tensors at once,
+    """`({(name, input): (reader, what is wrong)}, names of those that read several tensors at once,
     outputs without the batch in front)`"""
     lying, astray = _lying(net, values), {}
-    for v in net.vertices:
-        for i, u in enumerate(v.inputs):
-            if u not in lying or not values[u].shape: continue
-            want = _expects(v, i, values[u].shape, lying)
-            if want and want != lying[u]: astray[v.name, i] = v, u, want, lying[u]
+    edges = [(v, i, u) for v in net.vertices for i, u in enumerate(v.inputs) if type(values.get(u)) is Form and values[u].shape]
+    for v, i, u in edges:
+        rank, want = len(values[u].shape), _expects(v, i, values[u].shape, lying)
+        made = len(v.role.ins[i].shape) if isinstance(v.role, Flow) else rank
+        if made != rank: astray[v.name, i] = v, f"was made for values with {made} axes, and would read {_shown(u, values)}"
+        elif want and want != lying.get(u, want):
+            astray[v.name, i] = v, (f"has neurons on {_axes_of(want)} of what it reads, and those of {label(u)} lie on "
+                                    f"{_axes_of(lying[u])}")
     several = {v.name for v in net.vertices if any(type(values.get(u)) in (tuple, list) for u in v.inputs)}
     batch = [values[x].shape[:1] for x in net.inputs if type(values.get(x)) is Form]
     return astray, several, {o for o in net.outputs if type(values.get(o)) is Form and values[o].shape[:1] not in batch}
@@ -153,9 +156,8 @@ def _axes_of(axes): return f"ax{'i' if len(axes) == 1 else 'e'}s {' and '.join(m
 def misread(net: Any, why: str, values: dict, known: tuple) -> None:
     "SizeError if something reads neurons on another axis, or one tensor in place of several, and didn't before"
     astray, several, turned = _reading(net, values)
-    for v, u, want, has in (odd for at, odd in astray.items() if at not in known[0]):
-        raise SizeError(f"{why} is impossible: {label(v)} ({kind(v.op)}) has neurons on {_axes_of(want)} of what it reads, and those "
-                        f"of {label(u)} lie on {_axes_of(has)}; what is new must keep them where they were")
+    for v, odd in (odd for at, odd in astray.items() if at not in known[0]):
+        raise SizeError(f"{why} is impossible: {label(v)} ({kind(v.op)}) {odd}; what is new must keep them where they were")
     for v in net.vertices:
         if v.name in several or v.name not in known[1] or not all(u in values for u in v.inputs): continue
         raise SizeError(f"{why} is impossible: {label(v)} ({kind(v.op)}) picks one of several results, and would read "
