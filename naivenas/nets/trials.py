@@ -8,6 +8,7 @@ __all__ = ['note', 'passed', 'misread', 'refused', 'judged', 'trial_of', 'Trying
 # %% ../../nbs/api/nets/19_trials.ipynb #696a9c0e
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import prod
 from typing import Any
 import torch
 from torch import nn
@@ -113,6 +114,7 @@ def _own(v, shape):
     r = rule(v.op) if isinstance(v.op, nn.Module) else None
     return None if r is None or r.axis is None or len(shape) < 2 else (r.axis % len(shape),)
 
+# %% ../../nbs/api/nets/19_trials.ipynb #c9f9ec9b
 def _lying(net, values):
     "`{vertex: axes on which its neurons lie}`, where that is known"
     found = {}
@@ -134,9 +136,9 @@ def _expects(v, i, shape, lying):
     if axis is not None: return (axis % len(shape),)
     return lying.get(v) if v.role.alike else None
 
-def _reading(net, values):
-    """`({(name, input): (reader, what is wrong)}, names of those that read several tensors at once,
-    outputs without the batch in front)`"""
+# %% ../../nbs/api/nets/19_trials.ipynb #a236ff78
+def _astray(net, values):
+    "`{(reader, input): (reader, what is wrong)}`; input -1: what it gives"
     lying, astray = _lying(net, values), {}
     edges = [(v, i, u) for v in net.vertices for i, u in enumerate(v.inputs) if type(values.get(u)) is Form and values[u].shape]
     for v, i, u in edges:
@@ -146,13 +148,23 @@ def _reading(net, values):
         elif want and want != lying.get(u, want):
             astray[v.name, i] = v, (f"has neurons on {_axes_of(want)} of what it reads, and those of {label(u)} lie on "
                                     f"{_axes_of(lying[u])}")
+    for v, axes in lying.items():
+        if prod(values[v].shape[a] for a in axes) == v.nout: continue
+        astray[v.name, -1] = v, f"would give values of shape {values[v].shape} for {v.nout} neurons on {_axes_of(axes)}"
+    return astray
+
+# %% ../../nbs/api/nets/19_trials.ipynb #f1158a93
+def _reading(net, values):
+    """`({(name, input): (reader, what is wrong)}, names of those that read several tensors at once,
+    outputs without the batch in front)`"""
     several = {v.name for v in net.vertices if any(type(values.get(u)) in (tuple, list) for u in v.inputs)}
     batch = [values[x].shape[:1] for x in net.inputs if type(values.get(x)) is Form]
-    return astray, several, {o for o in net.outputs if type(values.get(o)) is Form and values[o].shape[:1] not in batch}
+    return _astray(net, values), several, {o for o in net.outputs if type(values.get(o)) is Form and values[o].shape[:1] not in batch}
 
 # %% ../../nbs/api/nets/19_trials.ipynb #3364896e
 def _axes_of(axes): return f"ax{'i' if len(axes) == 1 else 'e'}s {' and '.join(map(str, axes))}"
 
+# %% ../../nbs/api/nets/19_trials.ipynb #65623a40
 def misread(net: Any, why: str, values: dict, known: tuple) -> None:
     "SizeError if something reads neurons on another axis, or one tensor in place of several, and didn't before"
     astray, several, turned = _reading(net, values)
