@@ -98,6 +98,7 @@ class Lists:
         self.before = {v.name: n for v, n in plan.before.items()}
         self.edited = {v.name for v in plan.edit.inputs}
         self.still = all(len(self.out.get(k, ())) == n and (self.out[k] == np.arange(n)).all() for k, n in self.before.items() if k in self.out)
+        self.moved = [k for k, ins in self.ins.items() if k in self.before and any((i != np.arange(len(i))).any() for i in ins if (i >= 0).any())]
 
 @torch.no_grad()
 def masked(old, new, lists, values):
@@ -143,6 +144,7 @@ def expected(old, new, lists, values, kind):
     values = [x.double() if x.is_floating_point() else x for x in values]
     if kind == "rewired":
         if not lists.still: raise Unsure("an edit that changes sizes")
+        if lists.moved: raise Unsure("an edit that puts columns elsewhere")
         wants = rewired(old, new, values)
     else: wants = masked(old, new, lists, values)
     pairs = []

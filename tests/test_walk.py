@@ -6,7 +6,7 @@ import numpy as np, pytest, torch
 from torch import nn
 from torch.nn.utils import prune, spectral_norm, weight_norm
 
-from naivenas import Net, SizeError, cat, conv, globalpool, inputvertex, layer, layernorm, linear, lstm, relaxed, relu, Taylor
+from naivenas import Net, SizeError, cat, conv, globalpool, groupnorm, inputvertex, last, layer, layernorm, linear, lstm, pixelshuffle, relaxed, relu, Taylor
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
 import walk
@@ -126,6 +126,87 @@ def test_a_wish_for_what_a_draft_takes_out():
     net = Net(x, "y" >> linear("h" >> linear("g" >> linear(x, 6), 5), 3))
     with pytest.raises(ValueError, match="removing h takes h out, and it can't be resized"): net.draft().remove("h").apply({"h": +1})
     assert net.names == ["x", "g", "h", "y"]
+
+def refused(net, change, match, *values):
+    "The change is an error of ours and leaves everything as it was"
+    before, want = walk.everything(net), net(*values)
+    with pytest.raises((SizeError, ValueError), match=match): change(net)
+    assert walk.unlike(before, walk.everything(net), ("drawn",)) is None and torch.equal(net(*values), want)
+
+class Shuffled(nn.Module):
+    def __init__(self): super().__init__(); self.a, self.b, self.y = nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 1), nn.Conv2d(8, 2, 1)
+    def forward(self, x):
+        h = torch.cat([self.a(x), self.b(x)], 1)
+        n, c, p, q = h.shape
+        return self.y(h.view(n, 2, c // 2, p, q).transpose(1, 2).reshape(n, c, p, q))
+
+@pytest.mark.parametrize("change", [lambda n: n.disconnect("a", "cat"), lambda n: n.remove("view"), lambda n: n.replace("view", lambda v: cat(v, v)),
+                                    lambda n: n.insert(lambda v: cat(v, conv(v, 3, k=1)), after="cat"),
+                                    lambda n: n.remove("transpose"), lambda n: n.remove("reshape")])
+def test_an_import_that_moves_neurons_reads_what_it_was_made_for(change):
+    torch.manual_seed(0)
+    data = torch.randn(3, 4, 6, 6)
+    refused(Net.from_torch(Shuffled().eval(), data), change, "is impossible|by a fixed rule", data)
+
+class Turned(nn.Module):
+    "Channels are turned to the end and back, and there are as many as positions"
+    def __init__(self): super().__init__(); self.a, self.n, self.f, self.y = nn.Conv2d(4, 6, 1), nn.LayerNorm(6), nn.Linear(6, 6), nn.Conv2d(6, 2, 1)
+    def forward(self, x): return self.y(self.f(self.n(self.a(x).permute(0, 2, 3, 1))).permute(0, 3, 1, 2))
+
+@pytest.mark.parametrize("change", [lambda n: n.remove("permute"), lambda n: n.remove("permute_1"), lambda n: n.replace("permute", relu), lambda n: n.insert(layernorm, after="a")])
+def test_neurons_stay_on_their_axis_where_shapes_agree_by_chance(change):
+    torch.manual_seed(0)
+    data = torch.randn(3, 4, 6, 6)
+    net = Net.from_torch(Turned().eval(), data)
+    refused(net, change, "axis [13] of what it reads", data)
+    net.insert(lambda v: linear(v, 6), after="f")
+    net.insert(lambda v: conv(v, 6), after="a")
+    assert net(data).shape == (3, 2, 6, 6)
+
+class Between(nn.Module):
+    def __init__(self): super().__init__(); self.a, self.y = nn.Linear(4, 5), nn.Linear(5, 3)
+    def forward(self, x): return self.y(self.a(x).transpose(0, 1)).transpose(0, 1)
+
+def test_the_batch_stays_in_front():
+    data = torch.randn(7, 5, 4)
+    net = Net.from_torch(Between().eval(), data)
+    for name in "transpose", "transpose_1": refused(net, lambda n: n.remove(name), "batch in front", data)
+
+@pytest.mark.parametrize("end", [last, lambda v: v])
+def test_a_recurrent_layer_goes_with_what_picks_its_results(end):
+    torch.manual_seed(0)
+    x = inputvertex("x", 4)
+    net, data = Net(x, "y" >> linear("l" >> end(lstm("h" >> linear(x, 5), 5)), 3)), torch.randn(7, 6, 4)
+    net(data)
+    refused(net, lambda n: n.remove("lstm1"), "l .* picks one of several results", data)
+    net.replace(("lstm1", "l"), lambda v: linear(v, 5))
+    assert "lstm1" not in net.names
+
+def test_no_edit_parts_a_tie_from_what_it_ties():
+    torch.manual_seed(0)
+    x = inputvertex("x", 3)
+    net, data = Net(x, "y" >> conv(pixelshuffle("r" >> relu("tie" >> groupnorm("c" >> conv(x, 8), 4))), 2)), torch.randn(2, 3, 4, 4)
+    norm, whole, spread, shuffled = net["tie"].inputs[0].name, net["y"].inputs[0].inputs[0].name, net["y"].inputs[0].inputs[0].inputs[1].name, net["y"].inputs[0].name
+    net(data)
+    block = lambda v: conv(v, v.nout)
+    for change in (lambda n: n.insert(block, after=norm), lambda n: n.insert(block, after="c", to=norm), lambda n: n.insert(block, after="c", to="tie"),
+                   lambda n: n.replace("tie", block), lambda n: n.remove("tie"), lambda n: n.disconnect("c", "tie"), lambda n: n.connect("c", "tie"),
+                   lambda n: n.insert(block, after=whole), lambda n: n.insert(block, after=spread), lambda n: n.replace(whole, block),
+                   lambda n: n.insert(block, after="r", to=spread), lambda n: n.remove(spread), lambda n: n.replace(spread, block)):
+        refused(net, change, "is impossible", data)
+    net.insert(block, after="c"), net.insert(block, after="r"), net.insert(relu, after="tie"), net.insert(relu, after=shuffled)
+    with pytest.raises(SizeError): net.resize("tie", -1)
+    with pytest.raises(SizeError): net.resize(whole, -1)
+    net.resize("tie", -4)
+    net.replace(norm, relu), net.replace(shuffled, lambda v: conv(v, 2))
+    assert net(data).shape == (2, 2, 4, 4)
+
+def test_a_net_without_parameters_gets_layers_of_its_type():
+    x = inputvertex("x", 4)
+    net = Net(x, "y" >> relu("h" >> linear(x, 4))).double()
+    data = torch.randn(3, 4).double()
+    net(data), net.remove("h"), net.insert(lambda v: linear(v, 4), after="y")
+    assert net(data).dtype == torch.float64
 
 # ------------------------------------------------------------------------------------------------------------- optimizers
 

@@ -173,6 +173,7 @@ for _cell in nn.RNN, nn.LSTM, nn.GRU: BLOCKS[_cell] = _recurrent_vertex
 
 # %% ../../nbs/api/nets/01_kinds.ipynb #3af9954b
 def meets(y, x): return y   # and both have the same neurons
+meets.helps = "a tie, by which two vertices have the same neurons"
 
 def _cell(op):
     rows = f"{ {nn.LSTMCell: 4, nn.GRUCell: 3}.get(type(op), 1)}o"

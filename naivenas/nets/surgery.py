@@ -173,13 +173,18 @@ def joined(net, vertices):
     for o in net.optimizers: yield from _regrouped(o, gone, [p for p in new if home[id(p)] is o])
 
 # %% ../../nbs/api/nets/07_surgery.ipynb #a898d0b6
+def _home(net):
+    "Device and type of a net's parameters; of one that has none, the type that it was called with"
+    if (p := next(net.parameters(), None)) is not None: return dict(device=p.device, dtype=p.dtype)
+    return next((dict(dtype=t) for _, t in net.__dict__.get("_example", ()) if t.is_floating_point), {})
+
 def at_home(net, vertices):
     "Move new vertices' modules to the net's device, type and mode"
-    home, mine = next(net.parameters(), None), {id(m) for m in net.children()}
+    home, mine = _home(net), {id(m) for m in net.children()}
     for v in vertices:
         if isinstance(v.op, nn.Module) and id(v.op) not in mine:
             v.op.train(net.training)
-            if home is not None: v.op.to(home.device, home.dtype)
+            if home: v.op.to(**home)
 
 # %% ../../nbs/api/nets/07_surgery.ipynb #8f1482b7
 def _sharing(vertices):

@@ -12,7 +12,7 @@ from typing import Any
 from ..graph.vertex import Vertex
 from ..graph.roles import SizeError
 from .wishes import PerVertex
-from .drafting import Paper, connected, disconnected, inserted, removed, replaced
+from .drafting import Paper, check_ties, connected, disconnected, inserted, removed, replaced
 from .plan import Applied, Solved
 
 # %% ../../nbs/api/sizes/16_edits.ipynb #17054841
@@ -62,6 +62,7 @@ class Draft(Drafting):
         "The `Plan` of the draft; wishes and options are those of `Graph.plan`"
         if self.was is not self.graph.vertices:
             raise RuntimeError("the wiring of the graph has changed since this draft was begun; begin it anew")
+        check_ties(self)
         try: return self.graph.plan(wishes, edit=self.edit, **how)
         except SizeError as first:
             try: return self.graph.plan(wishes, edit=replace(self.edit, loose=True), **how)

@@ -11,7 +11,7 @@ __all__ = ['Edit', 'occurrence', 'match', 'Tracer', 'source', 'folds', 'push', '
 from dataclasses import dataclass, field
 from itertools import accumulate
 import numpy as np
-from ..graph.cut import resized
+from ..graph.cut import kind, resized
 from ..graph.vertex import label
 from ..graph.roles import SizeError, followed, follows, parts
 
@@ -159,11 +159,21 @@ def rewired(tracer, v):
     return [port(tracer, v, u, slot, past) for (u, slot), past in zip(wiring, recognised(tracer, v, wiring))]
 
 # %% ../../nbs/api/sizes/00_tracing.ipynb #c2a84bc0
+def _moves(tracer, v, mover, many):
+    "Where the operation of `v` puts `many` neurons of each input; SizeError if it was made for other numbers"
+    try: return mover.moves(*parts(many))
+    except (ValueError, IndexError, TypeError) as e:
+        was = [u.nout for u in v.inputs]
+        if not tracer.edit.inputs or many == was: raise
+        told = " and ".join(map(str, many))
+        raise SizeError(f"{tracer.edit.why or 'this'} is impossible: {label(v)} ({kind(v.op)}) lays out neurons by their places, "
+                        f"{' and '.join(map(str, was))} of them, and would read {told}; replace {label(v)}, too") from e
+
 def origins(tracer, v, ports):
     "`(from where each neuron behind v came, among all that it reads; whether all have stayed where they were)`"
     if (v, "came") not in tracer.known:
         mover = followed(v.op, begins_of(v, ports[0][1])) if follows(v.op) else v.role
-        came = mover.moves(*parts(len(l) for l, _, _ in ports))
+        came = _moves(tracer, v, mover, [len(l) for l, _, _ in ports])
         tracer.known[v, "came"] = came, len(ports) == 1 and np.array_equal(came, tracer.upto(len(ports[0][0])))
     return tracer.known[v, "came"]
 
