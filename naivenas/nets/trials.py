@@ -146,7 +146,8 @@ def _astray(net, values):
     for v, i, u in edges:
         rank, want = len(values[u].shape), _expects(v, i, values[u].shape, lying)
         made = len(v.role.ins[i].shape) if isinstance(v.role, Flow) else rank
-        if made != rank: astray[v.name, i] = v, f"was made for values with {made} axes, and would read {_shown(u, values)}"
+        if made != rank:
+            astray[v.name, i] = v, f"was made for values with {made} axes, and would read {_shown(u, values)}"
         elif want and want != lying.get(u, want):
             astray[v.name, i] = v, (f"has neurons on {_axes_of(want)} of what it reads, and those of {label(u)} lie on "
                                     f"{_axes_of(lying[u])}")
