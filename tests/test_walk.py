@@ -30,6 +30,12 @@ def test_sizes():
     counts = walked("--steps", 150, "--seed", 2, "--length", 6, "--only", *QUICK, "--verbs", *SIZES)
     assert counts["verified"] > 40 and counts["oracle agrees"] > 15 and counts["resize", "refused"] > 3 and counts["undo", "applied"] > 5
 
+EDITS = "insert remove replace connect disconnect set draft undo resize".split()
+
+def test_edits():
+    counts = walked("--steps", 45, "--seed", 6, "--length", 6, "--only", *QUICK, "--verbs", *EDITS)
+    assert counts["verified"] > 8 and counts["insert", "applied"] > 2 and counts["remove", "refused"] + counts["connect", "refused"] > 1
+
 def test_the_walk_would_notice(monkeypatch):
     "One wrong number in a weight that a plan has cut"
     import naivenas.nets.surgery as surgery

@@ -111,6 +111,7 @@ def _before(net):
 def _own(v, shape):
     "The axes of a value of this shape on which `v` itself lays its neurons; None if it leaves them, or doesn't say"
     if isinstance(v.role, Flow): return v.role.out.axes if len(v.role.out.shape) == len(shape) else None
+    if v.role.maps and len(shape) == 2: return (1,)     # rows, of which each has all neurons
     r = rule(v.op) if isinstance(v.op, nn.Module) else None
     return None if r is None or r.axis is None or len(shape) < 2 else (r.axis % len(shape),)
 
@@ -140,11 +141,13 @@ def _expects(v, i, shape, lying):
 def _astray(net, values):
     "`{(reader, input): (reader, what is wrong)}`; input -1: what it gives"
     lying, astray = _lying(net, values), {}
-    edges = [(v, i, u) for v in net.vertices for i, u in enumerate(v.inputs) if type(values.get(u)) is Form and values[u].shape]
+    edges = [(v, i, u) for v in net.vertices for i, u in enumerate(v.inputs)
+             if type(values.get(u)) is Form and values[u].shape]
     for v, i, u in edges:
         rank, want = len(values[u].shape), _expects(v, i, values[u].shape, lying)
         made = len(v.role.ins[i].shape) if isinstance(v.role, Flow) else rank
-        if made != rank: astray[v.name, i] = v, f"was made for values with {made} axes, and would read {_shown(u, values)}"
+        if made != rank:
+            astray[v.name, i] = v, f"was made for values with {made} axes, and would read {_shown(u, values)}"
         elif want and want != lying.get(u, want):
             astray[v.name, i] = v, (f"has neurons on {_axes_of(want)} of what it reads, and those of {label(u)} lie on "
                                     f"{_axes_of(lying[u])}")
@@ -159,7 +162,8 @@ def _reading(net, values):
     outputs without the batch in front)`"""
     several = {v.name for v in net.vertices if any(type(values.get(u)) in (tuple, list) for u in v.inputs)}
     batch = [values[x].shape[:1] for x in net.inputs if type(values.get(x)) is Form]
-    return _astray(net, values), several, {o for o in net.outputs if type(values.get(o)) is Form and values[o].shape[:1] not in batch}
+    turned = {o for o in net.outputs if type(values.get(o)) is Form and values[o].shape[:1] not in batch}
+    return _astray(net, values), several, turned
 
 # %% ../../nbs/api/nets/19_trials.ipynb #3364896e
 def _axes_of(axes): return f"ax{'i' if len(axes) == 1 else 'e'}s {' and '.join(map(str, axes))}"
@@ -169,14 +173,15 @@ def misread(net: Any, why: str, values: dict, known: tuple) -> None:
     "SizeError if something reads neurons on another axis, or one tensor in place of several, and didn't before"
     astray, several, turned = _reading(net, values)
     for v, odd in (odd for at, odd in astray.items() if at not in known[0]):
-        raise SizeError(f"{why} is impossible: {label(v)} ({kind(v.op)}) {odd}; what is new must keep them where they were")
+        raise SizeError(f"{why} is impossible: {label(v)} ({kind(v.op)}) {odd}; "
+                        "what is new must keep them where they were")
     for v in net.vertices:
         if v.name in several or v.name not in known[1] or not all(u in values for u in v.inputs): continue
         raise SizeError(f"{why} is impossible: {label(v)} ({kind(v.op)}) picks one of several results, and would read "
                         f"{' and '.join(_shown(u, values) for u in v.inputs)}; take it out, too")
     if turned and not known[2]:
-        raise SizeError(f"{why} is impossible: {_shown(next(iter(turned)), values)} would not have the batch in front any more; "
-                        "what turns axes must stay, or go with what turns them back")
+        raise SizeError(f"{why} is impossible: {_shown(next(iter(turned)), values)} would not have the batch "
+                        "in front any more; what turns axes must stay, or go with what turns them back")
 
 # %% ../../nbs/api/nets/19_trials.ipynb #1a6f571f
 def _shown(u, values):

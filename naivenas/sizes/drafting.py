@@ -244,5 +244,5 @@ def check_ties(draft):
     there = {*draft.vertices()}
     for m in ties:
         if (v := _torn(draft, m, there)) is None: continue
-        raise SizeError(f"{draft.edit.why} is impossible: it would part {label(v)} from {label(m)}, which is a part of {m.op.helps}; "
-                        "edit the vertices around them, or replace both")
+        raise SizeError(f"{draft.edit.why} is impossible: it would part {label(v)} from {label(m)}, "
+                        f"which is a part of {m.op.helps}; edit the vertices around them, or replace both")

@@ -166,8 +166,9 @@ def _moves(tracer, v, mover, many):
         was = [u.nout for u in v.inputs]
         if not tracer.edit.inputs or many == was: raise
         told = " and ".join(map(str, many))
-        raise SizeError(f"{tracer.edit.why or 'this'} is impossible: {label(v)} ({kind(v.op)}) lays out neurons by their places, "
-                        f"{' and '.join(map(str, was))} of them, and would read {told}; replace {label(v)}, too") from e
+        raise SizeError(f"{tracer.edit.why or 'this'} is impossible: {label(v)} ({kind(v.op)}) lays out neurons by "
+                        f"their places, {' and '.join(map(str, was))} of them, and would read {told}; "
+                        f"replace {label(v)}, too") from e
 
 def origins(tracer, v, ports):
     "`(from where each neuron behind v came, among all that it reads; whether all have stayed where they were)`"
