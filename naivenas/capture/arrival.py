@@ -11,11 +11,15 @@ from collections.abc import Iterable
 from typing import Any, Self
 import torch
 from torch import nn
+
+# %% ../../nbs/api/capture/18_arrival.ipynb #ffbc2fd3
 from ..graph.axes import Layout
 from ..graph.order import chosen, several
 from ..graph.roles import SizeError
 from ..graph.vertex import Vertex
 from ..nets.held import held_lines
+
+# %% ../../nbs/api/capture/18_arrival.ipynb #e74555e7
 from .agreement import agreement, breaks_when_cut
 from .example import called_once, chance_kept, is_random, unwrapped
 from .importer import Importer, NotUnderstood
@@ -23,6 +27,8 @@ from .trace import Untraceable, captured
 from .neurons import Again, recut
 from .operators import OPERATORS, elementwise, experiment
 from .parameters import PARAMETERS, RECURRENT
+
+# %% ../../nbs/api/capture/18_arrival.ipynb #2dc3b031
 from . import computed, operators, padding, products, shapes, standins
 from .sharing import tie_shared
 from .sites import counts, site, whole_modules

@@ -34,8 +34,7 @@ class Carrying:
         Examples
         --------
         >>> from naivenas import Graph, inputvertex
-        >>> x = inputvertex("x", 3)
-        >>> g = Graph(x, "out" >> -("twice" >> x + x))
+        >>> g = Graph(x := inputvertex("x", 3), "out" >> -("twice" >> x + x))
         >>> g.changes(g.plan({}), None)
         []
         """
@@ -88,8 +87,7 @@ class Joining:
         Examples
         --------
         >>> from naivenas import Graph, inputvertex
-        >>> x = inputvertex("x", 3)
-        >>> g = Graph(x, "out" >> -("twice" >> x + x))
+        >>> g = Graph(x := inputvertex("x", 3), "out" >> -("twice" >> x + x))
         >>> g.membership(g.vertices)
         []
         """
@@ -106,8 +104,7 @@ class Joining:
         Examples
         --------
         >>> from naivenas import Graph, inputvertex
-        >>> x = inputvertex("x", 3)
-        >>> g = Graph(x, "out" >> -("twice" >> x + x))
+        >>> g = Graph(x := inputvertex("x", 3), "out" >> -("twice" >> x + x))
         >>> g.adopt([])
         """
 
@@ -130,8 +127,7 @@ class Weighing:
         Examples
         --------
         >>> from naivenas import Graph, inputvertex
-        >>> x = inputvertex("x", 3)
-        >>> g = Graph(x, "out" >> -("twice" >> x + x))
+        >>> g = Graph(x := inputvertex("x", 3), "out" >> -("twice" >> x + x))
         >>> g.default_importance(g["twice"]) is None
         True
         """
@@ -175,8 +171,7 @@ class Hooks(Carrying, Joining, Weighing, Building):
         Examples
         --------
         >>> from naivenas import Graph, inputvertex
-        >>> x = inputvertex("x", 3)
-        >>> g = Graph(x, "out" >> -("twice" >> x + x))
+        >>> g = Graph(x := inputvertex("x", 3), "out" >> -("twice" >> x + x))
         >>> g.settled()
         """
 
@@ -195,8 +190,7 @@ class Hooks(Carrying, Joining, Weighing, Building):
         Examples
         --------
         >>> from naivenas import Graph, inputvertex
-        >>> x = inputvertex("x", 3)
-        >>> g = Graph(x, "out" >> -("twice" >> x + x))
+        >>> g = Graph(x := inputvertex("x", 3), "out" >> -("twice" >> x + x))
         >>> g.caveats(g.plan({}))
         []
         """
@@ -218,8 +212,7 @@ class Hooks(Carrying, Joining, Weighing, Building):
         Examples
         --------
         >>> from naivenas import Graph, inputvertex
-        >>> x = inputvertex("x", 3)
-        >>> g = Graph(x, "out" >> -("twice" >> x + x))
+        >>> g = Graph(x := inputvertex("x", 3), "out" >> -("twice" >> x + x))
         >>> g.trial(g.plan({})) is None
         True
         """
@@ -306,8 +299,7 @@ class Keeping(Guarded):
         Examples
         --------
         >>> from naivenas import Graph, inputvertex
-        >>> x = inputvertex("x", 3)
-        >>> g = Graph(x, "out" >> -("twice" >> x + x))
+        >>> g = Graph(x := inputvertex("x", 3), "out" >> -("twice" >> x + x))
         >>> g.shields
         {}
         """

@@ -253,7 +253,6 @@ class Attend(nn.Module):
     def __init__(self, width, dropout=0., batch_first=True, causal=False):
         super().__init__()
         self.width, self.dropout, self.batch_first, self.causal = width, dropout, batch_first, causal
-
     def forward(self, q, k, v, mask=None):
         if not self.batch_first: q, k, v = (x.transpose(0, 1) for x in (q, k, v))
         q, k, v = (x.unflatten(-1, (-1, self.width)).transpose(1, 2) for x in (q, k, v))
@@ -261,7 +260,6 @@ class Attend(nn.Module):
         dropout = self.dropout if self.training else 0.
         y = nn.functional.scaled_dot_product_attention(q, k, v, mask, dropout, self.causal).transpose(1, 2).flatten(2)
         return y if self.batch_first else y.transpose(0, 1)
-
     def source(self, args, me): return _attend_source(self, args, me)
     def extra_repr(self): return f"width={self.width}"
 
@@ -308,7 +306,6 @@ class GlobalPool(nn.Module):
     def __init__(self, how="mean"):
         super().__init__()
         self.how = how
-
     def forward(self, x): return x.flatten(2).mean(2) if self.how == "mean" else x.flatten(2).amax(2)
     def extra_repr(self): return self.how
 RULES[GlobalPool] = Rule("invariant")

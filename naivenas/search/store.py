@@ -225,6 +225,11 @@ class Store:
     def claimed(self) -> Any:
         """Nobody else writes to the folder within the block; a process that ends holds nothing.
 
+        Returns
+        -------
+        context manager
+            That gives the store.
+
         Raises
         ------
         BlockingIOError
