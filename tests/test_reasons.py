@@ -328,7 +328,7 @@ def test_the_table_is_an_ordinary_one_in_all_else():
 
 def test_why_in_words():
     net = two_paths()
-    with pytest.raises(KeyError, match="near: res"): net.why("ress")
+    with pytest.raises(KeyError, match="did you mean res"): net.why("ress")
     said = repr(net.why("cat"))
     assert said.splitlines()[0] == "cat: 24 neurons; 23 or 25 can be had next" and "tied to: c1, conv2d1, c3" in said and "columns change in: conv2d1, c3, y" in said
     assert "can't change" in repr(net.why(net["image"])) and "<table>" in net.why("res")._repr_html_()
