@@ -1,5 +1,5 @@
 """Runs a notebook in a process of its own; imports what nearly all need once, in the process that the others are copied from"""
-import multiprocessing, os, signal, sys, tempfile, traceback
+import multiprocessing, os, sys, tempfile, traceback
 from pathlib import Path
 
 HEAVY = "torch torch.export scipy.sparse pandas matplotlib.pyplot ipywidgets anywidget nbdev.test pages".split()   # nothing of naivenas: how it is imported is tried, too
@@ -10,7 +10,6 @@ def run(path, out):
     for stream in 1, 2: os.dup2(handle, stream)
     import torch
     from nbdev.test import test_nb
-    signal.signal(signal.SIGINT, signal.default_int_handler)   # also where the tests run in the background
     torch.set_num_threads(1)           # small networks: threads of PyTorch's would only wait for each other
     os.environ["OMP_NUM_THREADS"] = "1"
     try: done = test_nb(path, skip_flags=["notest", "slow", "gpu"])[0]

@@ -233,8 +233,7 @@ def test_a_block_that_ctrl_c_does_not_break_gives_the_handler_back():
 # ---------------------------------------------------------------------------------------------------------- searches
 
 SEARCH = """
-import json, signal, sys, time, warnings
-signal.signal(signal.SIGINT, signal.default_int_handler)   # also where the tests run in the background
+import json, sys, time, warnings
 import numpy as np
 from naivenas.search.search import fit
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ CASES = {
     "batch norms": (lambda net: batchnorm_scale, ValueError, ["batchnorm_scale", "no batch norm", "magnitude"]),
     "None for all": (lambda net: lambda v: None, ValueError, ["<lambda>", "nothing of any neuron"]),
     "no names": (lambda net: {}, ValueError, ["nothing of any neuron"]), "zeros": (lambda net: lambda v: 0, ValueError, ["worth 0"]),
-    "NaN": (lambda net: lambda v: np.full(v.nout, np.nan), ValueError, ["not finite"]), "unknown name": (lambda net: {"aa": 1}, KeyError, ["'aa'", "near: a"]),
+    "NaN": (lambda net: lambda v: np.full(v.nout, np.nan), ValueError, ["not finite"]), "unknown name": (lambda net: {"aa": 1}, KeyError, ["'aa'", "did you mean a?"]),
     "length": (lambda net: {"a": [1., 2.]}, ValueError, ["a has shape (2,)", "12"]), "a word": (lambda net: "magnitude", TypeError, ["naivenas.magnitude", "without quotes"]),
     "a slip": (lambda net: "magnitud", TypeError, ["did you mean by=naivenas.magnitude"]), "another slip": (lambda net: "batchnorm_scales", TypeError, ["naivenas.batchnorm_scale"]),
     "no criterion": (lambda net: "zebra", TypeError, ["'zebra'"]), "a class": (lambda net: Taylor, TypeError, ["class", "naivenas.Taylor(net)"]),
