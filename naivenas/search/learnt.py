@@ -64,6 +64,7 @@ def all_there(where, encoder):
 # %% ../../nbs/api/search/26_learnt.ipynb #e79b05f6
 def sound(where, encoder):
     "ValueError if the numbers of an encoder do not fit together"
+    if not encoder.shape: raise senseless(f"{where}: shape", [], "shape of an example")
     for n in encoder.shape: whole(n, f"{where}: shape", 1)
     inside = *encoder.shape[:-1], encoder.shape[-1] + len(encoder.gaps)     # a column more for each pattern of gaps
     for k, value in (("mean", encoder.mean), ("scale", encoder.scale)):
