@@ -108,9 +108,14 @@ def _before(net):
     return None
 
 # %% ../../nbs/api/nets/19_trials.ipynb #4bd7a05a
+def _layout(v, i=None):
+    "How a flow lays the neurons of its input number `i`, or its own; None for everything else"
+    if not isinstance(v.role, Flow): return None
+    return v.role.out if i is None else v.role.ins[i]
+
 def _own(v, shape):
     "The axes of a value of this shape on which `v` itself lays its neurons; None if it leaves them, or doesn't say"
-    if isinstance(v.role, Flow): return v.role.out.axes if len(v.role.out.shape) == len(shape) else None
+    if (told := _layout(v)) is not None: return told.axes if len(told.shape) == len(shape) else None
     if v.role.maps and len(shape) == 2: return (1,)     # rows, of which each has all neurons
     r = rule(v.op) if isinstance(v.op, nn.Module) else None
     return None if r is None or r.axis is None or len(shape) < 2 else (r.axis % len(shape),)
@@ -131,7 +136,7 @@ def _lying(net, values):
 # %% ../../nbs/api/nets/19_trials.ipynb #0ec6489f
 def _expects(v, i, shape, lying):
     "The axes on which `v` looks for the neurons of its input number `i`, of this shape; None if that isn't known"
-    if isinstance(v.role, Flow): return v.role.ins[i].axes if len(v.role.ins[i].shape) == len(shape) else None
+    if (told := _layout(v, i)) is not None: return told.axes if len(told.shape) == len(shape) else None
     if isinstance(v.op, nn.Module): return None if rule(v.op) is None or rule(v.op).nin is None else _own(v, shape)
     axis = along(v.op)
     if axis is not None: return (axis % len(shape),)
@@ -145,7 +150,7 @@ def _astray(net, values):
              if type(values.get(u)) is Form and values[u].shape]
     for v, i, u in edges:
         rank, want = len(values[u].shape), _expects(v, i, values[u].shape, lying)
-        made = len(v.role.ins[i].shape) if isinstance(v.role, Flow) else rank
+        made = rank if _layout(v, i) is None else len(_layout(v, i).shape)
         if made != rank:
             astray[v.name, i] = v, f"was made for values with {made} axes, and would read {_shown(u, values)}"
         elif want and want != lying.get(u, want):
