@@ -159,7 +159,7 @@ def test_cbc_keeps_the_time_on_the_clock_where_others_share_the_processor():
         took = time.perf_counter() - start
     finally:
         for p in busy: p.kill(); p.wait()
-    assert 3.2 < took < 8, "4.2 s on a quiet machine"   # in processor seconds it would be 16 and more
+    assert 3.2 < took < 8   # the aim is 4.8; a busy machine may be late to end it
 
 @pytest.mark.skipif(not works("CBC"), reason="needs cylp")
 def test_cbc_beside_says_what_cbc_says_here():

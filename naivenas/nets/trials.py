@@ -171,7 +171,7 @@ def _reading(net, values):
     return _astray(net, values), several, turned
 
 # %% ../../nbs/api/nets/19_trials.ipynb #3364896e
-def _axes_of(axes): return f"ax{'i' if len(axes) == 1 else 'e'}s {' and '.join(map(str, axes))}"
+def _axes_of(axes): return f"{'axis' if len(axes) == 1 else 'axes'} {' and '.join(map(str, axes))}"
 
 # %% ../../nbs/api/nets/19_trials.ipynb #65623a40
 def misread(net: Any, why: str, values: dict, known: tuple) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from ..graph.vertex import Vertex, label
 from ..graph.roles import SizeError
+from .lists import named
 from .planning import Holding
 
 # %% ../../nbs/api/sizes/18_why.ipynb #e72bf340
@@ -68,16 +69,11 @@ def _can(w):
 def _headline(w): return f"{w.vertex}: {w.size} neuron{'s' * (w.size != 1)}; {_can(w)}"
 
 # %% ../../nbs/api/sizes/18_why.ipynb #ac71a700
-def _names(names, most=8):
-    "'a, b, and 3 more'"
-    more = f", and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
-
 def _lines(w):
     "`[(what, words), ...]`"
     held, because = ("; ".join(words for _, _, words in some) for some in (w.held, w.because))
     part = f"{w.stays} of {w.size} stay: " if 0 < w.stays < w.size else ""
-    told = {"tied to": _names(w.tied), "changes with it": _names(w.follows), "columns change in": _names(w.readers)}
+    told = {"tied to": named(w.tied, 8), "changes with it": named(w.follows, 8), "columns change in": named(w.readers, 8)}
     told |= {"held": part * bool(held) + held, "steps": because}
     return [(what, said) for what, said in told.items() if said]
 
