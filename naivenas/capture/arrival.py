@@ -21,6 +21,7 @@ from ..nets.held import held_lines
 
 # %% ../../nbs/api/capture/18_arrival.ipynb #e74555e7
 from .agreement import agreement, breaks_when_cut
+from ..nets.costing import shapes_of
 from .example import called_once, chance_kept, is_random, unwrapped
 from .importer import Importer, NotUnderstood
 from .trace import Untraceable, captured
@@ -225,6 +226,7 @@ def arrived(cls, module, example, named, share):
     if len(example) == 1 and isinstance(example[0], (tuple, list)): example = tuple(example[0])
     called_once(module, example, named)
     net, lost, training = _agreeing(cls, module, example, named)
+    net.called_with = shapes_of(example, named)
     breaks = breaks_when_cut(net, module, example, named) if share else None
     log = logging.getLogger("naivenas")
     for line in _remarks(net, module, lost, training, breaks): log.warning("%s", line)

@@ -16,12 +16,14 @@ from ..nets.tracking import Tracking
 from ..nets.trials import Trying
 from ..nets.verify import PlanVerified, ReportVerified
 from ..capture.interface import Capturing
+from ..sizes.costs import UNITS
+from ..nets.costing import Counting, PlanCounts
 from .export import Exporting
 from .save import Saving
 from .onnx_io import OnnxFiles
 
 # %% ../../nbs/api/files/13_net.ipynb #8c1f4a03
-class NetPlan(PlanVerified, Plan):
+class NetPlan(PlanCounts, PlanVerified, Plan):
     """A solved change of a net, to look at and to hold against data; `Net.plan` makes them.
 
     Parameters
@@ -54,7 +56,7 @@ class NetReport(ReportVerified, Report):
     """
 
 # %% ../../nbs/api/files/13_net.ipynb #604f7aed
-class Net(Saving, OnnxFiles, Exporting, Capturing, Preferring, Trying, Tracking, Graph, nn.Module):
+class Net(Saving, OnnxFiles, Exporting, Capturing, Counting, Preferring, Trying, Tracking, Graph, nn.Module):
     """A graph of torch modules and functions that is a module itself.
 
     Parameters
@@ -85,7 +87,7 @@ class Net(Saving, OnnxFiles, Exporting, Capturing, Preferring, Trying, Tracking,
     plan_type, report_type = NetPlan, NetReport
 
 # %% ../../nbs/api/files/13_net.ipynb #4d403130
-def prune(module: nn.Module, *example: Any, keep: float = .5, by: Callable[[Vertex], Any] | dict | None = magnitude,
+def prune(module: nn.Module, *example: Any, keep: float | None = None, by: Callable[[Vertex], Any] | dict | None = magnitude,
           **how: Any) -> nn.Module:
     """A smaller copy of a module, as a plain module; the module itself stays as it is.
 
@@ -96,7 +98,7 @@ def prune(module: nn.Module, *example: Any, keep: float = .5, by: Callable[[Vert
     *example : Tensor
         What to call it with, batch first.
     keep : float
-        Share of the wires to keep.
+        Share of the wires to keep; a half where nothing else is said. Or a budget: `macs=.5`, `params=`, `memory=`.
     by : callable or dict
         Importance: a function from a vertex to one number per neuron; what is worth least goes.
     **how
@@ -115,5 +117,6 @@ def prune(module: nn.Module, *example: Any, keep: float = .5, by: Callable[[Vert
     True
     """
     net = Net.from_torch(module, *example, share=False)
+    if keep is None and not any(how.get(k) for k in UNITS): keep = .5
     net.prune(keep, by, **how)
     return net.to_torch()

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Callable
 from ..graph.vertex import Vertex
 from ..graph.core import Core
-from ..sizes.plan import Applied, Sizing, Solved
+from ..sizes.plan import Applied, Solved
+from ..sizes.sizing import Sizing
 from ..sizes.pruning import Pruning
 from ..sizes.selecting import Selecting
 from ..sizes.edits import Editing

@@ -102,7 +102,7 @@ def changed(plan, applied):
 
 # %% ../../nbs/api/nets/15_verify.ipynb #3f7ab7d0
 @torch.no_grad()
-def arranged(net, example):
+def arranged(net, example, named={}):
     "`(values of the net's inputs, of its outputs)`, as its own `forward` arranges an example"
     seen = []
     def run(values):
@@ -110,7 +110,7 @@ def arranged(net, example):
         seen.append(type(net).run(net, values))
         return seen[-1]
     net.__dict__["run"] = run
-    net(*example)
+    net(*example, **named)
     del net.__dict__["run"]
     return seen[0], [seen[1]] if net.single else [*seen[1]]
 
