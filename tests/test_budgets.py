@@ -37,7 +37,7 @@ class Random:
 
     def best(self, limits, step=1):
         "The most importance within the limits, by trying everything; None if there is nothing"
-        wires = {k: np.sort(self.worth[k])[::-1] for k in "acd"} | {"b": np.sort((self.worth["b"] + self.worth["b2"]) / 2)[::-1]}
+        wires = {k: np.sort(self.worth[k])[::-1] for k in "acd"} | {"b": np.sort(self.worth["b"] + self.worth["b2"])[::-1]}
         found = [sum(wires[k][:n].sum() for k, n in zip("abcd", some))
                  for some in itertools.product(*(range(step, self.w[k] + 1, step) for k in "abcd"))
                  if all(getattr(self, name)(*some) <= most for name, most in limits.items())]

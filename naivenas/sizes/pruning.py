@@ -73,7 +73,7 @@ def _held(graph, t, wishes, frozen, known):
 # %% ../../nbs/api/sizes/19_pruning.ipynb #fc8585bc
 def _decisive(score, many, loose, keep):
     "Utilities, negative for those `loose` wires that are not in the best share `keep`, where there is a share"
-    if keep is None: return np.where(many > 0, score, 0.)
+    if keep is None: return score * many
     some = np.flatnonzero(loose)[::-1]
     order = some[ranked(score[some])]     # of equal ones the last goes first
     drop = len(some) - max(round(keep * len(some)), 1)
@@ -125,7 +125,7 @@ def pruned(graph, keep, by, normalise, wishes, frozen, max_new, how):
     held = "" if loose.any() else _held(graph, t, wishes, frozen, many > 0)
     worth = _decisive(score, many, loose, keep)
     made = graph.plan(wishes, by=worth, frozen=frozen, max_new=max_new, edit=None, **how)
-    made.utility = score      # what is told is what was ranked
+    made.utility = worth if keep is None else score      # what is told is what was ranked
     return _noted(made, held, normalise)
 
 # %% ../../nbs/api/sizes/19_pruning.ipynb #57a70294

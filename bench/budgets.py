@@ -1,0 +1,88 @@
+"""Half the MACs, and half the MACs with half the parameters, widths in multiples of 8: seconds, proven gap, how much of the budget
+is used, and the importance that is kept, beside what uniform shares and one global threshold keep at the same MACs.
+
+    python bench/budgets.py                          # ResNet-50, MobileNetV2, EfficientNet-B0, DenseNet-121, ViT-B/16, a Llama shape
+    python bench/budgets.py resnet50 llama --gap 0.001
+
+Exits 1 where a plan takes over 30 s or 1.0005 of the budget, uses less than 99.5 % of it, or has a gap of more than 0.5 %.
+"""
+import argparse, math, sys, time
+import numpy as np, torch
+from torch import nn
+from naivenas import Net, magnitude
+
+class Norm(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(n))
+    def forward(self, x): return self.weight * x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6)
+
+class Layer(nn.Module):
+    "Attention and a gated feed-forward part, as in Llama"
+    def __init__(self, width, heads, hidden):
+        super().__init__()
+        self.heads, self.n1, self.n2 = heads, Norm(width), Norm(width)
+        self.q, self.k, self.v, self.o = (nn.Linear(width, width, bias=False) for _ in range(4))
+        self.gate, self.up, self.down = nn.Linear(width, hidden, bias=False), nn.Linear(width, hidden, bias=False), nn.Linear(hidden, width, bias=False)
+    def forward(self, x):
+        y = self.n1(x)
+        q, k, v = (f(y).unflatten(-1, (self.heads, -1)).transpose(1, 2) for f in (self.q, self.k, self.v))
+        x = x + self.o(nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).flatten(2))
+        y = self.n2(x)
+        return x + self.down(nn.functional.silu(self.gate(y)) * self.up(y))
+
+def llama(layers=12, width=768, heads=12, hidden=2048, words=1000):
+    body = [Layer(width, heads, hidden) for _ in range(layers)]
+    return nn.Sequential(nn.Embedding(words, width), *body, Norm(width), nn.Linear(width, words, bias=False)), torch.zeros(1, 64, dtype=torch.long)
+
+def pictures(name):
+    lib = torch.library.Library("torchvision", "DEF")     # the CPU build of torch lacks these, and importing needs them
+    for op in "nms", "qnms":
+        try: lib.define(op + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        except RuntimeError: pass
+    import torchvision
+    pictures.kept = lib
+    return getattr(torchvision.models, name)(weights=None), torch.zeros(1, 3, 224, 224)
+
+def threshold(net, asked, share, rounds=12):
+    "Importance kept by one global threshold, bisected to the MACs"
+    low, high, best = 0., 1., 0.
+    for _ in range(rounds):
+        keep = (low + high) / 2
+        plan = net.prune_plan(max(keep, 1e-3), magnitude, multiple_of=asked)
+        table = plan.counts().loc["total"]
+        if table["after macs"] <= share * table["macs"]: low, best = keep, max(best, plan.utility[plan.decision.kept].sum())
+        else: high = keep
+    return best
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("names", nargs="*", default=["resnet50", "mobilenet_v2", "efficientnet_b0", "densenet121", "vit_b_16", "llama"])
+    p.add_argument("--step", type=int, default=8)
+    p.add_argument("--gap", type=float, default=None)
+    p.add_argument("--threshold", action="store_true", help="compare with a global threshold, too (slow)")
+    a, bad = p.parse_args(), 0
+    for name in a.names:
+        torch.manual_seed(0)
+        module, x = llama() if name == "llama" else pictures(name)
+        net = Net.from_torch(module.eval(), x, share=False)
+        start = time.perf_counter()
+        net.prune_plan(.9, magnitude)
+        first = time.perf_counter() - start
+        for asked in {"macs": .5}, {"macs": .5, "params": .5}:
+            start = time.perf_counter()
+            plan = net.prune_plan(by=magnitude, multiple_of=a.step, gap=a.gap, **asked)
+            seconds, u = time.perf_counter() - start, plan.utility
+            total = plan.counts().loc["total"]
+            used = {k: total[f"after {k}"] / (n * total[k]) for k, n in asked.items()}
+            gap = plan.decision.gap or 0.
+            line = f"{name:16} {' '.join(asked):12} {seconds:6.2f} s  gap {gap:.3%}  used " + " ".join(f"{n:.3%}" for n in used.values())
+            line += f"  importance kept {u[plan.decision.kept].sum() / u.sum():.2%}"
+            if a.threshold and len(asked) == 1: line += f", by a threshold {threshold(net, a.step, .5) / u.sum():.2%}"
+            wrong = seconds > 30 or gap > .005 or max(used.values()) < .995 or max(used.values()) > 1.0005
+            bad += wrong
+            print(line, f"(a plan without budgets: {first:.2f} s)", "MISSED" if wrong else "", flush=True)
+    print(f"{len(a.names)} nets, {bad} figures missed")
+    sys.exit(int(bad > 0))
+
+if __name__ == "__main__": main()
