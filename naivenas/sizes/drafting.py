@@ -6,18 +6,28 @@
 __all__ = ['Paper', 'inserted', 'removed', 'segment', 'replaced', 'connected', 'disconnected', 'check_ties']
 
 # %% ../../nbs/api/sizes/15_drafting.ipynb #d251db61
-import inspect
+import inspect, operator
+import numpy as np
 from ..graph.cut import kind, described
 from ..graph.roles import SizeError
-from ..graph.vertex import Vertex, label
+from ..graph.vertex import Vertex, add, label
 from ..graph.core import Core
 from ..graph.order import topological
 from .tracing import Edit
 
 # %% ../../nbs/api/sizes/15_drafting.ipynb #548425b0
-def _instead(wiring, old, new):
-    "`wiring` with each vertex of the list `new` where `old` was read; every edge continues the slot that it continued"
-    return [pair for u, slot in wiring for pair in ([(n, slot) for n in new] if u is old else [(u, slot)])]
+def _instead(wiring, old, new, once=False):
+    """`wiring` with each vertex of the list `new` where `old` was read; every edge continues the slot that it continued,
+    or only the first of several does (`once`)"""
+    slots = lambda slot: [slot, *[None if once else slot] * (len(new) - 1)]
+    return [pair for u, slot in wiring for pair in (zip(new, slots(slot)) if u is old else [(u, slot)])]
+
+
+# %% ../../nbs/api/sizes/15_drafting.ipynb #f3805006
+def _meets_otherwise(v):
+    "Whether the inputs of a vertex meet neuron by neuron, other than in a sum"
+    return v.role.alike and len(v.inputs) > 1 and not any(v.op is f for f in (add, operator.add, np.add))
+
 
 # %% ../../nbs/api/sizes/15_drafting.ipynb #7cf3c438
 def _redirect(paper, old, new, readers):
@@ -25,8 +35,8 @@ def _redirect(paper, old, new, readers):
     fresh = set(topological(new)) - set(paper.graph.vertices)
     for v in paper.vertices():
         if v in fresh or (readers is not None and v not in readers): continue
-        wiring = paper.wiring(v)
-        if any(u is old for u, _ in wiring): paper.edit.inputs[v] = _instead(wiring, old, new)
+        wiring, once = paper.wiring(v), _meets_otherwise(old) and not v.role.alike
+        if any(u is old for u, _ in wiring): paper.edit.inputs[v] = _instead(wiring, old, new, once)
     if readers is None: paper.edit.outputs = [new[0] if o is old else o for o in paper.edit.outputs]
 
 # %% ../../nbs/api/sizes/15_drafting.ipynb #7dfe9681
@@ -126,6 +136,16 @@ def inserted(draft, block, after, before, to):
     draft.redirect(v, [_built(draft.graph, block, v)], readers)
     return draft.because(f"inserting behind {label(v)}")
 
+# %% ../../nbs/api/sizes/15_drafting.ipynb #9cb7cdb1
+def _note_first(draft, v, instead, why):
+    "Tell who gets the weights behind a product that goes, say, and who doesn't"
+    readers = [w for w in draft.vertices() if not w.role.alike and any(u is v for u, _ in draft.wiring(w))]
+    if not readers: return
+    first, *others = map(label, instead)
+    draft.edit.notes.append(f"{why}: what {' and '.join(map(label, readers))} read of {label(v)} ({kind(v.op)}), which is no "
+                            f"sum, goes on with {first}; {' and '.join(others)} come{'s' * (len(others) == 1)} in as new")
+
+
 # %% ../../nbs/api/sizes/15_drafting.ipynb #fed8be51
 def removed(draft, vertex, reconnect):
     "The draft without a vertex, and without what nothing depends on any more"
@@ -140,6 +160,7 @@ def removed(draft, vertex, reconnect):
         now = draft.wiring(w)
         times = sum(u is v for u, _ in now)
         if times: _check_inputs(w, len(now) + times * (len(instead) - 1), len(now), why)
+    if len(instead) > 1 and _meets_otherwise(v): _note_first(draft, v, instead, why)
     draft.redirect(v, instead)
     return draft.because(why)
 

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 import numpy as np
+from ..graph.verbs import verb
 from ..graph.vertex import Vertex
 from .tracing import Edit
 from .wires import Ties, known_ties
 from .program import Problem
-from .wishes import PerVertex, relaxed
+from .wishes import PerVertex, by_vertex, relaxed
 from .lists import Lists, at_once, size_table, summary_of, Table
-from .commit import carried_out, taken_back
+from .commit import Ahead, carried_out, taken_back
 from .planning import held_of, in_turn
 
 # %% ../../nbs/api/sizes/13_plan.ipynb #0a541bac
@@ -79,7 +80,7 @@ class Explaining:
         >>> Net(x, "y" >> linear(x, 3)).plan({"y": -1}).caveats
         []
         """
-        return [*self.notes, *at_once(self), *self.graph.caveats(self)]
+        return [*self.notes, *self.edit.notes, *at_once(self), *self.graph.caveats(self)]
 
     @property
     def milp(self) -> Problem | None:
@@ -200,8 +201,9 @@ class Applied(Undoing):
     def __repr__(self): return f"Done: {self.summary}\n{self.table if len(self.table) else 'no size changes'}"
 
 # %% ../../nbs/api/sizes/13_plan.ipynb #77a3d821
-class Planning:
+class Planning(Ahead):
     "Plans for a graph's sizes"
+    @verb()
     def plan(self, wishes: PerVertex | None = None, by: Callable[..., Any] | PerVertex | np.ndarray | None = None, *,
              nin: PerVertex | None = None, frozen: Iterable[Any] = (), least: int | PerVertex = 1,
              multiple_of: int | PerVertex = 1, max_new: int | PerVertex | None = None,
@@ -252,8 +254,8 @@ class Planning:
         >>> net.plan({"h": +2}).out("h").tolist()
         [0, 1, 2, -1, -1]
         """
-        return in_turn(self, wishes, by, nin, frozen, least, multiple_of, max_new, groups, also, solver, seconds, edit,
-                       keep)
+        return in_turn(self, wishes, by, nin, frozen, least, multiple_of, max_new, groups, also, solver, seconds,
+                       edit=edit, keep=keep)
 
 # %% ../../nbs/api/sizes/13_plan.ipynb #f81471da
 class Sizing(Planning):
@@ -277,6 +279,7 @@ class Sizing(Planning):
         """
         return known_ties(self)
 
+    @verb(Planning.plan)
     def resize(self, wishes: PerVertex | Vertex | str, delta: int | relaxed | None = None, **how: Any) -> Applied:
         """Change sizes, exactly, or raise SizeError and change nothing.
 
@@ -302,8 +305,4 @@ class Sizing(Planning):
         >>> net.sizes
         {'x': 2, 'h': 5, 'y': 1}
         """
-        if delta is None and not isinstance(wishes, dict):
-            raise TypeError(f"how many neurons? Write resize({wishes!r}, +8), or resize({{{wishes!r}: +8}})")
-        if delta is not None and isinstance(wishes, dict):
-            raise TypeError(f"{wishes!r} says by how many already: leave {delta!r} out")
-        with self.lock: return self.plan(wishes if delta is None else {wishes: delta}, **how).apply()
+        with self.lock: return self.plan(by_vertex(wishes, delta), **how).apply()

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from ..graph.cut import number
 from ..graph.order import chosen
+from ..graph.verbs import verb
 from .tracing import Edit
 from .wires import known_ties
 from .wishes import PerVertex, asked, known_worth, ranked, says_nothing, wished, worths_of
 from .demands import checked, pinned_vertices
 from .lists import named
-from .plan import Applied, Solved
+from .plan import Applied, Planning, Solved
 
 # %% ../../nbs/api/sizes/14_pruning.ipynb #49e92ea7
 def _fair(worths, sizes):
@@ -128,6 +129,7 @@ def pruned(graph, keep, by, normalise, wishes, frozen, max_new, how):
 # %% ../../nbs/api/sizes/14_pruning.ipynb #57a70294
 class PruningPlans:
     "Plans that drop what is worth least"
+    @verb(Planning.plan, but=("edit",))
     def prune_plan(self, keep: float, by: Callable[..., Any] | PerVertex | None = None, normalise: bool = True, *,
                    wishes: PerVertex | None = None, frozen: Iterable[Any] = (), max_new: int | PerVertex = 0,
                    **how: Any) -> Solved:
@@ -164,6 +166,7 @@ class PruningPlans:
 # %% ../../nbs/api/sizes/14_pruning.ipynb #aed904dd
 class Pruning(PruningPlans):
     "Dropping what is worth least"
+    @verb(PruningPlans.prune_plan)
     def prune(self, keep: float, by: Callable[..., Any] | PerVertex | None = None, normalise: bool = True,
               **how: Any) -> Applied:
         """Drop the least important wires, wherever they are.

@@ -8,12 +8,14 @@ __all__ = ['SelectingPlans', 'Selecting']
 # %% ../../nbs/api/sizes/17_selecting.ipynb #04d6f4c1
 from collections.abc import Sequence
 from typing import Any
+from ..graph.verbs import verb
 from ..graph.vertex import Vertex
-from .plan import Applied, Solved
+from .plan import Applied, Planning, Solved
 
 # %% ../../nbs/api/sizes/17_selecting.ipynb #503062ee
 class SelectingPlans:
     "Plans in which just some neurons of a vertex stay"
+    @verb(Planning.plan, but=("keep",))
     def keep_plan(self, vertex: Vertex | str, neurons: Sequence[int] | Sequence[bool], **how: Any) -> Solved:
         """The plan behind `keep`, to look at before anything is done.
 
@@ -48,6 +50,7 @@ class SelectingPlans:
 # %% ../../nbs/api/sizes/17_selecting.ipynb #ca236757
 class Selecting(SelectingPlans):
     "Keeping just some neurons"
+    @verb(SelectingPlans.keep_plan)
     def keep(self, vertex: Vertex | str, neurons: Sequence[int] | Sequence[bool], **how: Any) -> Applied:
         """Keep just these neurons of a vertex, or raise SizeError and change nothing.
 
