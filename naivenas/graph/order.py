@@ -71,7 +71,7 @@ def _matching(graph: Any, option: str, given: str) -> list[Vertex]:
     inside, what = f"{given}.*" in patterns, "matches" if re.search(r"[*?\[]", given) else "is called"
     begins = f"; {given + '.*'!r} stands for all that begins so"
     hint = begins if inside else suggested(given, [*names, *patterns])
-    raise KeyError(f"{option}=: no vertex {what} {given!r}{hint}")
+    raise NotFound(f"{option}=: no vertex {what} {given!r}{hint}")
 
 # %% ../../nbs/api/graph/05_order.ipynb #d00baa82
 def chosen(graph: Any, option: str, given: Iterable[Vertex | str]) -> list[Vertex]:
