@@ -74,6 +74,24 @@ def foreseen(net: Any, plan: Any) -> None:
 class Foreseeing(Trying):
     "Nets whose plans run"
     def foreseen(self, plan: object) -> None:
+        """Refuse a plan that would leave what does not run; called with each plan before it is given out.
+
+        Parameters
+        ----------
+        plan : Plan
+            What would happen.
+
+        Raises
+        ------
+        SizeError
+            In the words in which `apply` would refuse it.
+
+        Examples
+        --------
+        >>> x = naivenas.inputvertex("x", 3)
+        >>> net = naivenas.Net(x, naivenas.linear("hidden" >> naivenas.linear(x, 4), 2))
+        >>> net.foreseen(net.plan({"hidden": +1}))
+        """
         super().foreseen(plan)
         foreseen(self, plan)
 
