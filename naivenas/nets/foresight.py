@@ -55,7 +55,7 @@ class Sketch:
             op, role = left(plan, v)
             op = twins.setdefault(id(v.op), op)       # what several vertices share is cut once
             made[v] = Vertex(op, [made[u] for u in plan.inputs[v]], role, len(plan.out(v)), v.name)
-        self.vertices, self.parameters = [*made.values()], net.parameters
+        self.vertices, self.parameters, self.version = [*made.values()], net.parameters, None
         self.inputs, self.outputs = ([made[v] for v in some] for some in (net.inputs, plan.edit.outputs or net.outputs))
         memory = net.__dict__.get("_shapes", {})
         self._shapes = {made[v]: m for v, m in memory.items() if v in made and made[v].op is v.op}
