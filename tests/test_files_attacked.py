@@ -284,7 +284,7 @@ def test_names_in_a_manifest_lead_nowhere(tmp_path):
     secret.write_bytes(b"mine")
     path = tmp_path / "run/manifest.json"
     whole = json.loads(path.read_text())
-    for name in ("../secret", "../../secret", str(secret), "..", "a\\b", "c:x", ""):
+    for name in ("../secret", "../../secret", str(secret), "..", "a\\b", "c:x", "", "x" * 256, "\u00e9" * 128, "\ud800" * 99):
         bad = copy.deepcopy(whole)
         bad["generations"]["0"][name] = digest(b"mine")
         path.write_text(json.dumps(bad))
@@ -293,6 +293,25 @@ def test_names_in_a_manifest_lead_nowhere(tmp_path):
         c = candidate(1); c.id = "../../out"
         Store(tmp_path / "other").save([c], 0)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["other", "run", "secret"]
+
+def test_folders_and_links_in_the_place_of_files(tmp_path):
+    store = Store(tmp_path / "run")
+    store.save([candidate(1)], 0)
+    for name in "candidates.json", "memory.safetensors":
+        path = tmp_path / "run/generation-000000" / name
+        data = path.read_bytes()
+        for put in (path.mkdir, lambda: path.symlink_to(path), lambda: None):
+            path.unlink()
+            put()
+            with pytest.raises(ValueError, match=f"{name} is missing: start again"): store.load()
+            if path.is_dir(): path.rmdir()
+            if not path.is_symlink(): path.write_bytes(data)
+            else: path.unlink(); path.write_bytes(data)
+    assert len(store.load()[0]) == 1
+    (tmp_path / "run/manifest.json").unlink()
+    (tmp_path / "run/manifest.json").mkdir()
+    with pytest.raises(ValueError, match="manifest.json is damaged .it is a folder"): store.load()
+    with pytest.raises(IsADirectoryError, match="run is a folder, and a net is one file"): Net.load(tmp_path / "run")
 
 def test_what_others_put_into_the_folder_stays(tmp_path):
     store = Store(tmp_path, keep=1)
