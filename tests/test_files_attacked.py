@@ -226,7 +226,7 @@ class NetFile:
         if how >= 9:       # another tensor, or none
             tensors, key = dict(tensors), [*tensors][rng.integers(len(tensors))]
             t = tensors.pop(key)
-            odd = [lambda: t[:0], lambda: t.flatten(), lambda: t.double(), lambda: t.long(), lambda: t[None], lambda: torch.full_like(t, float("nan")) if t.is_floating_point() else t - 10**9, lambda: torch.zeros(3)]
+            odd = [lambda: t.flatten()[:0], lambda: t.flatten(), lambda: t.double(), lambda: t.long(), lambda: t[None], lambda: torch.full_like(t, float("nan")) if t.is_floating_point() else t - 10**9, lambda: torch.zeros(3)]
             if rng.integers(6): tensors[key if rng.integers(5) else "odd"] = odd[rng.integers(len(odd))]().contiguous()
         if not rng.integers(20): head = [{"naivenas": "2"}, {"naivenas": "../1"}, {"sha256": "0" * 64}, {"sha256": ""}][rng.integers(4)]
         text = text_of(a, rng).decode("latin-1")
