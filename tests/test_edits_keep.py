@@ -99,3 +99,36 @@ def test_edits_keep_every_column_whose_neuron_survives():
 
 @pytest.mark.slow
 def test_many_edits_keep_columns(): print(sweep(5000))
+
+# ----------------------------------------------------------------------------------------- what met in one place, read in several
+
+MEETS = {"sum": add, "product": mul, "difference": lambda a, b: a - b, "largest": np.maximum}
+
+@pytest.mark.parametrize("meet", MEETS)
+@pytest.mark.parametrize("many", [2, 3])
+def test_weights_behind_what_met_are_given_once_unless_it_was_a_sum(meet, many):
+    "The columns of a sum belong to each summand, `w (a + b) = w a + w b`; those of anything else go on with its first input, and this is said"
+    if meet == "difference" and many == 3: return
+    rng, x = np.random.default_rng(0), inputvertex("x", 3)
+    parts, more = [f"p{k}" >> dense(x, 4) for k in range(many)], "more" >> dense(x, 2)
+    how = MEETS[meet] if meet != "largest" else lambda *values: np.maximum.reduce(values)
+    met = "met" >> invariant(how, *parts)
+    both = "both" >> cat(more, met)
+    g = Graph(x, "y" >> dense(both, 5))
+    data, w = rng.normal(size=(7, 3)), g["y"].op.w.copy()
+    before, values = g(data), [p.op(data) for p in parts]
+    plan = Draft(g).remove("met").plan()
+    told = [n for n in plan.caveats if "met" in n]
+    plan.apply()
+    if meet == "sum": assert np.allclose(g(data), before) and not told
+    else:
+        want = np.concatenate([more.op(data), values[0]], -1) @ w.T + g["y"].op.b
+        assert np.allclose(g(data), want) and len(told) == 1 and all(word in told[0] for word in ("removing met", "both", "no sum", "goes on with p0", "p1"))
+    assert g["y"].op.w.shape == (5, 2 + 4 * many)
+
+def test_a_product_that_goes_from_between_says_nothing_where_no_weights_are_torn():
+    x = inputvertex("x", 3)
+    a, b, c = (dense(x, 4) for _ in "abc")
+    g = Graph(x, dense("sum" >> ("met" >> a * b) + c, 2))
+    plan = Draft(g).remove("met").plan()
+    assert not plan.caveats and plan.apply() and len(g["sum"].inputs) == 3

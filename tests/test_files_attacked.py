@@ -5,7 +5,7 @@ The long run: python -m pytest -n 0 -m slow tests/test_files_attacked.py    (100
 import ast, copy, hashlib, json, os, stat, subprocess, sys
 from pathlib import Path
 import numpy as np, pytest, torch
-import naivenas
+import naivenas, naivenas.files.save as room
 from naivenas import Net, load_fitted
 from naivenas.graph.vertex import inputvertex
 from naivenas.nets.activations import relu
@@ -16,6 +16,7 @@ from naivenas.search.fitted import Fitted
 from naivenas.search.settings import Settings
 from naivenas.search.store import Store
 from naivenas.search.training import Train
+from test_save import Branches, Named, Patches, images, sequences, shared, words
 
 HOME = Path(naivenas.__path__[0])
 X, Y = torch.rand(64, 3, generator=torch.Generator().manual_seed(0)), torch.arange(64) % 2
@@ -196,7 +197,48 @@ class OnnxFile:
         try: made(torch.rand(2, 3, 6, 6))
         except Exception as e: assert not isinstance(e, (MemoryError, RecursionError))
 
-KINDS = {"population": PopulationFolder, "fitted": FittedFolder, "onnx": OnnxFile}
+class NetFile:
+    "Nets of several kinds: what they compute with, their tensors, the head of the file, its bytes"
+    def __init__(self, folder):
+        folder.mkdir()
+        torch.manual_seed(0)
+        self.path, self.files, self.data = folder / "net", [], None
+        made = [images(), sequences(), shared(), words(), *((Net.from_torch(m.eval(), x), [x]) for m, x in ((Patches(), torch.rand(2, 3, 8, 8)), (Branches(), torch.rand(2, 3, 8, 8)), (Named(), torch.rand(2, 4))))]
+        for net, data in made:
+            net.eval().save(self.path)
+            self.files.append((*room._read(self.path), self.path.read_bytes(), data))
+            self.data = data
+            self.read()      # what is imported on the way is imported now
+
+    def written(self, text, tensors, head):
+        from safetensors.torch import save_file
+        save_file(tensors, self.path, {"naivenas": "1", "architecture": text, "sha256": room._digest(text, tensors)} | head)
+
+    def mutate(self, rng):
+        a, tensors, data, self.data = self.files[rng.integers(len(self.files))]
+        how, head = rng.integers(12), {}
+        if how == 0:       # bytes
+            data = bytearray(data)
+            for _ in range(rng.integers(1, 4)): data[rng.integers(min(len(data), 4000) if rng.integers(2) else len(data))] = rng.integers(256)
+            self.path.write_bytes(bytes(data[:rng.integers(len(data))] if not rng.integers(6) else data))
+            return
+        if how < 10: a = mutated(a, rng)
+        if how >= 9:       # another tensor, or none
+            tensors, key = dict(tensors), [*tensors][rng.integers(len(tensors))]
+            t = tensors.pop(key)
+            odd = [lambda: t.flatten()[:0], lambda: t.flatten(), lambda: t.double(), lambda: t.long(), lambda: t[None], lambda: torch.full_like(t, float("nan")) if t.is_floating_point() else t - 10**9, lambda: torch.zeros(3)]
+            if rng.integers(6): tensors[key if rng.integers(5) else "odd"] = odd[rng.integers(len(odd))]().contiguous()
+        if not rng.integers(20): head = [{"naivenas": "2"}, {"naivenas": "../1"}, {"sha256": "0" * 64}, {"sha256": ""}][rng.integers(4)]
+        text = text_of(a, rng).decode("latin-1")
+        self.written(text, tensors, head)
+
+    def read(self):
+        net = Net.load(self.path)
+        try: net.eval()(*self.data)
+        except Exception as e: assert not isinstance(e, (MemoryError, RecursionError))      # sizes that only data can show to be wrong
+        return net
+
+KINDS = {"population": PopulationFolder, "fitted": FittedFolder, "onnx": OnnxFile, "net": NetFile}
 seen, watched, hooked = [], [False], []
 
 def watch(event, args):
@@ -227,7 +269,7 @@ def attack(kind, tmp_path, times, seed, monkeypatch):
     assert not (tmp_path / "ran").exists() and refused > .2 * times and loaded > .02 * times, (refused, loaded)
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_mutations_load_or_are_refused_by_file(kind, tmp_path, monkeypatch): attack(kind, tmp_path, 700, 1, monkeypatch)
+def test_mutations_load_or_are_refused_by_file(kind, tmp_path, monkeypatch): attack(kind, tmp_path, 250 if kind == "net" else 700, 1, monkeypatch)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
@@ -242,7 +284,7 @@ def test_names_in_a_manifest_lead_nowhere(tmp_path):
     secret.write_bytes(b"mine")
     path = tmp_path / "run/manifest.json"
     whole = json.loads(path.read_text())
-    for name in ("../secret", "../../secret", str(secret), "..", "a\\b", "c:x", ""):
+    for name in ("../secret", "../../secret", str(secret), "..", "a\\b", "c:x", "", "x" * 256, "\u00e9" * 128, "\ud800" * 99):
         bad = copy.deepcopy(whole)
         bad["generations"]["0"][name] = digest(b"mine")
         path.write_text(json.dumps(bad))
@@ -251,6 +293,25 @@ def test_names_in_a_manifest_lead_nowhere(tmp_path):
         c = candidate(1); c.id = "../../out"
         Store(tmp_path / "other").save([c], 0)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["other", "run", "secret"]
+
+def test_folders_and_links_in_the_place_of_files(tmp_path):
+    store = Store(tmp_path / "run")
+    store.save([candidate(1)], 0)
+    for name in "candidates.json", "memory.safetensors":
+        path = tmp_path / "run/generation-000000" / name
+        data = path.read_bytes()
+        for put in (path.mkdir, lambda: path.symlink_to(path), lambda: None):
+            path.unlink()
+            put()
+            with pytest.raises(ValueError, match=f"{name} is missing: start again"): store.load()
+            if path.is_dir(): path.rmdir()
+            if not path.is_symlink(): path.write_bytes(data)
+            else: path.unlink(); path.write_bytes(data)
+    assert len(store.load()[0]) == 1
+    (tmp_path / "run/manifest.json").unlink()
+    (tmp_path / "run/manifest.json").mkdir()
+    with pytest.raises(ValueError, match="manifest.json is damaged .it is a folder"): store.load()
+    with pytest.raises(IsADirectoryError, match="run is a folder, and a net is one file"): Net.load(tmp_path / "run")
 
 def test_what_others_put_into_the_folder_stays(tmp_path):
     store = Store(tmp_path, keep=1)

@@ -127,6 +127,10 @@ def test_verbs_say_what_they_take(cls, verb):
     kinds = [p.kind for p in inspect.signature(getattr(said, "__func__", said)).parameters.values()][not isinstance(said, staticmethod):]
     assert {*kinds} != {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
 
+def test_near_words_are_looked_for_in_one_place():
+    "But for the package's own front door, which imports no numpy"
+    assert {str(p.relative_to(REPO / "naivenas")) for p in sources() if "difflib" in p.read_text()} == {"graph/cut.py", "__init__.py"}
+
 # ---------------------------------------------------------------------------------------------------------- 4. attached methods
 
 def test_attached_methods_are_found():

@@ -254,6 +254,93 @@ def test_misspelt_names_of_the_package_solvers_and_data():
     refused(lambda: naivenas.load("digts"), ValueError, ["'digts'", "did you mean digits"])
     refused(lambda: naivenas.load("net.safetensors"), ValueError, ["net.safetensors", r"Net\.load"])
 
+# ------------------------------------------------------------------------------------------------------- options of verbs
+
+VERBS = {"resize": lambda net, **how: net.resize("c1", -4, **how), "plan": lambda net, **how: net.plan({"c1": -4}, **how), "prune": lambda net, **how: net.prune(.5, **how), "prune_plan": lambda net, **how: net.prune_plan(.5, **how),
+         "keep": lambda net, **how: net.keep("c3", [0, 1], **how), "keep_plan": lambda net, **how: net.keep_plan("c3", [0, 1], **how), "insert": lambda net, **how: net.insert(relu, after="c1", **how),
+         "remove": lambda net, **how: net.remove("act", **how), "replace": lambda net, **how: net.replace("act", relu, **how), "connect": lambda net, **how: net.connect("c1", "cat", **how),
+         "disconnect": lambda net, **how: net.disconnect("c3", "cat", **how), "draft": lambda net, **how: net.draft().insert(relu, after="c1").apply(**how)}
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_options_that_a_verb_does_not_have(verb):
+    net, called = cnn(), "apply" if verb == "draft" else verb
+    for odd, near in {"multipleof": "multiple_of", "Frozen": "frozen", "max_knew": "max_new", "secnds": "seconds"}.items():
+        refused(lambda: VERBS[verb](net, **{odd: 1}), TypeError, [f"^{called} has no option '{odd}'; did you mean {near}"], net)
+    refused(lambda: VERBS[verb](net, zzz=IMAGES), TypeError, [f"^{called} has no option 'zzz'; there are .*multiple_of"], net)
+    refused(lambda: VERBS[verb](net, c2="relu"), TypeError, [f"^{called} has no option 'c2'; there are"], net)      # no wish
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_vertices_are_no_options(verb):
+    net, called = cnn(), "apply" if verb == "draft" else verb
+    where = r"\(\{" if verb in ("resize", "plan", "draft") else r"\(\.\.\., wishes=\{"
+    for name, wish in (("c2", -4), ("C2", np.int64(-4)), ("c2", relaxed(3))):
+        refused(lambda: VERBS[verb](net, **{name: wish}), TypeError, [f"^{called} has no option '{name}': wishes are written {called}{where}'c2': {re.escape(repr(wish))}"], net)
+    refused(lambda: net.resize(c1=-4, c3=2), TypeError, [r"resize\(\{'c1': -4, 'c3': 2\}\)"], net)
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_what_is_suggested_works(verb):
+    "Each option of a plan is one of all verbs, but for those that a verb fills in itself"
+    for how in dict(seconds=9.), dict(multiple_of=1), dict(least={"c1": 2}), dict(max_new=30), dict(frozen=["y"]), dict(groups="whole"), dict(solver="HiGHS"), dict(also=lambda size: [size("c2") >= 2]):
+        net = cnn()
+        VERBS[verb](net, **how)
+        assert net.eval()(IMAGES).shape == (2, 10) or verb.endswith("plan")
+    net = cnn()
+    if verb not in ("resize", "plan", "keep", "keep_plan"): refused(lambda: VERBS[verb](net, edit=None), TypeError, ["no option 'edit'"], net)
+
+def test_misspelt_arguments_of_a_draft():
+    net = cnn()
+    refused(lambda: net.draft().insert(relu, aftr="c1"), TypeError, ["^insert has no option 'aftr'; did you mean after"], net)
+    refused(lambda: net.draft().remove("act", recconect=False), TypeError, ["'recconect'; did you mean reconnect"], net)
+
+def test_words_that_are_near_are_named_alike():
+    "One way for all: `did you mean`, whatever the capitals"
+    net = cnn()
+    for act, kind in ((lambda: net["C11"], KeyError), (lambda: net.plan({}, frozen=["C11"]), KeyError), (lambda: net.set("c1", KernelSize=3), TypeError), (lambda: net.prune(.5, by="Magnitud"), TypeError), (lambda: net.resize("c1", -1, solver="higgs"), ValueError),
+                      (lambda: naivenas.Magnitude, AttributeError), (lambda: naivenas.load("Digts"), ValueError)): refused(act, kind, ["did you mean"], net)
+    refused(lambda: net.plan({}, frozen=["zzzz"]), KeyError, ["no vertex is called 'zzzz'; there are image, c1"], net)
+
+# ------------------------------------------------------------------------------------------------ weights of another structure
+
+def shapes(state): return {k: tuple(t.shape) for k, t in state.items()}
+
+STRUCTURES = {"smaller": lambda net: net.resize("c1", -4), "pruned": lambda net: net.prune(.5), "larger": lambda net: net.resize("c3", +3), "inserted": lambda net: net.insert(lambda v: "new" >> conv(v, 16), after="c1"),
+              "removed": lambda net: net.remove("c2"), "kernel": lambda net: net.set("c2", kernel_size=5), "replaced": lambda net: net.replace("c3", lambda v: "c3" >> conv(v, 8, k=1))}
+
+@pytest.mark.parametrize("change", STRUCTURES)
+@pytest.mark.parametrize("imported", [False, True], ids=["written", "imported"])
+def test_weights_from_before_a_change(change, imported):
+    net = Net.from_torch(cnn().to_torch(), IMAGES) if imported else cnn()
+    net.eval()
+    before, want = copy.deepcopy(net.state_dict()), net(IMAGES).detach()
+    report = STRUCTURES[change](net)
+    now, optimizer = net.state_dict(), torch.optim.SGD(net.parameters(), .1)
+    message = refused(lambda: net.load_state_dict(before), RuntimeError, ["another structure", r"report\.undo\(\)", r"Net\.save and Net\.load", r"to_torch\(\)"], net, optimizer)
+    odd = {k for k in {*before} | {*now} if shapes(before).get(k) != shapes(now).get(k)}      # by a rule of its own
+    named = {k for k in {*before} | {*now} if re.search(rf"(?<![\w.]){re.escape(k)}(?![\w.])", message)}
+    assert odd and named and named <= odd
+    if {k for k in odd if k in before and k in now}:
+        refused(lambda: net.load_state_dict(before, strict=False), RuntimeError, ["another structure"], net)
+        with pytest.raises(RuntimeError, match="another structure"): nn.ModuleDict({"part": net}).load_state_dict({f"part.{k}": t for k, t in before.items()})
+    assert net.load_state_dict(now) and net.to_torch().load_state_dict(now)
+    report.undo()
+    with torch.no_grad(): [p.zero_() for p in net.parameters()]
+    net.load_state_dict(before)
+    assert torch.equal(net(IMAGES), want)
+
+def test_weights_that_torch_takes_are_taken():
+    "Old ones without a count of batches, some of them, modules that read their entries in their own way"
+    net = cnn()
+    state = {k: t + 1 for k, t in net.state_dict().items()}
+    net.load_state_dict({k: t for k, t in state.items() if "num_batches" not in k})
+    assert net.load_state_dict({"c1.weight": state["c1.weight"], "more": ONE}, strict=False).unexpected_keys == ["more"]
+    x = inputvertex("x", 3)
+    normed = Net(x, "l" >> layer(nn.utils.parametrizations.weight_norm(nn.Linear(3, 2)), x))
+    old = nn.utils.weight_norm(nn.Linear(3, 2))
+    normed.load_state_dict({f"l.{k}": t for k, t in old.state_dict().items()})       # `weight_g` and `weight_v` of earlier
+    assert torch.allclose(normed(ONE), old(ONE))
+    for wrong in None, "net.pt", [1]:
+        with pytest.raises(TypeError): net.load_state_dict(wrong)
+
 # ------------------------------------------------------------------------------------------------------- blocks and settings
 
 @pytest.mark.parametrize("block, says", [(relu(X), "not a Vertex"), ("relu", "not 'relu'"), (None, "not None"), (lambda v: None, "gave NoneType"), (lambda v: [v], "gave list")])

@@ -13,7 +13,7 @@ from naivenas import Graph, Net, batchnorm, conv, globalpool, linear, pixelshuff
 from naivenas.graph.cut import Dense, regrouped
 from naivenas.graph.moves import cat, heads
 from naivenas.graph.roles import SizeError
-from naivenas.graph.vertex import absorb, inputvertex, invariant
+from naivenas.graph.vertex import absorb, indexmap, inputvertex, invariant
 from naivenas.sizes.decide import smallest_conflict
 from test_oracle import attend, dense
 
@@ -245,6 +245,44 @@ def test_steps_are_named():
     g = Graph(x, dense("att" >> heads(attend, *q, width=3), 2))
     with pytest.raises(SizeError, match=r"steps of 3 \(att keeps heads of 3 whole\); 3 or 6 can be had"): g.resize(q[0], -1)
     assert g.why(q[0]).step == 3 and g.why(q[0]).because[0][0] == "step"
+
+def swapped(a): return a.reshape(*a.shape[:-1], -1, 2)[..., ::-1].reshape(a.shape)
+def middle(a): return a[..., 2:-2]
+
+def by_rule(rule, n):
+    "Neurons that an operation moves by a rule which cannot follow"
+    x = inputvertex("x", 3)
+    return Graph(x, dense("moved" >> indexmap(rule, "h" >> dense(x, n), moves=rule), 2))
+
+@pytest.mark.parametrize("rule, n", [(swapped, 8), (middle, 9), (lambda a: a[..., ::-1], 6), (lambda a: a[..., 1:], 5)], ids=["swapped", "middle", "reversed", "first gone"])
+def test_sizes_that_a_rule_allows_are_named(rule, n):
+    "By trying all: the nearest ones at which the graph computes what its rule says, four steps away at most"
+    def works(size):
+        g = by_rule(rule, n)
+        try: g.resize("h", size - n)
+        except SizeError: return False
+        h, y = g["h"], g.outputs[0]
+        data = np.random.default_rng(0).normal(size=(5, 3))
+        assert np.allclose(g(data), y.op(rule(h.op(data)))) and y.op.nin == [g["moved"].nout] and h.nout == size
+        return True
+    fine = {n} | {size for size in range(1, 17) if works(size)}
+    refusals = 0
+    for size in {*range(1, 13)} - fine:
+        with pytest.raises(SizeError) as e: by_rule(rule, n).plan({"h": size - n})
+        if e.value.conflict[-1][0] != "rule": continue
+        near = [max((s for s in fine if s < size), default=None), min((s for s in fine if s > size), default=None)]
+        near = [s for s in near if s is not None and abs(s - size) <= 4]
+        assert e.value.nearest == {"h": near} and ("can be had" in str(e.value)) == (near not in ([], [n])), (size, near, str(e.value))
+        assert not near or near == [n] or f"; {' or '.join(map(str, near))} can be had" in str(e.value)
+        refusals += 1
+    assert refusals > 2 or len(fine) > 12
+
+def test_a_rule_that_nobody_asked_about_names_no_sizes():
+    g = by_rule(swapped, 8)
+    with pytest.raises(SizeError) as e: g.plan({"h": -1}, keep=None, by={"h": [9, 1, 8, 7, 6, 5, 4, 3]})
+    assert e.value.nearest == {"h": [8]} and "can be had" not in str(e.value)      # the second one goes first, and its neighbour is worth most
+    with pytest.raises(SizeError) as e: g.plan(keep={"h": [0, 2, 3]})
+    assert e.value.nearest == {}
 
 def test_groups_are_named():
     x = inputvertex("x", 4)

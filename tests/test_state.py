@@ -242,3 +242,26 @@ def test_reports_say_where_growing_may_change_the_function():
     net = Net(x, conv(groupnorm("h" >> conv(x, 6), 2), 2))
     assert len(net.plan({"h": 2}).caveats) == 1
     assert not small().plan({"c": 1}).caveats
+
+@pytest.mark.parametrize("dilation", [1, 2, 3])
+@pytest.mark.parametrize("make", [conv, convtranspose], ids=["conv", "transposed"])
+def test_a_kernel_that_grows_leaves_outputs_where_they_are_or_is_refused(make, dilation):
+    "Without a word about padding: a kernel of more taps computes the same, and one whose middle would lie between two places is refused"
+    data, done = torch.rand(2, 3, 12, 12, dtype=torch.float64), {True: 0, False: 0}
+    for k in 1, 2, 3, 4:
+        for new in range(k, 6):
+            for padding in ("same", (dilation * (k - 1)) // 2, "valid") if make is conv else (0, dilation * (k - 1) // 2):
+                torch.manual_seed(0)
+                x = inputvertex("x", 3)
+                net = Net(x, "k" >> make(x, 4, k, padding=padding)).double()
+                if dilation > 1: net.set("k", dilation=dilation, padding=padding)
+                before = net(data)
+                try: net.set("k", kernel_size=new)
+                except ValueError as e:
+                    assert "no padding of k keeps its outputs where they are" in str(e) and torch.equal(net(data), before)
+                    assert (new - k) % 2, "an even number of taps comes, as many on each side"
+                    done[False] += 1
+                else:
+                    assert torch.allclose(net(data), before, atol=1e-12) and net["k"].op.kernel_size == (new, new), (k, new, padding)
+                    done[True] += 1
+    assert min(done.values()) > 5, done

@@ -6,7 +6,7 @@
 __all__ = ['HOW', 'parser', 'main']
 
 # %% ../../nbs/api/apps/06_cli.ipynb #89a17f4c
-import argparse, contextlib, difflib, sys, warnings
+import argparse, contextlib, sys, warnings
 from argparse import ArgumentTypeError
 from html import escape
 from pathlib import Path
@@ -134,8 +134,9 @@ def _in_lines():
 def _column(data, name):
     "A column of the table"
     if name in data: return data[name]
-    near = difflib.get_close_matches(name, map(str, data), 1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(map(str, data))}"
+    from naivenas.graph.cut import near
+    found = near(name, map(str, data), 1)
+    hint = f"did you mean {found[0]!r}?" if found else f"there are {', '.join(map(str, data))}"
     raise ValueError(f"there is no column {name!r}; {hint}")
 
 # %% ../../nbs/api/apps/06_cli.ipynb #6bb46736

@@ -13,7 +13,7 @@ from ..look.graph import Graph, Plan, Report
 from ..nets.importance import magnitude
 from ..nets.preference import Preferring
 from ..nets.tracking import Tracking
-from ..nets.trials import Trying
+from ..nets.foresight import Foreseeing
 from ..nets.verify import PlanVerified, ReportVerified
 from ..capture.interface import Capturing
 from ..sizes.costs import UNITS
@@ -56,7 +56,7 @@ class NetReport(ReportVerified, Report):
     """
 
 # %% ../../nbs/api/files/13_net.ipynb #604f7aed
-class Net(Saving, OnnxFiles, Exporting, Capturing, Counting, Preferring, Trying, Tracking, Graph, nn.Module):
+class Net(Saving, OnnxFiles, Exporting, Capturing, Counting, Preferring, Foreseeing, Tracking, Graph, nn.Module):
     """A graph of torch modules and functions that is a module itself.
 
     Parameters

@@ -157,6 +157,7 @@ def saved(net, path):
 def _opened(path):
     "`(header, tensors)` of a safetensors file"
     from safetensors import SafetensorError, safe_open
+    if os.path.isdir(path): raise IsADirectoryError(f"{path} is a folder, and a net is one file, as net.save writes it")
     try:
         with safe_open(path, "pt") as file:
             return file.metadata() or {}, {k: file.get_tensor(k) for k in file.keys()}

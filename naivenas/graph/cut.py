@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['Cut', 'pick', 'alike', 'cut', 'regrouped', 'GroupCut', 'sizes', 'resized', 'most', 'obstacle', 'owned',
-           'axis_letters', 'kind', 'whole', 'number', 'counted', 'suggested', 'NotFound', 'described', 'Dense',
+           'axis_letters', 'kind', 'whole', 'number', 'counted', 'near', 'suggested', 'NotFound', 'described', 'Dense',
            'not_read', 'not_computed']
 
 # %% ../../nbs/api/graph/00_cut.ipynb #443b6a7a
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 from numbers import Real
@@ -220,9 +220,16 @@ def counted(given: Any, what: str, least: int = 1) -> int:
 
 
 # %% ../../nbs/api/graph/00_cut.ipynb #ca059ae5
+def near(word: Any, words: Iterable[str], most: int = 3, alike: float = .6) -> list[str]:
+    "Those of `words` that look like `word`, the nearest first; small and capital letters are the same"
+    some, found = [*map(str, words)], {}
+    for w in some: found.setdefault(w.lower(), []).append(w)
+    hits = difflib.get_close_matches(str(word).lower(), found, most, alike)
+    return [w for hit in hits for w in found[hit]][:most]
+
 def suggested(word: Any, words: Sequence[str], some: int = 5) -> str:
     "What to add to the message that there is no `word`: those of `words` that are near, or `some` of them"
-    if near := difflib.get_close_matches(str(word), words, 3): return f"; did you mean {' or '.join(near)}?"
+    if found := near(word, words): return f"; did you mean {' or '.join(found)}?"
     there = [*map(str, words[:some]), *["..."] * (len(words) > some)]
     return f"; there {'are' if len(words) > 1 else 'is'} {', '.join(there)}" if there else ""
 

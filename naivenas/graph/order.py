@@ -6,7 +6,7 @@
 __all__ = ['topological', 'circle', 'give_names', 'several', 'chosen', 'reached', 'Listed', 'Named', 'Searched', 'Finding']
 
 # %% ../../nbs/api/graph/05_order.ipynb #dec64d91
-import difflib, re
+import re
 from fnmatch import fnmatchcase
 import numpy as np
 from collections import Counter
@@ -69,10 +69,9 @@ def _matching(graph: Any, option: str, given: str) -> list[Vertex]:
     if found: return found
     patterns = _patterns(names)
     inside, what = f"{given}.*" in patterns, "matches" if re.search(r"[*?\[]", given) else "is called"
-    near = difflib.get_close_matches(given, [*names, *patterns], 3)
-    hint = f"; near: {', '.join(near)}" if near else ""
-    if inside: hint = f"; {given + '.*'!r} stands for all that begins so"
-    raise KeyError(f"{option}=: no vertex {what} {given!r}{hint}")
+    begins = f"; {given + '.*'!r} stands for all that begins so"
+    hint = begins if inside else suggested(given, [*names, *patterns])
+    raise NotFound(f"{option}=: no vertex {what} {given!r}{hint}")
 
 # %% ../../nbs/api/graph/05_order.ipynb #d00baa82
 def chosen(graph: Any, option: str, given: Iterable[Vertex | str]) -> list[Vertex]:

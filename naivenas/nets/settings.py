@@ -123,11 +123,12 @@ def _padding(name, op, settings):
     now = {k: np.atleast_1d(getattr(op, k, 1)) for k in _TAPS}
     new = {k: np.atleast_1d(settings.get(k, now[k])) for k in _TAPS}
     more = new["dilation"] * (new["kernel_size"] - 1) - now["dilation"] * (now["kernel_size"] - 1)
+    odd = (more % 2 > 0) | ((new["kernel_size"] - now["kernel_size"]) % 2 > 0) & (new["dilation"] > 1)
     same = isinstance(op.padding, str) and op.padding == "same"
-    if same and not ((more % 2).any() and (new["dilation"] > 1).any()): return {"padding": "same"}
+    if same and not (odd & (new["dilation"] > 1)).any(): return {"padding": "same"}
     padding = -1 + 0 * more if same else np.atleast_1d(0 if op.padding == "valid" else op.padding) + more // 2
-    if (more % 2).any() or (padding < 0).any():
-        hint = ", or change the kernel by an even number" if (more % 2).any() else ""
+    if odd.any() or (padding < 0).any():
+        hint = ", or change the kernel by an even number" if odd.any() else ""
         raise ValueError(f"no padding of {name} keeps its outputs where they are; "
                          f"say which to use with padding=...{hint}")
     return {"padding": tuple(padding.tolist()) if isinstance(op.padding, (tuple, str)) else int(padding[0])}

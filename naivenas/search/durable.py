@@ -55,7 +55,7 @@ def put(data, path): return written_net(data, path) if isinstance(data, Net) els
 # %% ../../nbs/api/search/15_durable.ipynb #1e212796
 def read_checked(path, digest, known, generation):
     "The bytes of a file, which are those that were written"
-    data = path.read_bytes() if path.exists() else None
+    data = path.read_bytes() if path.is_file() else None
     if data is not None and hashlib.sha256(data).hexdigest() == digest: return data
     others = [str(g) for g in known if g != generation]
     instead = f"go back with load({others[-1]})" if others else "start again in an empty folder"
@@ -128,7 +128,7 @@ def nothing_yet(folder):
 def plain_name(name, where):
     "The name of a file, which leads nowhere else"
     odd = type(name) is not str or name in ("", ".", "..") or any(c in "/\\:" or c < " " for c in name)
-    if odd: raise senseless(where, name, "name of a file in this folder")
+    if odd or len(name.encode("utf-8", "surrogatepass")) > 255: raise senseless(where, name, "name of a file in this folder")
     return name
 
 def _files(said, where):
@@ -156,6 +156,7 @@ def manifest_of(folder):
     try: return _manifest(json.loads(path.read_text()))
     except KeyError as e: why = f"it has no {e}"
     except (ValueError, RecursionError) as e: why = e
+    except IsADirectoryError: why = "it is a folder"
     raise ValueError(f"{path} is damaged ({why}): restore it, or start in an empty folder")
 
 # %% ../../nbs/api/search/15_durable.ipynb #e69eea99

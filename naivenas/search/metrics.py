@@ -7,10 +7,11 @@ __all__ = ['truth', 'answers', 'told', 'manner', 'scorer_of', 'word_for', 'weigh
            'refuse_if_odd', 'InUnits', 'HeldOut', 'always', 'held_out']
 
 # %% ../../nbs/api/search/24_metrics.ipynb #8b4ab35d
-import difflib, inspect, math, warnings
+import inspect, math, warnings
 from dataclasses import dataclass, field
 from typing import Any
 import numpy as np
+from ..graph.cut import near
 from .fitness import Fitness, outputs
 from .encoding import Encoder, amounts, labels, probable
 
@@ -58,8 +59,8 @@ def scorer_of(metric):
     from sklearn.metrics import get_scorer, get_scorer_names
     if not isinstance(metric, str): return metric
     if metric in get_scorer_names(): return get_scorer(metric)
-    near = difflib.get_close_matches(metric, get_scorer_names(), 2, .5)
-    hint = f"did you mean {' or '.join(near)}?" if near else "sklearn.metrics.get_scorer_names() lists them"
+    found = near(metric, get_scorer_names(), 2, .5)
+    hint = f"did you mean {' or '.join(found)}?" if found else "sklearn.metrics.get_scorer_names() lists them"
     raise ValueError(f"no metric is called {metric!r}; {hint}")
 
 # %% ../../nbs/api/search/24_metrics.ipynb #cb4dc916

@@ -232,5 +232,5 @@ def applied(draft, shape, what, keeps, **how):
     after = fmaps(draft.vertices(), *maps(shape), wiring=lambda v: [u for u, _ in draft.wiring(v)])
     if [before[v] for v in net.outputs] != [after[v] for v in draft.edit.outputs]:
         raise ValueError(f"{what} would change the output's map")
-    plan = draft.plan(**how)
+    plan = draft.solved(**how)
     return Change(what, bool(keeps and keeps_all(plan)), plan.apply())

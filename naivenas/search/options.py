@@ -7,9 +7,10 @@ __all__ = ['CHECKS', 'word', 'whole', 'over_zero', 'share', 'function', 'device_
            'rows', 'one_each', 'complete']
 
 # %% ../../nbs/api/search/31_options.ipynb #bcfa4119
-import difflib, math, numbers
+import math, numbers
 from typing import Any
 import numpy as np, torch
+from ..graph.cut import near
 from .arrays import LAYOUTS, given, unpacked
 from .targets import as_array, gaps, without
 from .columns import say
@@ -19,9 +20,9 @@ from .metrics import scorer_of
 def word(name, v, known):
     "ValueError if a word is not one of those that are known"
     if v in known: return
-    near = difflib.get_close_matches(str(v), known, 1, .5)
+    found = near(v, known, 1, .5)
     *most, last = map(repr, known)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = f"; did you mean {found[0]!r}?" if found else ""
     raise ValueError(f"{name} is {', '.join(most)} or {last}, not {v!r}{hint}")
 
 # %% ../../nbs/api/search/31_options.ipynb #f51723b8

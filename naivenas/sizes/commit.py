@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['NOTHING', 'commit', 'unbroken', 'told', 'stays', 'kept_whole', 'assignments', 'carried_out', 'Backwards',
-           'taken_back']
+           'taken_back', 'Ahead']
 
 # %% ../../nbs/api/sizes/16_commit.ipynb #122defa8
 import copy, signal, threading, types
 from collections import Counter
 from contextlib import contextmanager
+from typing import Any
 import numpy as np
 from ..graph.vertex import label
 from ..graph.roles import SizeError, follows
@@ -188,3 +189,22 @@ def _taken_back(report, g):
     told = made if made.forwards else g.report_type(Backwards(report.plan), made.done)
     for watcher in g.watchers: watcher(told)
     return made
+
+# %% ../../nbs/api/sizes/16_commit.ipynb #199408f6
+class Ahead:
+    "Graphs that look at what a plan would leave"
+    def foreseen(self, plan: Any) -> None:
+        """Called with each plan before it is given out; what it raises refuses the plan.
+
+        Parameters
+        ----------
+        plan : Plan
+            What would happen.
+
+        Examples
+        --------
+        >>> from naivenas import Graph, inputvertex
+        >>> g = Graph(x := inputvertex("x", 3), -x)
+        >>> g.foreseen(g.plan({}))
+        """
+

@@ -15,6 +15,7 @@ from .lists import Lists, at_once, size_table, summary_of, Table
 from .commit import carried_out, taken_back
 from .planning import held_of
 
+
 # %% ../../nbs/api/sizes/18_plan.ipynb #0a541bac
 class Telling:
     "What a plan says of itself"
@@ -75,7 +76,7 @@ class Explaining:
         >>> Net(x, "y" >> linear(x, 3)).plan({"y": -1}).caveats
         []
         """
-        return [*self.notes, *at_once(self), *self.graph.caveats(self)]
+        return [*self.notes, *self.edit.notes, *at_once(self), *self.graph.caveats(self)]
 
     @property
     def milp(self) -> Problem | None:

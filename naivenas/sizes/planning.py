@@ -20,7 +20,7 @@ from .wishes import from_inputs, kept_just, known_worth, utilities, wished
 from .demands import Demand, Groups, Sizes, checked, demands_of, per_vertex, pinned_vertices
 from .closed import MANY, bounds_of
 from .levels import Members
-from .decide import Search, decide, in_words, members
+from .decide import Search, decide, in_reach, in_words, members, reachable
 from .budgets import decide_within
 from .commit import kept_whole
 
@@ -41,15 +41,16 @@ def planned(graph, wishes, by, nin, frozen, least, multiple_of, max_new, groups,
     s = Sizes(t, utilities(graph, t, by))
     pins = pinned_vertices(graph, vertices, outputs, wishes, frozen, changed)
     limits, budgets = _limits(graph, s, pins, *counts), _budgets(graph, within, t, s, edit)
-    def of(wishes, **more):
+    def of(wishes, able=None):
         hard, sums = _demanded(graph, s, wishes, pins, changed, also, groups)
-        how = s, hard, [w for w in wishes if not w.exact], sums, *limits, solver, seconds
-        done = decide_within(budgets, within.gap, *how, **more) if budgets else decide(*how, **more)
+        how = s, hard, [w for w in wishes if not w.exact], sums, *limits, solver, seconds, able or (lambda *_: True)
+        done = decide_within(budgets, within.gap, *how) if budgets else decide(*how)
         def made(done): return _tried(graph, changed, t, done, s.utility, wishes, vertices, edit)
         finer = done if isinstance(by, np.ndarray) else _finer(graph, s, t, done)
         if finer is not done:
             with suppress(SizeError): return made(finer)
-        return made(done)
+        try: return made(done)
+        except SizeError as e: raise _with_sizes(e, done, able, seconds) if able and not just else e
     return of(wishes, able=lambda v, size: _can(of, wishes, v, size))
 
 # %% ../../nbs/api/sizes/17_planning.ipynb #ac0133ed
@@ -72,10 +73,15 @@ def _can(plan, wishes, v, size):
     try: return plan([replace(w, delta=size - w.was) if w.vertex is v else w for w in wishes]) is not None
     except (SizeError, TimeoutError): return False
 
+
 # %% ../../nbs/api/sizes/17_planning.ipynb #0ce4711d
-def in_turn(graph, *how):
-    "`planned`, while no other thread plans for the graph or changes it"
-    with graph.lock: return planned(graph, *how)
+def in_turn(graph, *how, edit=None, **more):
+    "`planned`, while no other thread plans for the graph or changes it; what an edit leaves is foreseen by its draft"
+    with graph.lock:
+        made = planned(graph, *how, edit, **more)
+        if edit is None: graph.foreseen(made)
+    return made
+
 
 # %% ../../nbs/api/sizes/17_planning.ipynb #e4c1f3e9
 def _tied(graph, edit, vertices):
@@ -83,9 +89,8 @@ def _tied(graph, edit, vertices):
     t = known_ties(graph) if edit is None else ties(vertices, edit)
     if empty := [v for v in vertices if not len(t.labels[v])]:
         why = edit and edit.why or "this"
-        said, name = "at least 1 neuron must stay", label(empty[0])
-        raise SizeError(f"{name} would be left without neurons: {why} is impossible",
-                        conflict=[("edit", [], why), ("least", [name], said)])
+        name, conflict = label(empty[0]), [("edit", [], why), ("least", [label(empty[0])], "at least 1 neuron must stay")]
+        raise SizeError(f"{name} would be left without neurons: {why} is impossible", conflict=conflict)
     return t
 
 # %% ../../nbs/api/sizes/17_planning.ipynb #270bad21
@@ -197,6 +202,16 @@ def _ruled_out(plan, v, said):
     "The SizeError that an operation cannot follow, in words"
     wishes = [("wish", [label(w.vertex)], str(w)) for w in plan.wishes if w.exact]
     return SizeError(said, conflict=[*wishes, ("rule", [label(v)], said)])
+
+# %% ../../nbs/api/sizes/17_planning.ipynb #59882138
+def _with_sizes(error, done, able, seconds, most=2.):
+    "The error that an operation cannot follow, with the nearest sizes of what was wished; others as they are"
+    if not any(kind == "rule" for kind, *_ in error.conflict): return error
+    until = time.perf_counter() + min(seconds, most)
+    nearest = reachable(done.asked, lambda v, size: time.perf_counter() < until and able(v, size), min(seconds, most))
+    told = {label(v): sizes for v, sizes in nearest.items()}
+    return SizeError(f"{error}{in_reach(nearest)}", conflict=error.conflict, nearest=told)
+
 
 # %% ../../nbs/api/sizes/17_planning.ipynb #797a2581
 def _check_moves(plan, v):

@@ -23,6 +23,7 @@ class Edit:
     outputs: list = None                         # outputs of the graph afterwards; None: the same
     why: str = ""                                # what the user asked for, in words
     loose: bool = False                          # sides of different size: match in order, forget who met whom
+    notes: list = field(default_factory=list)    # what to tell of it
 
     def wiring(self, v):
         "`[(input, old slot or None), ...]` of `v` after the edit"
