@@ -15,13 +15,14 @@ from ..nets.preference import Preferring
 from ..nets.tracking import Tracking
 from ..nets.trials import Trying
 from ..nets.verify import PlanVerified, ReportVerified
+from ..nets.mending import PlanRepaired, Repairing, ReportRepaired
 from ..capture.interface import Capturing
 from .export import Exporting
 from .save import Saving
 from .onnx_io import OnnxFiles
 
 # %% ../../nbs/api/files/13_net.ipynb #8c1f4a03
-class NetPlan(PlanVerified, Plan):
+class NetPlan(PlanVerified, PlanRepaired, Plan):
     """A solved change of a net, to look at and to hold against data; `Net.plan` makes them.
 
     Parameters
@@ -37,7 +38,7 @@ class NetPlan(PlanVerified, Plan):
     True
     """
 
-class NetReport(ReportVerified, Report):
+class NetReport(ReportVerified, ReportRepaired, Report):
     """A plan of a net that has been applied; `undo()` takes it back.
 
     Parameters
@@ -54,7 +55,7 @@ class NetReport(ReportVerified, Report):
     """
 
 # %% ../../nbs/api/files/13_net.ipynb #604f7aed
-class Net(Saving, OnnxFiles, Exporting, Capturing, Preferring, Trying, Tracking, Graph, nn.Module):
+class Net(Saving, OnnxFiles, Exporting, Capturing, Preferring, Repairing, Trying, Tracking, Graph, nn.Module):
     """A graph of torch modules and functions that is a module itself.
 
     Parameters
@@ -100,7 +101,7 @@ def prune(module: nn.Module, *example: Any, keep: float = .5, by: Callable[[Vert
     by : callable or dict
         Importance: a function from a vertex to one number per neuron; what is worth least goes.
     **how
-        Options of `Net.prune`.
+        Options of `Net.prune`, `repair=` with some hundred examples among them.
 
     Returns
     -------

@@ -165,7 +165,7 @@ class PruningPlans:
 class Pruning(PruningPlans):
     "Dropping what is worth least"
     def prune(self, keep: float, by: Callable[..., Any] | PerVertex | None = None, normalise: bool = True,
-              **how: Any) -> Applied:
+              repair: Any = None, **how: Any) -> Applied:
         """Drop the least important wires, wherever they are.
 
         Parameters
@@ -177,6 +177,9 @@ class Pruning(PruningPlans):
             `naivenas.magnitude`.
         normalise : bool
             Divide each vertex's numbers by their mean before ranking.
+        repair : Tensor, DataLoader or list
+            Some hundred examples, by which weights are changed so that what stays stands in for what goes; see
+            `Net.repair`.
         **how
             Wishes and options, as for `prune_plan`.
 
@@ -193,4 +196,4 @@ class Pruning(PruningPlans):
         >>> net.sizes
         {'x': 2, 'h': 2, 'y': 1}
         """
-        with self.lock: return self.prune_plan(keep, by, normalise, **how).apply()
+        with self.lock: return self.prune_plan(keep, by, normalise, **how).apply(repair)
