@@ -31,13 +31,12 @@ def applied(plan: Any, examples: Any) -> Any:
             plan.repaired = None
             raise
 
-# %% ../../nbs/api/nets/24_mending.ipynb #769f1568
+# %% ../../nbs/api/nets/24_mending.ipynb #fff29773
 def _past_given(net, was):
     "The past that is meant by a report, a `Before` or a copy of the net; TypeError or RuntimeError if none is"
     if isinstance(was, Before) and was.net is net: return was.past
-    plan = getattr(was, "plan", None)
-    if plan is not None and plan.graph is net:
-        if was.version is net.version: return past_of(plan, was.done)
+    if isinstance(was, net.report_type) and was.plan.graph is net:
+        if was.version is net.version: return past_of(was.plan, was.done)
         raise RuntimeError("the net has changed since this report: make a Before(net) ahead of several changes, for was=")
     if not isinstance(was, type(net)):
         raise TypeError("repair needs to know what the net computed: was= is the report of the change, or a Before(net) from before it, "

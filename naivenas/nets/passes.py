@@ -59,17 +59,18 @@ def _named(net, batch):
     names = [v.name for v in net.inputs]
     return {k: x for k, x in batch.items() if any(n == k or n.startswith(f"{k}_") for n in names)}
 
-# %% ../../nbs/api/nets/22_passes.ipynb #a87fb14f
+# %% ../../nbs/api/nets/22_passes.ipynb #34347a9d
 def values_of(net: Any, batch: Any) -> list:
     "One value for each input of the net, of a batch; TypeError if it doesn't take that"
     home = next((p for p in net.parameters() if p.is_floating_point()), None)
     batch = _moved(batch, home)
     if isinstance(batch, dict): return _values(net, (), _named(net, batch))
     parts = [batch] if torch.is_tensor(batch) or not isinstance(batch, (list, tuple)) else [*batch]
+    said = "it is empty"
     for many in range(len(parts), 0, -1):
         try: return _values(net, parts[:many], {})
         except TypeError as e: said = e
-    raise TypeError(f"a batch of {described(batch)} is nothing that this net takes: {said}; repair takes {_WORKS}") from said
+    raise TypeError(f"a batch of {described(batch)} is nothing that this net takes: {said}; repair takes {_WORKS}")
 
 # %% ../../nbs/api/nets/22_passes.ipynb #06a1f9f3
 def many_in(values: list) -> int:

@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['COLUMNS', 'unfit', 'plainly', 'Job', 'errors', 'refit', 'calibrate', 'mended', 'Repaired', 'repaired']
 
-# %% ../../nbs/api/nets/23_repair.ipynb #76ff90b7
+# %% ../../nbs/api/nets/23_repair.ipynb #ada3bfde
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 import torch
 from torch import nn
@@ -130,7 +131,7 @@ def _shift(job, v, reading, norm, offset, known):
     if p is not None: _write(job, v, reading.offset, torch.where(known, offset.to(p), p.data))
     elif norm is not None: _write(job, norm, "running_mean", norm.op.running_mean - torch.where(known, offset, 0).to(norm.op.running_mean))
 
-# %% ../../nbs/api/nets/23_repair.ipynb #2c40f4a2
+# %% ../../nbs/api/nets/23_repair.ipynb #b082a17c
 def refit(job: Job, v: Any) -> int:
     "Solve for the weights of one layer; how many rows it took"
     some, norm = readings(v.op), _norm_behind(job, v)
@@ -139,7 +140,6 @@ def refit(job: Job, v: Any) -> int:
     for reading, sums in zip(some, _sums(job, v, some, centred)):
         matrix = reading.matrix(v.op)
         made, offset = best(sums, matrix.to(_where(sums), torch.float64), job.ridge)
-        if not made.isfinite().all(): raise ValueError(f"{v.name} reads or gives numbers on these examples that are not finite")
         made, offset = (x.to(matrix.device, torch.float64 if matrix.device.type != "mps" else matrix.dtype) for x in (made, offset))
         known = torch.as_tensor(reading.kept(s) >= 0, device=matrix.device)
         made = torch.where(known.view(len(made), -1, 1), made, matrix)
@@ -169,7 +169,7 @@ def calibrate(job: Job, v: Any) -> None:
     for key, value in [("bias", op.bias + gain * (mean - op.running_mean)), ("weight", gain * (var + op.eps).sqrt()),
                        ("running_mean", mean), ("running_var", var)]: _write(job, v, key, value)
 
-# %% ../../nbs/api/nets/23_repair.ipynb #6b2552e8
+# %% ../../nbs/api/nets/23_repair.ipynb #780d74f5
 def _exact(v, error):
     "Whether an error is but rounding"
     kind = next((p.dtype for p in v.op.parameters() if p.is_floating_point()), torch.float32)
@@ -178,6 +178,7 @@ def _exact(v, error):
 def _reason(job, v, error):
     "Why a layer that is off stays as it is, in words"
     if error is None: return "its output had another shape"
+    if not isfinite(error): raise ValueError(f"{v.name} gives numbers that are not finite on these examples")
     if why := unfit(job, v): return why
     args = job.passes[0][1].before(v.name)
     plain = all(plainly(v, r, args) for r in readings(v.op) if r.seen)
