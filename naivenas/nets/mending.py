@@ -31,38 +31,40 @@ def applied(plan: Any, examples: Any) -> Any:
             plan.repaired = None
             raise
 
-# %% ../../nbs/api/nets/24_mending.ipynb #fff29773
+# %% ../../nbs/api/nets/24_mending.ipynb #46f1272c
 def _past_given(net, was):
     "The past that is meant by a report, a `Before` or a copy of the net; TypeError or RuntimeError if none is"
     if isinstance(was, Before) and was.net is net: return was.past
     if isinstance(was, net.report_type) and was.plan.graph is net:
         if was.version is net.version: return past_of(was.plan, was.done)
-        raise RuntimeError("the net has changed since this report: make a Before(net) ahead of several changes, for was=")
+        raise RuntimeError("the net has changed since this report: for was=, make a Before(net) ahead of all changes")
     if not isinstance(was, type(net)):
-        raise TypeError("repair needs to know what the net computed: was= is the report of the change, or a Before(net) from before it, "
-                        f"not {described(was)}")
+        raise TypeError("repair needs to know what the net computed: was= is the report of the change, or a "
+                        f"Before(net) from before it, not {described(was)}")
     return _past_of_copy(net, was)
 
-# %% ../../nbs/api/nets/24_mending.ipynb #6a0459b1
+# %% ../../nbs/api/nets/24_mending.ipynb #f44e9be4
 def _past_of_copy(net, was):
     "The past that a copy of the net is; TypeError unless it has the same neurons"
     sizes = {v.name: v.nout for v in was}
     odd = next((v for v in net if v.name in sizes and sizes[v.name] != v.nout), None)
     if odd is not None:
-        raise TypeError(f"{odd.name} has {odd.nout} neurons and had {sizes[odd.name]}, and a copy doesn't tell which stayed: "
-                        "was= takes the report of the change, or a Before(net) from before it")
-    steps = [(v.name, op, [u.name for u in v.inputs]) for v, op in zip(was, copied([v.op for v in was])) if not v.role.given]
-    return Past(steps, {v.name: np.arange(v.nout) for v in net if v.name in sizes}, sizes, [v.name for v in was.outputs])
+        raise TypeError(f"{odd.name} has {odd.nout} neurons and had {sizes[odd.name]}, and a copy doesn't tell which "
+                        "stayed: was= takes the report of the change, or a Before(net) from before it")
+    ops, kept = copied([v.op for v in was]), {v.name: np.arange(v.nout) for v in net if v.name in sizes}
+    steps = [(v.name, op, [u.name for u in v.inputs]) for v, op in zip(was, ops) if not v.role.given]
+    return Past(steps, kept, sizes, [v.name for v in was.outputs])
 
-# %% ../../nbs/api/nets/24_mending.ipynb #89f7aeac
+# %% ../../nbs/api/nets/24_mending.ipynb #171eb16e
 def mend(net: Any, examples: Any, was: Any, ridge: float, most: int, rows: int, progress: bool) -> Any:
     "The `Report` of a repair; the arguments are those of `Net.repair`"
-    ridge = number(ridge, "ridge", lambda n: n >= 0, "0 or a small positive number")
-    most, rows = (number(n, what, lambda n: n >= 1, "a number of at least 1") for n, what in ((most, "most"), (rows, "rows")))
+    number(ridge, "ridge", lambda n: n >= 0, "0 or a small positive number")
+    for n, what in (most, "most"), (rows, "rows"): number(n, what, lambda n: n >= 1, "a number of at least 1")
     with net.lock:
         past = _past_given(net, was)
         found = repaired(copied([net])[0].eval(), past, examples, ridge, most, rows, progress)
-        plan = standstill(net, f"repairing {len(found.table)} layers")
+        many = len(found.table)
+        plan = standstill(net, f"repairing {many} layer{'s' * (many != 1)}")
         plan.repaired = found
         steps = [(net, "version", object()), *found.assignments(net.vertices)]
         return told(net, lambda: net.report_type(plan, commit(steps, net._settle)))
@@ -113,7 +115,7 @@ class PlanRepaired:
         """
         return super().summary if self.repaired is None else f"{super().summary}; {self.repaired.line}"
 
-# %% ../../nbs/api/nets/24_mending.ipynb #0a4c7eec
+# %% ../../nbs/api/nets/24_mending.ipynb #ed7a2c9d
 class ReportRepaired:
     "A report that tells what a repair has found"
     @property
@@ -123,8 +125,8 @@ class ReportRepaired:
         Returns
         -------
         pandas.DataFrame or None
-            A row for each layer that was off: its error `before` any repair and `after`, as shares of how much its output
-            varies; rows that were solved with; seconds; a note where it stays as it is. None: nothing was repaired.
+            A row for each layer that was off: its error `before` any repair and `after`, as shares of how much its
+            output varies; rows that were solved with; seconds; a note where it stays as it is. None: nothing was.
 
         Examples
         --------
