@@ -139,9 +139,11 @@ class ReportRepaired:
         found = getattr(self.plan, "repaired", None)
         return found and found.table
 
-# %% ../../nbs/api/nets/24_mending.ipynb #0f0aaed9
+# %% ../../nbs/api/nets/24_mending.ipynb #1a65ab82
 class Repairing:
     "Nets that can be repaired"
+    mends = True
+
     def repair(self, examples: Any, was: Any = None, *, ridge: float = RIDGE, most: int = EXAMPLES, rows: int = ROWS,
                progress: bool = True) -> Any:
         """Change weights so that each layer gives, as nearly as it can, what it gave before the net was changed.

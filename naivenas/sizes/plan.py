@@ -106,13 +106,8 @@ class Solved(Telling, Explaining, Lists):
     "A solved change of a graph; `apply()` carries it out"
     notes = ()   # sentences of whoever made the plan
 
-    def apply(self, repair: Any = None) -> "Applied":
+    def apply(self) -> "Applied":
         """Carry the plan out, whole or not at all.
-
-        Parameters
-        ----------
-        repair : Tensor, DataLoader or list
-            Examples, for nets of torch modules: see `Net.repair`. Other graphs have no layers that could be repaired.
 
         Returns
         -------
@@ -122,8 +117,6 @@ class Solved(Telling, Explaining, Lists):
         ------
         RuntimeError
             The graph has changed since the plan was made.
-        TypeError
-            This graph can't be repaired.
 
         Examples
         --------
@@ -135,7 +128,6 @@ class Solved(Telling, Explaining, Lists):
         >>> net.sizes
         {'x': 2, 'h': 5, 'y': 1}
         """
-        if repair is not None: raise TypeError("repair= is for nets of torch modules: this graph has none")
         return carried_out(self)
 
     def __repr__(self): return f"Plan: {self.summary}\n{self.table if len(self.table) else 'no size changes'}"

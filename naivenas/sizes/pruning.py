@@ -164,6 +164,8 @@ class PruningPlans:
 # %% ../../nbs/api/sizes/14_pruning.ipynb #aed904dd
 class Pruning(PruningPlans):
     "Dropping what is worth least"
+    mends = False     # whether there is something in such a graph that can be repaired
+
     def prune(self, keep: float, by: Callable[..., Any] | PerVertex | None = None, normalise: bool = True,
               repair: Any = None, **how: Any) -> Applied:
         """Drop the least important wires, wherever they are.
@@ -196,4 +198,7 @@ class Pruning(PruningPlans):
         >>> net.sizes
         {'x': 2, 'h': 2, 'y': 1}
         """
-        with self.lock: return self.prune_plan(keep, by, normalise, **how).apply(repair)
+        if repair is None:
+            with self.lock: return self.prune_plan(keep, by, normalise, **how).apply()
+        if not self.mends: raise TypeError("repair= is for nets of torch modules: in this graph nothing can be repaired")
+        with self.lock: return self.prune_plan(keep, by, normalise, **how).apply(repair=repair)
