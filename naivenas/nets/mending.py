@@ -5,8 +5,7 @@
 # %% auto #0
 __all__ = ['RIDGE', 'EXAMPLES', 'ROWS', 'applied', 'mend', 'PlanRepaired', 'ReportRepaired', 'Repairing']
 
-# %% ../../nbs/api/nets/24_mending.ipynb #f69f51d6
-from collections.abc import Iterable
+# %% ../../nbs/api/nets/24_mending.ipynb #288c0f94
 from typing import Any
 import numpy as np
 from ..graph.cut import described, number
@@ -20,6 +19,7 @@ from .verify import changed
 # %% ../../nbs/api/nets/24_mending.ipynb #5210a923
 RIDGE, EXAMPLES, ROWS = 1e-3, 1000, 12_000
 
+# %% ../../nbs/api/nets/24_mending.ipynb #805f254d
 def applied(plan: Any, examples: Any) -> Any:
     "The `Report` of a plan that has been carried out and repaired, whole or not at all"
     g = plan.graph
@@ -55,11 +55,16 @@ def _past_of_copy(net, was):
     steps = [(v.name, op, [u.name for u in v.inputs]) for v, op in zip(was, ops) if not v.role.given]
     return Past(steps, kept, sizes, [v.name for v in was.outputs])
 
-# %% ../../nbs/api/nets/24_mending.ipynb #171eb16e
-def mend(net: Any, examples: Any, was: Any, ridge: float, most: int, rows: int, progress: bool) -> Any:
-    "The `Report` of a repair; the arguments are those of `Net.repair`"
+# %% ../../nbs/api/nets/24_mending.ipynb #84525f92
+def _sensible(ridge, most, rows):
+    "TypeError or ValueError unless these are numbers that make sense"
     number(ridge, "ridge", lambda n: n >= 0, "0 or a small positive number")
     for n, what in (most, "most"), (rows, "rows"): number(n, what, lambda n: n >= 1, "a number of at least 1")
+
+# %% ../../nbs/api/nets/24_mending.ipynb #18734071
+def mend(net: Any, examples: Any, was: Any, ridge: float, most: int, rows: int, progress: bool) -> Any:
+    "The `Report` of a repair; the arguments are those of `Net.repair`"
+    _sensible(ridge, most, rows)
     with net.lock:
         past = _past_given(net, was)
         found = repaired(copied([net])[0].eval(), past, examples, ridge, most, rows, progress)

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['HELD', 'batches_of', 'values_of', 'many_in', 'taken', 'Program', 'Pass', 'within', 'Past', 'past_of', 'Before']
 
-# %% ../../nbs/api/nets/22_passes.ipynb #f611c295
-from collections.abc import Iterable, Iterator
+# %% ../../nbs/api/nets/22_passes.ipynb #4dc9fec0
+from collections.abc import Iterable
 from typing import Any
 import numpy as np, torch
 from torch import nn
@@ -19,12 +19,14 @@ _BATCH, _ARRAYS = 64, (torch.Tensor, np.ndarray)
 _WORKS = ("a tensor, a list or a DataLoader of tensors, or of tuples whose first parts are what the net takes "
           "(labels are not looked at)")
 
+# %% ../../nbs/api/nets/22_passes.ipynb #392fb8c9
 def _in_parts(examples):
     "Batches of some examples in tensors"
     many = [torch.as_tensor(x) for x in examples]
     if len({len(x) for x in many}) > 1: return [tuple(many)]
     return zip(*(x.split(_BATCH) for x in many))
 
+# %% ../../nbs/api/nets/22_passes.ipynb #9c0b7aa7
 def batches_of(given: Any) -> Iterable:
     "What is to be iterated over to get batches; TypeError with what would work"
     if isinstance(given, _ARRAYS): return _in_parts([given])
@@ -48,6 +50,7 @@ def _moved(x, home):
 class _Arranged(Exception):
     "What a net's graph is called with"
 
+# %% ../../nbs/api/nets/22_passes.ipynb #471e7d1c
 def _values(net, args, named):
     "One value for each input of the net, from what it is called with"
     def run(values): raise _Arranged(list(values))
@@ -56,6 +59,7 @@ def _values(net, args, named):
     except _Arranged as found: return found.args[0]
     finally: del net.__dict__["run"]
 
+# %% ../../nbs/api/nets/22_passes.ipynb #9a006d8e
 def _named(net, batch):
     "What of a dictionary is meant for the net"
     names = [v.name for v in net.inputs]
@@ -79,6 +83,7 @@ def many_in(values: list) -> int:
     "How many examples there are in a batch"
     return next((len(x) for x in values if torch.is_tensor(x) and x.ndim), 1)
 
+# %% ../../nbs/api/nets/22_passes.ipynb #cfef284c
 def taken(net: Any, given: Any, most: int) -> tuple[list[list], int]:
     "`(values of the inputs for each batch, how many examples)`: as many batches as it takes to have `most` examples"
     found, many = [], 0
@@ -134,10 +139,12 @@ class Pass:
 # %% ../../nbs/api/nets/22_passes.ipynb #a330f8f8
 HELD = 1 << 30      # bytes that waiting batches may take together
 
+# %% ../../nbs/api/nets/22_passes.ipynb #ef4bc9c0
 def _bytes(value):
     if torch.is_tensor(value): return value.nbytes
     return sum(map(_bytes, value)) if isinstance(value, (list, tuple)) else 0
 
+# %% ../../nbs/api/nets/22_passes.ipynb #95e2df36
 def within(passes: Iterable[Pass], most: int) -> None:
     "Let batches start again that would take more than so many bytes with the others"
     held = 0

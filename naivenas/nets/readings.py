@@ -32,6 +32,7 @@ def _neurons(y, kept, axis):
     at = torch.as_tensor(np.maximum(kept, 0), device=y.device)
     return y.index_select(axis, at).movedim(axis, -1)
 
+# %% ../../nbs/api/nets/20_readings.ipynb #feb491c6
 class Product:
     "The output of a linear layer"
     key, offset, seen, axis = "weight", "bias", True, -1     # seen: whether what is fitted is what comes out
@@ -64,6 +65,7 @@ def sides_of(op: nn.Module) -> list[int]:
     more = [d * (k - 1) for k, d in zip(op.kernel_size, op.dilation)]
     return [n for t in reversed(more) for n in (t // 2, t - t // 2)]
 
+# %% ../../nbs/api/nets/20_readings.ipynb #f2e11f86
 def padded(op: nn.Module, x: torch.Tensor) -> torch.Tensor:
     "What the convolution slides over"
     mode = "constant" if op.padding_mode == "zeros" else op.padding_mode
@@ -112,6 +114,7 @@ def _gates(s, key):
     if letter == ".": return np.arange(len(getattr(s.op, key)))
     return spread(s.kept, len(getattr(s.was, key)) // (blocks * times), blocks, times)
 
+# %% ../../nbs/api/nets/20_readings.ipynb #abe72d04
 class Heard(Product):
     "What a recurrent layer reads at each step, on its way into the gates"
     seen = False

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['COLUMNS', 'unfit', 'plainly', 'Job', 'errors', 'refit', 'calibrate', 'mended', 'Repaired', 'repaired']
 
-# %% ../../nbs/api/nets/23_repair.ipynb #ada3bfde
+# %% ../../nbs/api/nets/23_repair.ipynb #37c9f675
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -13,7 +13,6 @@ from math import isfinite
 from typing import Any
 import torch
 from torch import nn
-from ..graph.vertex import label
 from .passes import HELD, Pass, Past, Program, many_in, taken, within
 from .readings import Sides, computed, drawn, mixes, readings
 from .rules import neuron_axis, spread
@@ -26,6 +25,7 @@ def _users(net):
     many = Counter(id(v.op) for v in net)
     return many + Counter(id(p) for op in ops.values() for p in getattr(op, "_parameters", {}).values())
 
+# %% ../../nbs/api/nets/23_repair.ipynb #04246dc1
 def unfit(job: "Job", v: Any) -> str:
     "Why the weights of a vertex that reads neurons stay as they are, in words; empty if they needn't"
     if job.users[id(v.op)] > 1: return "it is used in several places"
@@ -76,6 +76,7 @@ def _flat(job, v, value, now):
     axis = -1 if axis is None else axis
     return value.index_select(axis, torch.as_tensor(at, device=value.device)).movedim(axis, -1)
 
+# %% ../../nbs/api/nets/23_repair.ipynb #a49f65e6
 def _compared(job, v, off, old, new):
     "Add one batch to the error of a vertex"
     then, now = _flat(job, v, old, False), _flat(job, v, new, True)
@@ -98,8 +99,10 @@ def _norm_behind(job, v):
     if len(some) != 1 or v in job.net.outputs or not _is_norm(some[0].op) or job.users[id(some[0].op)] > 1: return None
     return some[0]
 
+# %% ../../nbs/api/nets/23_repair.ipynb #e0b9df76
 def _is_norm(op): return isinstance(op, nn.modules.batchnorm._BatchNorm) and op.running_mean is not None
 
+# %% ../../nbs/api/nets/23_repair.ipynb #0f1ff9cd
 def _sides(job, v):
     "The sides of a layer, batch by batch"
     for old, new in job.passes:
@@ -124,6 +127,7 @@ def _write(job, v, key, value):
     getattr(v.op, key).data.copy_(value)
     job.changed.add((v.name, key))
 
+# %% ../../nbs/api/nets/23_repair.ipynb #337ef004
 def _shift(job, v, reading, norm, offset, known):
     "Give the layer its offset, or the batch norm behind it"
     p = v.op._parameters.get(reading.offset)
@@ -149,6 +153,7 @@ def refit(job: Job, v: Any) -> int:
     job.touched.add(v)
     return sums.many
 
+# %% ../../nbs/api/nets/23_repair.ipynb #d86445fb
 def _where(sums): return (sums.parts[0][0] if hasattr(sums, "parts") else sums.sums[0]).device
 
 # %% ../../nbs/api/nets/23_repair.ipynb #368481db
@@ -162,6 +167,7 @@ def _moments(parts):
         mean, many = mean + (m - mean) * n / (many + n), many + n
     return mean, square / max(many - 1, 1)
 
+# %% ../../nbs/api/nets/23_repair.ipynb #684027cd
 def calibrate(job: Job, v: Any) -> None:
     "Give a batch norm the mean and variance of what it reads now, and keep what it computes"
     op = v.op
@@ -176,6 +182,7 @@ def _exact(v, error):
     kind = next((p.dtype for p in v.op.parameters() if p.is_floating_point()), torch.float32)
     return error is not None and error <= min(10 * torch.finfo(kind).eps, 1e-3)
 
+# %% ../../nbs/api/nets/23_repair.ipynb #bca88648
 def _reason(job, v, error):
     "Why a layer that is off stays as it is, in words"
     if error is None: return "its output had another shape"
@@ -188,6 +195,7 @@ def _reason(job, v, error):
 # %% ../../nbs/api/nets/23_repair.ipynb #34ec6f15
 COLUMNS = "layer", "before", "after", "rows", "seconds", "note"
 
+# %% ../../nbs/api/nets/23_repair.ipynb #f1bac3c1
 def _mended(job, v, error):
     "One row of the table"
     start, rows, why = time.perf_counter(), 0, _reason(job, v, error)
@@ -197,6 +205,7 @@ def _mended(job, v, error):
     within((p for pair in job.passes for p in pair), HELD)
     return v.name, error, after, rows, time.perf_counter() - start, why
 
+# %% ../../nbs/api/nets/23_repair.ipynb #db411817
 def _norms(job, v):
     norm = _is_norm(v.op) and v.op.affine and job.users[id(v.op)] == 1
     if norm and job.touched & {*v.inputs}: calibrate(job, v)

@@ -5,8 +5,7 @@
 # %% auto #0
 __all__ = ['Sums', 'solved', 'fitted', 'Rows', 'fitted_rows', 'collected', 'best', 'wide', 'Off']
 
-# %% ../../nbs/api/nets/21_squares.ipynb #9c94c952
-from collections.abc import Sequence
+# %% ../../nbs/api/nets/21_squares.ipynb #2391088b
 import numpy as np, torch
 from torch import Tensor
 
@@ -60,6 +59,7 @@ class Rows:
         self.parts.append((rows, targets))
         self.many += rows.shape[1]
 
+# %% ../../nbs/api/nets/21_squares.ipynb #3c47c91f
 def fitted_rows(s: Rows, matrix: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
     "As `fitted`"
     u, y = (torch.cat(some, 1) for some in zip(*s.parts))
@@ -83,6 +83,7 @@ def wide(x: Tensor) -> Tensor:
     "The same in float64, on devices that have it"
     return x if x.device.type == "mps" else x.double()
 
+# %% ../../nbs/api/nets/21_squares.ipynb #092193b8
 class Off:
     "The distance between two outputs, relative to how far the second one varies around its mean"
     def __init__(self): self.wrong, self.total, self.squares, self.many = 0., 0., 0., 0
