@@ -26,6 +26,7 @@ from .nets.importance import Random as Random, Taylor as Taylor, batchnorm_scale
 from .nets.importance import geometric_median as geometric_median, keeping as keeping, l1 as l1
 from .nets.importance import magnitude as magnitude
 from .nets.data import load as load
+from .nets.passes import Before as Before
 from .nets.training import accuracy as accuracy, train as train
 from .files.net import Net as Net, prune as prune
 from .files.save import savable as savable

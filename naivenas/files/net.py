@@ -15,6 +15,7 @@ from ..nets.preference import Preferring
 from ..nets.tracking import Tracking
 from ..nets.foresight import Foreseeing
 from ..nets.verify import PlanVerified, ReportVerified
+from ..nets.mending import PlanRepaired, Repairing, ReportRepaired
 from ..capture.interface import Capturing
 from ..sizes.costs import UNITS
 from ..nets.costing import Counting, PlanCounts
@@ -23,7 +24,7 @@ from .save import Saving
 from .onnx_io import OnnxFiles
 
 # %% ../../nbs/api/files/13_net.ipynb #8c1f4a03
-class NetPlan(PlanCounts, PlanVerified, Plan):
+class NetPlan(PlanCounts, PlanVerified, PlanRepaired, Plan):
     """A solved change of a net, to look at and to hold against data; `Net.plan` makes them.
 
     Parameters
@@ -39,7 +40,7 @@ class NetPlan(PlanCounts, PlanVerified, Plan):
     True
     """
 
-class NetReport(ReportVerified, Report):
+class NetReport(ReportVerified, ReportRepaired, Report):
     """A plan of a net that has been applied; `undo()` takes it back.
 
     Parameters
@@ -56,7 +57,7 @@ class NetReport(ReportVerified, Report):
     """
 
 # %% ../../nbs/api/files/13_net.ipynb #604f7aed
-class Net(Saving, OnnxFiles, Exporting, Capturing, Counting, Preferring, Foreseeing, Tracking, Graph, nn.Module):
+class Net(Saving, OnnxFiles, Exporting, Capturing, Counting, Preferring, Repairing, Foreseeing, Tracking, Graph, nn.Module):
     """A graph of torch modules and functions that is a module itself.
 
     Parameters
@@ -102,7 +103,7 @@ def prune(module: nn.Module, *example: Any, keep: float | None = None, by: Calla
     by : callable or dict
         Importance: a function from a vertex to one number per neuron; what is worth least goes.
     **how
-        Options of `Net.prune`.
+        Options of `Net.prune`, `repair=` with some hundred examples among them.
 
     Returns
     -------

@@ -199,8 +199,13 @@ class PlanVerified:
     "A plan that can be held against data"
     report = None   # once it has been applied
 
-    def apply(self) -> Any:
+    def apply(self, repair: Any = None) -> Any:
         """Carry the plan out, whole or not at all; the plan keeps the report, to `verify` with.
+
+        Parameters
+        ----------
+        repair : Tensor, DataLoader or list
+            Examples to repair by; None: nothing is repaired.
 
         Returns
         -------
@@ -219,7 +224,7 @@ class PlanVerified:
         >>> net.sizes["hidden"]
         6
         """
-        self.report = super().apply()
+        self.report = super().apply(repair)
         return self.report
 
     def verify(self, *example: Any) -> Verified:

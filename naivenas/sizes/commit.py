@@ -132,18 +132,18 @@ def _rewiring(plan):
     yield g, "frozen", {v for v in g.frozen if v in plan.ties.labels}
 
 # %% ../../nbs/api/sizes/16_commit.ipynb #6bb17974
-def carried_out(plan):
+def carried_out(plan, further=()):   # assignments that come last: `[(owner, attribute or key, new value), ...]`
     "The `Report` of a plan that has been carried out, whole or not at all"
     g = plan.graph
-    with g.lock: return _carried_out(plan, g)
+    with g.lock: return _carried_out(plan, g, further)
 
-def _carried_out(plan, g):
+def _carried_out(plan, g, further):
     "The same, while nobody else changes the graph"
     if plan.version is not g.version:
         raise RuntimeError("the graph has changed since this plan was made; make the plan anew")
     rng, rewired = copy.deepcopy(g.rng), plan.edit.inputs or plan.edit.outputs
     changes = [*g.membership(plan.ties.labels), *g.changes(plan, rng), *assignments(plan, rng),
-               (g, "rng", rng), (g, "version", object()), *(_rewiring(plan) if rewired else ())]
+               *further, (g, "rng", rng), (g, "version", object()), *(_rewiring(plan) if rewired else ())]
     settle = g._settle if rewired else g.settled
     return told(g, lambda: g.report_type(plan, commit(changes, settle, g.trial(plan))))
 

@@ -172,9 +172,11 @@ class PruningPlans:
 # %% ../../nbs/api/sizes/20_pruning.ipynb #aed904dd
 class Pruning(PruningPlans):
     "Dropping what is worth least"
+    mends = False     # whether there is something in such a graph that can be repaired
+
     @verb(PruningPlans.prune_plan)
     def prune(self, keep: float | None = None, by: Callable[..., Any] | PerVertex | None = None, normalise: bool = True,
-              **how: Any) -> Applied:
+              repair: Any = None, **how: Any) -> Applied:
         """Drop the least important wires, wherever they are.
 
         Parameters
@@ -187,6 +189,9 @@ class Pruning(PruningPlans):
             `naivenas.magnitude`.
         normalise : bool
             Divide each vertex's numbers by their mean before ranking.
+        repair : Tensor, DataLoader or list
+            Some hundred examples, by which weights are changed so that what stays stands in for what goes; see
+            `Net.repair`.
         **how
             Wishes and options, as for `prune_plan`.
 
@@ -203,4 +208,7 @@ class Pruning(PruningPlans):
         >>> net.sizes
         {'x': 2, 'h': 2, 'y': 1}
         """
-        with self.lock: return self.prune_plan(keep, by, normalise, **how).apply()
+        if repair is None:
+            with self.lock: return self.prune_plan(keep, by, normalise, **how).apply()
+        if not self.mends: raise TypeError("repair= is for nets of torch modules: in this graph nothing can be repaired")
+        with self.lock: return self.prune_plan(keep, by, normalise, **how).apply(repair=repair)
