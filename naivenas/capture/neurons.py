@@ -32,7 +32,7 @@ def _random(shape, dtype, device):
 def sample(work, n):
     "A value like the node's, for a batch of one"
     val = n.meta.get("val")
-    if not torch.is_tensor(val): return one(val)
+    if not torch.is_tensor(val): return one(val, work.first)
     if work.is_source(n) and (n in work.constants or n.name in work.tensors): return work.tensor(n)[0].detach()
     return _random(work.size(n), val.dtype, val.device)
 
@@ -145,13 +145,13 @@ def _go_back(work, cuts):
 
 
 # %% ../../nbs/api/capture/07_neurons.ipynb #91e274f7
-def recut(work, n, axis):
-    "Go back and cut the value of `n` along `axis` of its several; False if that cannot be had"
+def recut(work, n, axis, alone=False):
+    "Go back and cut the value of `n` along `axis` of its several (`alone`: forget the others); False if it cannot be had"
     todo, cuts = [(n, axis)], {}
     while todo:
         n, axis = todo.pop()
         l = work.layout[n]
-        if n in cuts or l.along == axis: continue
+        if n in cuts or l.along == axis and (len(l.axes) == 1 or not alone or n in work.cuts): continue
         if axis not in l.axes or work.cuts.get(n, axis) != axis: return False
         cuts[n] = axis
         for k, u in enumerate(work.reads.get(n, ())):
