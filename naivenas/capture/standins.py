@@ -29,11 +29,17 @@ def _expected(shape, own, n=None, l=None):
     return next((a for a in (1, last) if 0 <= a <= last and shape[a] == n), 1)
 
 
+# %% ../../nbs/api/capture/11_standins.ipynb #0218e255
+def _wide(n, l):
+    "Whether a layer is over several axes, and these are not all but the batch"
+    return isinstance(n, (tuple, list)) and len(n) > 1 and len(n) != len(l.shape) - 1
+
+
 # %% ../../nbs/api/capture/11_standins.ipynb #1b8adce4
 def _axis_read(work, s, keys, own):
     "The axis of the neurons that a layer reads, of the last of its inputs; None where they are not as expected"
     many = [getattr(s.op, key) for key in keys]
-    if len(many) != len(s.order) or any(isinstance(n, (tuple, list)) and len(n) > 1 for n in many): return None
+    if len(many) != len(s.order) or any(_wide(n, l) for n, l in zip(many, s.layouts)): return None
     for x, l, n in zip(s.order, s.layouts, many):
         axis = _expected(l.shape, own, n, l)
         if not 0 <= axis < len(l.shape): return None

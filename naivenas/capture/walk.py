@@ -14,7 +14,7 @@ from ..graph.roles import SizeError
 
 
 # %% ../../nbs/api/capture/28_walk.ipynb #e54bb1a2
-from . import computed, grouped, operators, padding, products, shapes, standins
+from . import computed, grouped, operators, padding, products, scattered, shapes, standins
 from .grouped import ungrouped
 from .importer import NotUnderstood
 from .matrices import MATRICES, matrix
@@ -85,7 +85,7 @@ def step(work, n):
 
 
 # %% ../../nbs/api/capture/28_walk.ipynb #ed365285
-_PAGES = computed, grouped, operators, padding, products, shapes, standins   # the rules in `OPERATORS` are on these
+_PAGES = computed, grouped, operators, padding, products, scattered, shapes, standins   # the rules in `OPERATORS` are on these
 
 
 # %% ../../nbs/api/capture/28_walk.ipynb #8ed79dda
