@@ -16,7 +16,7 @@ from ..graph.roles import role_of
 from ..nets.rules import RULES, rule
 from ..nets.shapes import cat_along
 from .calls import Call, Direct
-from .torch_private import one
+from .torch_private import first_sizes, is_symbol, one
 from .trace import folded_constants
 
 # %% ../../nbs/api/capture/04_importer.ipynb #0758dafb
@@ -109,17 +109,25 @@ class Program:
         self.tensors = {**signature.inputs_to_parameters, **signature.inputs_to_buffers,
                         **signature.inputs_to_lifted_tensor_constants}      # name of a node -> path in the module
         self.constants, self.modules = folded_constants(program), dict(module.named_modules(remove_duplicate=False))
+        self.first = first_sizes(n for n in self.graph.nodes if self.is_input(n))
 
     def is_source(self, n): return n.op == "placeholder" or n in self.constants
+    def is_input(self, n):
+        "Whether a node is a tensor that the module is called with; True, numbers and words are constants"
+        return n.op == "placeholder" and n.name not in self.tensors and torch.is_tensor(n.meta.get("val"))
 
     def size(self, n):
         "The shape of a node's value, for a batch of one"
         val = n.meta.get("val")
-        return tuple(map(one, val.shape)) if torch.is_tensor(val) else ()
+        return tuple(one(m, self.first) for m in val.shape) if torch.is_tensor(val) else ()
 
     def batched(self, n):
         "The axes along which the size of a node's value is not fixed"
         return [a for a, s in enumerate(n.meta["val"].shape) if isinstance(s, torch.SymInt)] if "val" in n.meta else []
+
+    def is_plain(self, n, axis):
+        "Whether the size of a node's value along an axis is that of an input, and not worked out from it"
+        return is_symbol(n.meta["val"].shape[axis])
 
     def tensor(self, n): return _tensor_of(self, n)
 

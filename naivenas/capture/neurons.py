@@ -32,7 +32,7 @@ def _random(shape, dtype, device):
 def sample(work, n):
     "A value like the node's, for a batch of one"
     val = n.meta.get("val")
-    if not torch.is_tensor(val): return one(val)
+    if not torch.is_tensor(val): return one(val, work.first)
     if work.is_source(n) and (n in work.constants or n.name in work.tensors): return work.tensor(n)[0].detach()
     return _random(work.size(n), val.dtype, val.device)
 
@@ -122,16 +122,31 @@ def comes_out(work, source, a, nodes, n, axis):
 # %% ../../nbs/api/capture/07_neurons.ipynb #5ca1ed30
 @torch.no_grad()
 def same_along(work, n, axis):
-    "Whether the value of `n` is the same all along `axis`, because it was expanded from something smaller"
+    "Whether the value of `n` is the same all along `axis`, because nothing that it's made from tells the places apart"
     nodes, m = [], n
     while isinstance(m, torch.fx.Node) and m.op == "call_function" and torch.is_tensor(m.meta.get("val")):
-        if len(nodes) > 5 or work.layout.get(m, Layout(())).axes: return False
+        if len(nodes) > 5 or work.layout.get(m, Layout(())).axes: break
         nodes.append(m)
         m = m.args[0]
         if operator_name(nodes[-1].target) == "expand": break
-    else: return False
+    if not nodes or operator_name(nodes[-1].target) != "expand": return _uniform(work, n, axis)
     out = _computed(work, nodes[::-1], {m: sample(work, m)}).get(n)
     return out is not None and bool((out == out.narrow(axis, 0, 1)).all())
+
+
+# %% ../../nbs/api/capture/07_neurons.ipynb #ad60f30f
+@torch.no_grad()
+def _uniform(work, n, axis):
+    "Whether the value of `n`, worked out from random inputs, comes out the same all along `axis`"
+    nodes, sources = upstream(work, n)
+    if n not in nodes: return False
+    for seed in range(4):
+        rng = torch.Generator().manual_seed(seed)
+        known = {m: torch.randint(0, 2, work.size(m), generator=rng).to(m.meta["val"].dtype) for m in sources
+                 if work.is_input(m) and not m.meta["val"].is_floating_point()}
+        out = _computed(work, nodes, known).get(n)
+        if not torch.is_tensor(out) or out.shape[axis] < 2 or not (out == out.narrow(axis, 0, 1)).all(): return False
+    return True
 
 
 # %% ../../nbs/api/capture/07_neurons.ipynb #607a8ea8
@@ -145,13 +160,13 @@ def _go_back(work, cuts):
 
 
 # %% ../../nbs/api/capture/07_neurons.ipynb #91e274f7
-def recut(work, n, axis):
-    "Go back and cut the value of `n` along `axis` of its several; False if that cannot be had"
+def recut(work, n, axis, alone=False):
+    "Go back and cut the value of `n` along `axis` of its several (`alone`: forget the others); False if it cannot be had"
     todo, cuts = [(n, axis)], {}
     while todo:
         n, axis = todo.pop()
         l = work.layout[n]
-        if n in cuts or l.along == axis: continue
+        if n in cuts or l.along == axis and (len(l.axes) == 1 or not alone or n in work.cuts): continue
         if axis not in l.axes or work.cuts.get(n, axis) != axis: return False
         cuts[n] = axis
         for k, u in enumerate(work.reads.get(n, ())):

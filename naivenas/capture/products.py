@@ -44,11 +44,17 @@ def _heads(terms, layouts, result):
 @operation("matmul", "bmm", "einsum", "scaled_dot_product_attention")
 def contraction(work, s):
     "A sum over products of two values or more"
-    if s.name == "scaled_dot_product_attention" and (s.arg(7, "enable_gqa", False) or len(s.order) < 3): return None
+    if s.name == "scaled_dot_product_attention" and (_in_groups(s) or len(s.order) < 3): return None
     found = _letters(s)
     if found is None: return None
     several = any(m.size > 1 for m in s.layouts)
     return _contracted(work, s, *found, {i for i, l in enumerate(s.layouts) if l.axes and l.size == 1 and several})
+
+
+# %% ../../nbs/api/capture/13_products.ipynb #f090c2ec
+def _in_groups(s):
+    "Whether attention copies keys and values itself"
+    return s.op.how.get("enable_gqa") if isinstance(s.op, Attention) else s.arg(7, "enable_gqa", False)
 
 
 # %% ../../nbs/api/capture/13_products.ipynb #f954b5e0

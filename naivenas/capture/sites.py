@@ -10,7 +10,7 @@ import numpy as np, torch
 from torch import nn
 from ..graph.axes import Layout
 from .calls import Call, Spot, item
-from .torch_private import one, operator_name, overload_name, written, pytree
+from .torch_private import one, operator_name, overloads, takes, written, pytree
 from .importer import Site, layer_at, owner_of, taught
 from .parameters import stand_in
 
@@ -37,7 +37,10 @@ def _begins(work, nodes):
 # %% ../../nbs/api/capture/06_sites.ipynb #651fbabf
 def counts(n):
     "Whether this is `num_batches_tracked += 1`, which the layer does itself"
-    return str(n.target).startswith("aten.add_") and n.args[0].op == "placeholder"
+    while str(n.target).startswith("aten.add_") and isinstance(n.args[0], torch.fx.Node):
+        n = n.args[0]      # a layer that is called twice counts twice
+        if n.op == "placeholder": return True
+    return False
 
 
 # %% ../../nbs/api/capture/06_sites.ipynb #3ecf261d
@@ -102,7 +105,7 @@ def _without_writing(target):
     "The form of an operator that gives a new tensor"
     if not written(target): return target
     plain = getattr(torch.ops.aten, operator_name(target).rstrip("_"), None)
-    return getattr(plain, overload_name(target), target)
+    return next((t for t in overloads(plain) if takes(t) == takes(target)), target)
 
 
 # %% ../../nbs/api/capture/06_sites.ipynb #f9f04092
@@ -129,7 +132,7 @@ def _part_of_split(work, n, label, name):
     axis = many.kwargs.get("dim", many.args[at] if len(many.args) > at else 0) % len(work.size(x))
     if name == "unbind": op, name = Call(torch.ops.aten.select.int, [Spot(0), axis, i], {}), "select"
     else:
-        ends = np.cumsum([0] + [one(p.shape[axis]) for p in many.meta["val"]]).tolist()
+        ends = np.cumsum([0] + [one(p.shape[axis], work.first) for p in many.meta["val"]]).tolist()
         op, name = Call(torch.ops.aten.slice.Tensor, [Spot(0), axis, ends[i], ends[i + 1]], {}), "slice"
     return sited(work, n, name, label, op, [x])
 

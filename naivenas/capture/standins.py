@@ -14,7 +14,7 @@ from ..nets.rules import neuron_axis, rule
 from ..nets.kinds import meets, output
 from .constants import keyword_of, literal
 from .importer import layer_at, owner_of
-from .neurons import want
+from .neurons import recut, want
 from .operators import operation
 from .parameters import RECURRENT
 from .torch_private import operator_name, pytree
@@ -29,15 +29,22 @@ def _expected(shape, own, n=None, l=None):
     return next((a for a in (1, last) if 0 <= a <= last and shape[a] == n), 1)
 
 
+# %% ../../nbs/api/capture/11_standins.ipynb #0218e255
+def _wide(n, l):
+    "Whether a layer is over several axes, and these are not all but the batch"
+    return isinstance(n, (tuple, list)) and len(n) > 1 and len(n) != len(l.shape) - 1
+
+
 # %% ../../nbs/api/capture/11_standins.ipynb #1b8adce4
 def _axis_read(work, s, keys, own):
     "The axis of the neurons that a layer reads, of the last of its inputs; None where they are not as expected"
     many = [getattr(s.op, key) for key in keys]
-    if len(many) != len(s.order) or any(isinstance(n, (tuple, list)) and len(n) > 1 for n in many): return None
+    if len(many) != len(s.order) or any(_wide(n, l) for n, l in zip(many, s.layouts)): return None
     for x, l, n in zip(s.order, s.layouts, many):
         axis = _expected(l.shape, own, n, l)
         if not 0 <= axis < len(l.shape): return None
         if not l.axes and l.shape[axis] > 1: want(work, x, axis)
+        if len(l.axes) > 1 and axis in l.axes: recut(work, x, axis, alone=True)
         if l.axes not in ((), (axis,)): return None
     return axis
 
@@ -135,6 +142,6 @@ def with_dropout(work, s):
     "The site, with the dropout of attention as a module's setting"
     drops = s.arg(4, "dropout_p", 0.) if s.name == "scaled_dot_product_attention" else 0
     if not drops: return s
-    how = {k: s.arg(i, k) for i, k in ((5, "is_causal"), (99, "scale")) if s.arg(i, k)}
+    how = {k: s.arg(i, k) for i, k in ((5, "is_causal"), (99, "scale"), (7, "enable_gqa")) if s.arg(i, k)}
     return s.but(op=Attention(drops, **how).train(work.module.training))
 

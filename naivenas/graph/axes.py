@@ -40,6 +40,8 @@ class Layout:
         Axes with a neuron for each entry, ascending.
     cut : int, optional
         Of several such axes, the one along which neurons may come and go; None: along none.
+    times : int
+        How many places of that axis, one after the other, are the same one: new ones come behind all of them.
 
     Examples
     --------
@@ -51,6 +53,7 @@ class Layout:
     shape: tuple[int, ...]
     axes: tuple[int, ...] = ()
     cut: int | None = None
+    times: int = 1
 
     along = property(lambda self: self.axes[0] if len(self.axes) == 1 else self.cut)
     small = cached_property(lambda self: tuple(n if a in self.axes else 1 for a, n in enumerate(self.shape)))
@@ -59,7 +62,7 @@ class Layout:
     @cached_property
     def glue(self) -> np.ndarray | None:
         "For each neuron whether the next one shares its slot; None: nowhere"
-        post = 1 if self.along is None else prod(self.small[self.along + 1:])
+        post = 1 if self.along is None else prod(self.small[self.along + 1:]) * self.times
         return None if post == 1 else np.arange(self.size) % post != post - 1
 
     def ties(self, flat: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -70,7 +73,7 @@ class Layout:
     def resized(self, count: int) -> "Layout":
         "The layout with `count` neurons in all; SizeError if they are no whole block"
         if count == self.size: return self
-        return Layout(_of_size(self.shape, self.size, self.along, count), self.axes, self.cut)
+        return Layout(_of_size(self.shape, self.size, self.along, count), self.axes, self.cut, self.times)
 
 # %% ../../nbs/api/graph/04_axes.ipynb #dd5d594d
 def _group(a: Sequence[int], b: Sequence[int], i: int, j: int) -> tuple[int, int]:
