@@ -27,7 +27,9 @@ from .nets.importance import geometric_median as geometric_median, keeping as ke
 from .nets.importance import magnitude as magnitude
 from .nets.data import load as load
 from .nets.training import accuracy as accuracy, train as train
-from .files.net import Net as Net, prune as prune
+from .files.net import Net as Net
+from .files.giving_back import prune as prune
+from .files.load_into import load_into as load_into
 from .files.save import savable as savable
 from .search.fitted import Fitted as Fitted, load_fitted as load_fitted
 from .search.search import fit as fit

@@ -221,7 +221,7 @@ def _remarks(net, module, lost, training, breaks):
 def arrived(cls, module, example, named, share):
     "A net of the class `cls`; the arguments are those of `Net.from_torch`"
     module = unwrapped(module)
-    if not share: module = copy.deepcopy(module)
+    if share is False: module = copy.deepcopy(module)   # None: shared, and nothing is said about it
     if len(example) == 1 and isinstance(example[0], (tuple, list)): example = tuple(example[0])
     called_once(module, example, named)
     net, lost, training = _agreeing(cls, module, example, named)
