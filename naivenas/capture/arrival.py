@@ -163,12 +163,26 @@ def _form(work):
 
 
 # %% ../../nbs/api/capture/18_arrival.ipynb #d0430cad
+def _called(theirs, mine):      # state dicts
+    "`{a key of theirs: the key of mine that it's called by}`; None: mine has it not; empty: a key of mine, held elsewhere"
+    names, others = {}, {id(t): [] for t in theirs.values()}
+    for k, t in mine.items():
+        if k not in theirs: others.setdefault(id(t), []).append(k)
+    for k in [k for k in theirs if k not in mine]:
+        some = others[id(theirs[k])]
+        names[k] = some[0] if some else next((m for m, t in mine.items() if t is theirs[k]), None)
+        if len(some) > 1: some.pop(0)
+    known = {*names.values()}
+    return names | {k: "" for t in theirs.values() for k in others[id(t)] if k not in known}
+
 def keep_keys(net, module):
-    "Let the net load the module's own state dicts, too"
+    "Let the net call its tensors what the module calls them; what the module has in no state dict, the net hasn't either"
     theirs, mine = module.state_dict(keep_vars=True), net.state_dict(keep_vars=True)
-    name = {id(t): k for k, t in mine.items()}
-    net.keys = {k: name.get(id(t)) for k, t in theirs.items() if k not in mine}     # None: the net does not use it
-    net.constants = set(mine) - {name.get(id(t)) for t in theirs.values()}
+    net.keys, known = _called(theirs, mine), {id(t) for t in theirs.values()}
+    for op in (v.op for v in net.vertices if isinstance(v.op, nn.Module)):
+        op._non_persistent_buffers_set |= {k for k, t in op._buffers.items() if t is not None and id(t) not in known}
+    net._settle()
+
 
 # %% ../../nbs/api/capture/18_arrival.ipynb #e507c9f1
 def _arrived(cls, module, example, named, training):

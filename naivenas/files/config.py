@@ -10,7 +10,7 @@ import copy, inspect, itertools
 from typing import Any
 import torch
 from torch import nn
-from .own_sizes import numbers_in
+from .own_sizes import numbers_in, replaced
 
 # %% ../../nbs/api/files/16_config.ipynb #5f25a3d8
 def shapes_of(module: nn.Module) -> dict:
@@ -38,17 +38,20 @@ def config_of(module: nn.Module, shapes: dict) -> tuple | None:    # shapes that
 
 # %% ../../nbs/api/files/16_config.ipynb #cc699400
 def _holder(config, keys):
-    "What holds a number: a dictionary or a list, and the key there"
-    for k in keys[:-1]: config = config[k] if type(config) in (dict, list) else vars(config)[k]
-    return config if type(config) in (dict, list) else vars(config), keys[-1]
+    "What holds a number: a dictionary or a list, the key there, and the place within a tuple, if it's in one"
+    held = vars(config) if not isinstance(config, dict) else config
+    for i, k in enumerate(keys[:-1]):
+        if type(held[k]) is tuple: return held, k, keys[i + 1:]
+        held = held[k] if type(held[k]) in (dict, list) else vars(held[k])
+    return held, keys[-1], ()
 
 def written(config: Any, fields: dict) -> list:     # {place in it: number}
     "Write numbers into a configuration; what undoes it: `[(dictionary, key, old value), ...]`"
     done = []
     for keys, n in fields.items():
-        held, key = _holder(config, keys)
+        held, key, rest = _holder(config, keys)
         done.append((held, key, held[key]))
-        held[key] = n
+        held[key] = replaced(held[key], rest, n)
     return done
 
 def _wrong(module, name, config, fields, want):

@@ -13,8 +13,8 @@ from torch import nn
 from ..graph.cut import kind
 from ..graph.vertex import label
 from ..capture.constants import keyword_of, literal, numbers, path
-from .plain import _SPACE, _as_read, _has, _homes, _packages, plain, variables
-from .source import expression
+from .plain import _SPACE, _as_read, _bare, _has, _homes, _packages, plain, variables
+from .source import bare_expression, expression
 
 # %% ../../nbs/api/files/02_export.ipynb #cb9bff62
 def constructor(module):
@@ -139,36 +139,70 @@ def _folders(name, homes, made):
             yield f"{_reference(folder, homes)} = nn.ModuleDict()"
 
 # %% ../../nbs/api/files/02_export.ipynb #0170517e
-def _bare(me, op):
+def _held(me, k, t, kept):     # the module that holds it, in words; its name there; whether the state dict has it
+    "The line of `__init__` for a bare parameter or buffer"
+    if isinstance(t, nn.Parameter):
+        return f"{me}.{keyword_of(k)} = nn.Parameter(torch.empty({tuple(t.shape)}, dtype={t.dtype}))"
+    value = f"torch.empty({tuple(t.shape)}, dtype={t.dtype})" if kept else f"{numbers(t)}, persistent=False"
+    return f"{me}.register_buffer({k!r}, {value})"
+
+def _alone(me, op):
     "Lines of `__init__` for a bare module with the parameters and buffers of `op`"
     yield f"{me} = nn.Module()"
-    for k, p in op.named_parameters(recurse=False):
-        yield f"{me}.{keyword_of(k)} = nn.Parameter(torch.empty({tuple(p.shape)}, dtype={p.dtype}))"
-    for k, b in op.named_buffers(recurse=False):
-        kept = k not in op._non_persistent_buffers_set
-        value = f"torch.empty({tuple(b.shape)}, dtype={b.dtype})" if kept else f"{numbers(b)}, persistent=False"
-        yield f"{me}.register_buffer({k!r}, {value})"
+    for k, t in (*op.named_parameters(recurse=False), *op.named_buffers(recurse=False)):
+        yield _held(me, k, t, k not in op._non_persistent_buffers_set)
+
 
 # %% ../../nbs/api/files/02_export.ipynb #5a5f6192
 def _built(name, v, homes, made):
     "Lines of `__init__` for a vertex's module"
     yield from _folders(name, homes, made)
     me = _reference(name, homes)
-    if hasattr(v.op, "source"): yield from _bare(me, v.op)
+    if hasattr(v.op, "source"): yield from _alone(me, v.op)
     else:
         try: yield f"{me} = {constructor(v.op)}"
         except TypeError as e: raise TypeError(f"{label(v)} ({kind(v.op)}) cannot be written: {e}") from None
 
+# %% ../../nbs/api/files/02_export.ipynb #90b17c19
+def _tensor(key, homes):
+    "How the model's methods reach the tensor of this key"
+    folder, _, last = key.rpartition(".")
+    me, clear = _reference(folder, homes) if folder else "self", not _has(nn.ModuleDict if folder else nn.Module, last)
+    plain = clear and last.isidentifier() and _as_read(last) and not keyword.iskeyword(last)
+    return f"{me}.{last}" if plain else f"getattr({me}, {last!r})"
+
+def _tensors(bare, homes, made):
+    "Lines of `__init__` for the tensors of layers that are held by these alone"
+    for op, keys in bare.values():
+        for name, (first, *others) in keys.items():
+            yield from _folders(first, homes, made)
+            folder, _, last = first.rpartition(".")
+            yield _held(_reference(folder, homes) if folder else "self", last, getattr(op, name),
+                        name not in op._non_persistent_buffers_set)
+            for other in others:
+                yield from _folders(other, homes, made)
+                yield f"{_tensor(other, homes)} = {_tensor(first, homes)}"
+
+
 # %% ../../nbs/api/files/02_export.ipynb #83fc670a
-def _shared(net, homes):
+def _parameters(found, bare):
+    "`(how the model's methods reach it, parameter)` of all parameters"
+    homes = {n for n, _ in found.values()}
+    for name, v in found.values():
+        for key, p in v.op.named_parameters(remove_duplicate=False):
+            yield _reference(name, homes) + "".join(map(_step_to, key.split("."))), p
+    for op, keys in bare.values():
+        for name, (key, *_) in keys.items():
+            if isinstance(p := getattr(op, name), nn.Parameter): yield _tensor(key, homes), p
+
+def _shared(found, bare):
     "Lines of `__init__` for parameters that two modules share, and for those that are not trained"
     first = {}
-    for name, v in homes.values():
-        for key, p in v.op.named_parameters(remove_duplicate=False):
-            me = _reference(name, {n for n, _ in homes.values()}) + "".join(map(_step_to, key.split(".")))
-            if id(p) in first: yield f"{me} = {first[id(p)]}"
-            elif not p.requires_grad: yield f"{me}.requires_grad_(False)"
-            first.setdefault(id(p), me)
+    for me, p in _parameters(found, bare):
+        if id(p) in first: yield f"{me} = {first[id(p)]}"
+        elif not p.requires_grad: yield f"{me}.requires_grad_(False)"
+        first.setdefault(id(p), me)
+
 
 # %% ../../nbs/api/files/02_export.ipynb #b6609126
 def _step_to(part):
@@ -180,23 +214,34 @@ def _step_to(part):
 def written_out(net, name):
     "Source of a torch module that computes the same once it has loaded the net's state dict"
     if not name.isidentifier() or keyword.iskeyword(name): raise ValueError(f"a class cannot be called {name!r}")
-    found, names, made = _homes(net), variables(net), set()
+    found, bare, names, made = _homes(net), _bare(net), variables(net), set()
     homes = {home for home, _ in found.values()}
-    body = _body(net, found, homes, names)
-    start = [line for home, v in found.values() for line in _built(home, v, homes, made)] + [*_shared(net, found)]
+    body = _body(net, found, bare, homes, names)
+    start = [line for home, v in found.values() for line in _built(home, v, homes, made)]
+    start += [*_tensors(bare, homes, made), *_shared(found, bare)]
     return _page(name, names, ", ".join(["self", *(names[v] for v in net.inputs)]), start, body)
 
 # %% ../../nbs/api/files/02_export.ipynb #7de47192
-def _body(net, found, homes, names):
+_ME = "me__"      # what stands for the module, until its tensors get the names by which they are reached
+
+def _line(v, args, home, keys, homes):    # names of values; of the module; of its tensors, if they are all there is
+    "The expression for a vertex"
+    if keys:
+        text = bare_expression(v, args, _ME)
+        return re.sub(rf"\b{_ME}\.(\w+)", lambda m: _tensor(keys[m[1]][0], homes), text)
+    me = home and _reference(home[0], homes)
+    return f"{me}({', '.join(args)})" if home and not hasattr(v.op, "source") else expression(v, args, me)
+
+def _body(net, found, bare, homes, names):
     "The lines of `forward`"
     lines, reads = _Lines(), Counter(u for v in net for u in v.inputs) + Counter(net.outputs)
     for v in net.vertices[len(net.inputs):]:
-        args, home = [names[u] for u in v.inputs], found.get(id(v.op))
-        me = home and _reference(home[0], homes)
-        text = f"{me}({', '.join(args)})" if home and not hasattr(v.op, "source") else expression(v, args, me)
+        keys = bare.get(id(v.op), (None, None))[1]
+        text = _line(v, [names[u] for u in v.inputs], found.get(id(v.op)), keys, homes)
         lines.add(names[v], text, {names[u] for u in v.inputs if reads[u] == 1 and u.inputs and _unnamed(u)})
     ends = [names[v] for v in net.outputs]
     return _with_return([*lines.texts({*ends})], ends, net.single)
+
 
 # %% ../../nbs/api/files/02_export.ipynb #d340fdda
 def _unnamed(v):

@@ -65,7 +65,7 @@ def _wanted(net, module, state):
 
 # %% ../../nbs/api/files/18_load_into.ipynb #b9834d5f
 def _wishes(net, module, state):
-    "`{vertex: how many neurons more or less}`; ValueError where two keys want different sizes"
+    "`{vertex: (how many neurons more or less, key that says so)}`; ValueError where two keys want different sizes"
     made, read = _wanted(net, module, state)
     sizes = {}
     for v, n, k in made:
@@ -74,21 +74,24 @@ def _wishes(net, module, state):
                              f"{sizes[v][0]} and {n} neurons")
     for u, n, k in read:
         if not u.role.makes and not u.role.given and n != u.nout: sizes.setdefault(u, (n, k))
-    return {v: n - v.nout for v, (n, _) in sizes.items() if n != v.nout}
-
-def _other(module, state):
-    "The keys whose shapes differ, with both, as words"
-    mine = module.state_dict()
-    odd = [f"{k!r} {tuple(mine[k].shape)} -> {tuple(t.shape)}" for k, t in state.items() if mine[k].shape != t.shape]
-    return ", ".join(odd[:3]) + f" and {len(odd) - 3} more" * (len(odd) > 3)
+    return {v: (n - v.nout, k) for v, (n, k) in sizes.items() if n != v.nout}
 
 # %% ../../nbs/api/files/18_load_into.ipynb #b7132e4f
+def _other(module, state, first):      # keys to begin with
+    "The keys whose shapes differ, with both, as words"
+    mine = module.state_dict()
+    odd = [k for k in dict.fromkeys([*first, *state]) if mine[k].shape != state[k].shape]
+    said = [f"{k!r} {tuple(mine[k].shape)} -> {tuple(state[k].shape)}" for k in odd]
+    return ", ".join(said[:3]) + f" and {len(said) - 3} more" * (len(said) > 3)
+
 def _sized(net, module, state):
     "Give the net, and the module that shares its layers, the sizes of a state dict; ValueError that names keys"
-    try: net.resize(_wishes(net, module, state))
+    wishes = _wishes(net, module, state)
+    try: net.resize({v: n for v, (n, _) in wishes.items()})
     except SizeError as e:
+        first = [k for v, (_, k) in wishes.items() if v.name in str(e)]
         raise ValueError(f"no change of sizes gives {type(module).__name__} the shapes of the state dict, "
-                         f"{_other(module, state)}: {e}") from e
+                         f"{_other(module, state, first)}: {e}") from e
 
 # %% ../../nbs/api/files/18_load_into.ipynb #a6dac15e
 @contextmanager

@@ -8,6 +8,7 @@ __all__ = ['NetPlan', 'NetReport', 'Net']
 # %% ../../nbs/api/files/13_net.ipynb #5b30605e
 from torch import nn
 from ..look.graph import Graph, Plan, Report
+from ..nets.members import Members
 from ..nets.preference import Preferring
 from ..nets.tracking import Tracking
 from ..nets.trials import Trying
@@ -51,7 +52,7 @@ class NetReport(ReportVerified, Report):
     """
 
 # %% ../../nbs/api/files/13_net.ipynb #604f7aed
-class Net(Saving, OnnxFiles, Exporting, Capturing, Preferring, Trying, Tracking, Graph, nn.Module):
+class Net(Saving, OnnxFiles, Exporting, Capturing, Preferring, Trying, Members, Tracking, Graph, nn.Module):
     """A graph of torch modules and functions that is a module itself.
 
     Parameters

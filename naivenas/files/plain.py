@@ -13,8 +13,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 from ..nets.layers import GlobalPool
+from ..nets.members import members
 from ..capture.constants import path
-from .source import expression
+from .source import bare_expression, expression
 
 # %% ../../nbs/api/files/01_plain.ipynb #032f3380
 def reserved():
@@ -43,11 +44,18 @@ def _inner(op): return _inner(op.func) if isinstance(op, partial) else op
 
 # %% ../../nbs/api/files/01_plain.ipynb #5522d2d1
 def _homes(net):
-    "`{id of a module: (its name, the first vertex that has it)}`"
-    found = {}
+    "`{id of a module: (its name, the first vertex that has it)}`, for those that are held as such"
+    whole, found = {id(op) for op in members(net)[0].values()}, {}
     for v in net:
-        if isinstance(v.op, nn.Module) and not isinstance(v.op, GlobalPool): found.setdefault(id(v.op), (v.name, v))
+        if id(v.op) in whole and not isinstance(v.op, GlobalPool): found.setdefault(id(v.op), (v.name, v))
     return found
+
+def _bare(net):
+    "`{id of a module: (module, {name of its tensor: key in the state dict, and more of them})}`, of others"
+    found = {}
+    for key, (op, _, name) in members(net)[1].items(): found.setdefault(id(op), (op, {}))[1].setdefault(name, []).append(key)
+    return found
+
 
 # %% ../../nbs/api/files/01_plain.ipynb #afa7f635
 def _has(c, name): return hasattr(c, name) or name in vars(nn.Module())
@@ -63,11 +71,12 @@ def holdable(part):
 # %% ../../nbs/api/files/01_plain.ipynb #707dad84
 def plain(net, share):
     "A plain torch module that computes the same, with the same keys in its state dict"
-    graph, homes, names = torch.fx.Graph(), _homes(net), variables(net)
+    graph, homes, bare, names = torch.fx.Graph(), _homes(net), _bare(net), variables(net)
     proxy = partial(torch.fx.Proxy, tracer=torch.fx.proxy.GraphAppendingTracer(graph))
-    ops = {key: v.op for key, (_, v) in homes.items()}
+    ops = {key: v.op for key, (_, v) in homes.items()} | {key: op for key, (op, _) in bare.items()}
     if not share: ops = copy.deepcopy(ops)
     root, at = _rooted([(name, v, ops[key]) for key, (name, v) in homes.items()])
+    for key, (_, keys) in bare.items(): at[key] = _put_tensors(root, ops[key], keys)
     value = {v: proxy(graph.placeholder(names[v])) for v in net.inputs}
     for v in net.vertices[len(net.inputs):]:
         value[v] = _recorded(graph, proxy, v, [value[u] for u in v.inputs], at.get(id(v.op)))
@@ -75,18 +84,37 @@ def plain(net, share):
     out = [value[v].node for v in net.outputs]
     graph.output(out[0] if net.single else tuple(out))
     made = torch.fx.GraphModule(root, graph, "Model")
+    for path, m in made.named_modules():     # which it doesn't take over from the root
+        if not isinstance(m, torch.fx.GraphModule) or m is made:
+            m._non_persistent_buffers_set |= root.get_submodule(path)._non_persistent_buffers_set & {*m._buffers}
     for m in made.modules():
         if type(m) is nn.Module or m is made: m.training = net.training
     return made
 
+
 # %% ../../nbs/api/files/01_plain.ipynb #9ad16b62
 def place(root, name, module):
     "Hold `module` in `root` under a name with dots in it"
+    root, last = _folder(root, name)
+    root._modules[last] = module
+
+def _folder(root, name):
+    "`(the module within `root` in which something of this name belongs, the last part of its name)`"
     *folders, last = name.split(".")
     for part in folders:
         if part not in root._modules: root.add_module(part, nn.Module())
         root = root._modules[part]
-    root._modules[last] = module
+    return root, last
+
+def _put_tensors(root, op, keys):
+    "Hold the tensors of `op` in `root` under these keys; `{name of a tensor: the key under which it's found}`"
+    for name, some in keys.items():
+        for key in some:
+            folder, last = _folder(root, key)
+            t, lasts = getattr(op, name), name not in op._non_persistent_buffers_set
+            if isinstance(t, nn.Parameter): folder._parameters[last] = t
+            else: folder.register_buffer(last, t, lasts)
+    return {name: some[0] for name, some in keys.items()}
 
 def _rooted(homes):   # [(name, vertex, module), ...]
     "A module that holds the modules under their names, and `{id of the vertex's op: name}`"
@@ -113,20 +141,22 @@ def _strip(module):
             del m._forward_hooks[key]
 
 # %% ../../nbs/api/files/01_plain.ipynb #fe88fff4
-def _recorded(graph, proxy, v, values, name):
+def _recorded(graph, proxy, v, values, name):    # of its module; or {name of a tensor of it: key}
     "The value of `v` as a Proxy, from those of its inputs"
-    if name is not None and not hasattr(v.op, "source"):
+    alone = isinstance(name, dict)
+    if name is not None and not alone and not hasattr(v.op, "source"):
         return proxy(graph.call_module(name, tuple(p.node for p in values)))
     args = [f"a{i}" for i in range(len(values))]
-    tensors = [*v.op.named_parameters(recurse=False), *v.op.named_buffers(recurse=False)] if name else ()
-    me = SimpleNamespace(**{k: proxy(graph.get_attr(f"{name}.{k}")) for k, _ in tensors})
-    try: text = expression(v, args, "me" if name else None)
+    tensors = {k: f"{name}.{k}" for k in (*v.op._parameters, *v.op._buffers)} if name and not alone else name or {}
+    me = SimpleNamespace(**{k: proxy(graph.get_attr(path)) for k, path in tensors.items()})
+    try: text = bare_expression(v, args, "me") if alone else expression(v, args, "me" if name else None)
     except TypeError: text = None
     try: made = eval(text, _SPACE | _packages(text) | {"me": me}, dict(zip(args, values))) if text else v.op(*values)
     except Exception: made = None   # it looks at values: call it when there are some
     if isinstance(made, (torch.fx.Proxy, list)): return made
     nodes = tuple(p.node for p in values)
     return proxy(graph.call_function(v.op, nodes) if name is None else graph.call_module(name, nodes))
+
 
 # %% ../../nbs/api/files/01_plain.ipynb #963d945e
 _SPACE = {"torch": torch, "nn": nn, "F": F, "math": math, "operator": operator}
