@@ -173,6 +173,7 @@ def _called(theirs, mine):      # state dicts
         names[k] = some[0] if some else next((m for m, t in mine.items() if t is theirs[k]), None)
         if len(some) > 1: some.pop(0)
     known = {*names.values()}
+    names |= {m: m for m in known if m in theirs}      # it has its name, and further ones
     return names | {k: "" for t in theirs.values() for k in others[id(t)] if k not in known}
 
 def keep_keys(net, module):

@@ -12,8 +12,9 @@ import torch
 from torch import nn
 from ..graph.cut import kind
 from ..graph.vertex import label
+from ..nets.members import members
 from ..capture.constants import keyword_of, literal, numbers, path
-from .plain import _SPACE, _as_read, _bare, _has, _homes, _packages, plain, variables
+from .plain import _SPACE, _as_read, _bare, _has, _homes, _packages, _reference, plain, variables
 from .source import bare_expression, expression
 
 # %% ../../nbs/api/files/02_export.ipynb #cb9bff62
@@ -115,19 +116,6 @@ class _Put(ast.NodeTransformer):
     def __init__(self, name, tree): self.name, self.tree = name, tree
     def visit_Name(self, node): return self.tree if node.id == self.name else node
 
-# %% ../../nbs/api/files/02_export.ipynb #de90855b
-def _reference(name, homes):
-    "How the model's methods reach the module called `name`"
-    text, parts = "self", name.split(".")
-    for i, part in enumerate(parts):
-        folder = i > 0 and ".".join(parts[:i]) not in homes
-        clash = _has(nn.ModuleDict if folder else nn.Module, part)
-        plain = part.isidentifier() and _as_read(part)
-        if clash: text += f"._modules[{part!r}]"
-        elif plain and not keyword.iskeyword(part): text += f".{part}"
-        else: text += f"[{part!r}]" if folder else f"._modules[{part!r}]"
-    return text
-
 # %% ../../nbs/api/files/02_export.ipynb #d77ca94f
 def _folders(name, homes, made):
     "Lines of `__init__` that make the folders which a dotted name needs, and which are not in `made` yet"
@@ -203,6 +191,12 @@ def _shared(found, bare):
         elif not p.requires_grad: yield f"{me}.requires_grad_(False)"
         first.setdefault(id(p), me)
 
+def _further(net, found, homes, made):
+    "Lines of `__init__` for tensors that have further names"
+    for key, (op, _, name) in members(net)[2].items():
+        yield from _folders(key, homes, made)
+        yield f"{_tensor(key, homes)} = {_reference(found[id(op)][0], homes)}{_step_to(name)}"
+
 
 # %% ../../nbs/api/files/02_export.ipynb #b6609126
 def _step_to(part):
@@ -217,8 +211,10 @@ def written_out(net, name):
     found, bare, names, made = _homes(net), _bare(net), variables(net), set()
     homes = {home for home, _ in found.values()}
     body = _body(net, found, bare, homes, names)
-    start = [line for home, v in found.values() for line in _built(home, v, homes, made)]
-    start += [*_tensors(bare, homes, made), *_shared(found, bare)]
+    def within(home): return any(home[0].startswith(f"{h}.") for h in homes)
+    some = sorted(found.values(), key=within)      # first what others are in
+    start = [line for home, v in some for line in _built(home, v, homes, made)]
+    start += [*_tensors(bare, homes, made), *_shared(found, bare), *_further(net, found, homes, made)]
     return _page(name, names, ", ".join(["self", *(names[v] for v in net.inputs)]), start, body)
 
 # %% ../../nbs/api/files/02_export.ipynb #7de47192

@@ -6,7 +6,6 @@
 __all__ = ['load_into']
 
 # %% ../../nbs/api/files/18_load_into.ipynb #518a7616
-import copy
 from contextlib import contextmanager
 from typing import Any
 import torch

@@ -6,7 +6,7 @@
 __all__ = ['tensors_in', 'agree', 'Record', 'recorded', 'Astray', 'Attempt', 'attempt', 'fitting', 'settle', 'place']
 
 # %% ../../nbs/api/files/15_own_class.ipynb #a6ccfd48
-import inspect, itertools, logging, math, os
+import inspect, itertools, math, os
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 import torch
@@ -14,7 +14,7 @@ from torch import nn
 from ..capture.example import chance_kept
 from ..capture.torch_private import pytree
 from ..capture.trace import frames_of, in_mode
-from .own_sizes import choices_of, put, undo
+from .own_sizes import put, undo
 
 # %% ../../nbs/api/files/15_own_class.ipynb #ffe8aa1c
 def tensors_in(value: Any) -> list:

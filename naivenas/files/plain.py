@@ -52,8 +52,11 @@ def _homes(net):
 
 def _bare(net):
     "`{id of a module: (module, {name of its tensor: key in the state dict, and more of them})}`, of others"
+    return _keys(members(net)[1])
+
+def _keys(some):
     found = {}
-    for key, (op, _, name) in members(net)[1].items(): found.setdefault(id(op), (op, {}))[1].setdefault(name, []).append(key)
+    for key, (op, _, name) in some.items(): found.setdefault(id(op), (op, {}))[1].setdefault(name, []).append(key)
     return found
 
 
@@ -87,6 +90,7 @@ def plain(net, share):
     for path, m in made.named_modules():     # which it doesn't take over from the root
         if not isinstance(m, torch.fx.GraphModule) or m is made:
             m._non_persistent_buffers_set |= root.get_submodule(path)._non_persistent_buffers_set & {*m._buffers}
+    for key, (_, keys) in [*bare.items(), *_keys(members(net)[2]).items()]: _put_tensors(made, ops[key], keys)
     for m in made.modules():
         if type(m) is nn.Module or m is made: m.training = net.training
     return made
@@ -118,20 +122,24 @@ def _put_tensors(root, op, keys):
 
 def _rooted(homes):   # [(name, vertex, module), ...]
     "A module that holds the modules under their names, and `{id of the vertex's op: name}`"
-    root, at, taken = nn.Module(), {}, {*reserved(), *dir(nn.Module()),
-                                        *(part for name, _, _ in homes for part in name.split("."))}
-    for name, v, op in homes:
+    root, at, layers = nn.Module(), {}, {name for name, _, _ in homes}
+    taken = {*reserved(), *dir(nn.Module()), *(part for name in layers for part in name.split("."))}
+    for name, v, op in sorted(homes, key=lambda home: home[0].count(".")):
         _strip(op)
-        if odd := [part for part in name.split(".") if not holdable(part)]:
-            own, odd = "Python or torch.nn.Module uses that name itself", odd[0]
-            why = own if odd.isidentifier() else "torch.fx cannot write that name down"
-            if op.state_dict():
-                raise ValueError(f"a plain module cannot hold a layer called {name!r}, because {why}: rename the "
-                                 f"vertex")
-            name = variable(name, taken)
+        odd = [part for part in name.split(".") if not holdable(part)]
+        within = any(name[:i] in layers for i, c in enumerate(name) if c == ".")
+        if (odd or within) and not op.state_dict(): name = variable(name, taken)
+        elif odd: raise ValueError(_unholdable(name, odd[0]))
         place(root, name, op)
         at[id(v.op)] = name
     return root, at
+
+def _unholdable(name, part):
+    "Why no plain module can hold a layer of this name"
+    own = "Python or torch.nn.Module uses that name itself"
+    why = own if part.isidentifier() else "torch.fx cannot write that name down"
+    return f"a plain module cannot hold a layer called {name!r}, because {why}: rename the vertex"
+
 
 # %% ../../nbs/api/files/01_plain.ipynb #71dfb39d
 def _strip(module):
@@ -165,3 +173,16 @@ _SPACE = {"torch": torch, "nn": nn, "F": F, "math": math, "operator": operator}
 def _packages(text):
     return {n.id: sys.modules[n.id] for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)
             and n.id in sys.modules}
+
+# %% ../../nbs/api/files/01_plain.ipynb #0d2049ca
+def _reference(name, homes):
+    "How the model's methods reach the module called `name`"
+    text, parts = "self", name.split(".")
+    for i, part in enumerate(parts):
+        folder = i > 0 and ".".join(parts[:i]) not in homes
+        clash = _has(nn.ModuleDict if folder else nn.Module, part)
+        plain = part.isidentifier() and _as_read(part)
+        if clash: text += f"._modules[{part!r}]"
+        elif plain and not keyword.iskeyword(part): text += f".{part}"
+        else: text += f"[{part!r}]" if folder else f"._modules[{part!r}]"
+    return text

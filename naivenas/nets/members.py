@@ -57,30 +57,32 @@ def layers_of(net: Any) -> Iterator[tuple]:
     for v in net.vertices:
         if isinstance(v.op, nn.Module) and id(v.op) not in seen:
             seen.add(id(v.op))
-            yield v.name or f"unnamed{len(seen)}", v.op
+            yield f"unnamed{len(seen)}" if v.name is None else v.name, v.op
 
 def _tensors(op):
     "`(dictionary, key)` of each tensor that a module has itself"
     return [(held, k) for held in (op._parameters, op._buffers) for k, t in held.items() if t is not None]
 
-def members(net: Any) -> tuple[dict, dict]:
-    "`({name: layer}, {key: (layer, dictionary, name of the tensor there)})`"
-    modules, kept, names = {}, {}, own_names(net)
+def members(net: Any) -> tuple[dict, dict, dict]:
+    "`({name: layer}, {key: (layer, dictionary, name of the tensor there)}, the same of further names)`"
+    modules, alone, more, names = {}, {}, {}, own_names(net)
     for name, op in layers_of(net):
-        called = [(names.get(f"{name}.{k}"), held, k) for held, k in _tensors(op)]
-        if all(keys is None for keys, _, _ in called): modules[name] = op
-        else:
-            for keys, held, k in called:
-                kept |= {key: (op, held, k) for key in ([f"{name}.{k}"] if keys is None else keys)}
-    return modules, kept
+        called = [(f"{name}.{k}", names.get(f"{name}.{k}"), held, k) for held, k in _tensors(op)]
+        whole = all(keys is None or own in keys for own, keys, _, _ in called)
+        if whole: modules[name] = op
+        for own, keys, held, k in called:
+            if whole: more |= {key: (op, held, k) for key in keys or () if key != own}
+            else: alone |= {key: (op, held, k) for key in ([own] if keys is None else keys)}
+    return modules, alone, more
+
 
 # %% ../../nbs/api/nets/20_members.ipynb #9af406df
 def _folders(name): return [name[:i] for i, c in enumerate(name) if c == "."]
 
-def _flat(modules, kept):
-    "Whether some names lie within a layer, or are those of parts"
-    folders = {f for name in (*modules, *kept) for f in _folders(name)}
-    return any("" in name.split(".") for name in (*modules, *kept)) or not folders.isdisjoint((*modules, *kept))
+def _within(names):
+    "Those of some names that lie within another, or have an empty part"
+    every = {*names}
+    return {n for n in names if "" in n.split(".") or not every.isdisjoint(_folders(n))}
 
 def _part(net, path, parts):
     "The part at a path, which is the one that was there before, if any"
@@ -106,12 +108,14 @@ def _keep(part, tensors):     # {name: (layer, dictionary, key)}
 
 def arranged(net: Any) -> None:
     "Register the layers and tensors of a net under their names"
-    modules, kept = members(net)
-    flat, parts, homes = _flat(modules, kept), {}, {}
+    modules, alone, more = members(net)
+    kept = alone | more
+    odd, parts, homes = _within([*modules, *kept]), {}, {}
+    flat = any(n in kept or modules[n].state_dict() for n in odd)
     net.__dict__.setdefault("_parts", {})
     _part(net, "", parts)
     for name, op in modules.items():
-        folder, _, last = ("", "", name) if flat else name.rpartition(".")
+        folder, _, last = ("", "", name) if flat else name.replace(".", "_" if name in odd else ".").rpartition(".")
         _part(net, folder, parts)._modules[last] = op
     for key, where in kept.items():
         folder, _, last = ("", "", key) if flat else key.rpartition(".")
