@@ -12,9 +12,11 @@ import torch
 from torch import nn
 from ..graph.cut import kind
 from ..graph.vertex import label
+from ..nets.exports import compared
 from ..nets.members import members
 from ..capture.constants import keyword_of, literal, numbers, path
-from .plain import _SPACE, _as_read, _bare, _has, _homes, _packages, _reference, plain, variables
+from .plain import Text, _SPACE, _as_read, _bare, _has, _homes, _packages, _reference
+from .plain import called, plain, result, shown, tried, variables
 from .source import bare_expression, expression
 
 # %% ../../nbs/api/files/02_export.ipynb #cb9bff62
@@ -236,7 +238,8 @@ def _body(net, found, bare, homes, names):
         text = _line(v, [names[u] for u in v.inputs], found.get(id(v.op)), keys, homes)
         lines.add(names[v], text, {names[u] for u in v.inputs if reads[u] == 1 and u.inputs and _unnamed(u)})
     ends = [names[v] for v in net.outputs]
-    return _with_return([*lines.texts({*ends})], ends, net.single)
+    given = shown(result(net, [*map(Text, ends)], called)) if "form" in net.__dict__ else None
+    return _with_return([*lines.texts({*ends})], ends, net.single, given)
 
 
 # %% ../../nbs/api/files/02_export.ipynb #d340fdda
@@ -245,11 +248,13 @@ def _unnamed(v):
     return isinstance(v.op, nn.Module) or re.fullmatch(re.escape(kind(v.op)) + r"\d+", v.name)
 
 # %% ../../nbs/api/files/02_export.ipynb #7983989a
-def _with_return(body, ends, single):
+def _with_return(body, ends, single, given=None):    # what it gives, if that's more than the ends
     "The lines with what they give; the last one gives it itself where that is possible"
+    if given is not None: return [*body, f"return {given}"]
     if single and body and body[-1].startswith(f"{ends[0]} = "):
         return [*body[:-1], "return " + body[-1].split(" = ", 1)[1]]
     return [*body, "return " + ", ".join(ends) + ("" if single or len(ends) > 1 else ",")]
+
 
 # %% ../../nbs/api/files/02_export.ipynb #0c05c2c2
 def _imports(text, variables):
@@ -294,7 +299,9 @@ class Exporting:
         >>> torch.equal(module(torch.ones(1, 3)), net(torch.ones(1, 3)))
         True
         """
-        return plain(self, share)
+        made = plain(self, share)
+        compared(self, made, "the plain module", made)
+        return made
 
     def to_python(self, name: str = "Model") -> str:
         """Source of a torch module that computes the same once it has loaded the net's state dict.
@@ -315,4 +322,4 @@ class Exporting:
         >>> print(net.to_python().splitlines()[-1].strip())
         return self.linear1(x)
         """
-        return written_out(self, name)
+        return tried(self, written_out(self, name), name)
