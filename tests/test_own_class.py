@@ -122,7 +122,7 @@ def fresh(name, seed=0):
 
 def leaves(value): return torch.utils._pytree.tree_leaves(value)
 
-def same(a, b): return all(torch.allclose(x, y, 1e-4, 1e-5) for x, y in zip(leaves(a), leaves(b), strict=True))
+def same(a, b): return all(torch.allclose(x, y, 1e-4, 1e-5) if torch.is_tensor(x) else x == y for x, y in zip(leaves(a), leaves(b), strict=True))
 
 @pytest.fixture
 def said(caplog):
@@ -222,3 +222,121 @@ def test_what_wrappers_put_in_front_of_keys_is_left_out():
     small = prune(fresh("pictures"), x, keep=.6).eval()
     again = load_into(fresh("pictures", 1), {"module." + k: t for k, t in small.state_dict().items()}, x)
     assert same(again.eval()(x), small(x))
+
+# ------------------------------------------------------------------------------ names, parts and results
+
+class Named(nn.Module):
+    "Bare parameters, a custom norm, a matrix given to a function, constants, one tensor under two names, and a dictionary as result"
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.ModuleDict({"a": nn.Linear(4, 8), "norm": Norm(8)})
+        self.scale, self.w, self.b = nn.Parameter(torch.rand(8)), nn.Parameter(torch.rand(8, 8)), nn.Linear(8, 3)
+        self.register_buffer("shift", torch.rand(8))
+        self.register_buffer("silent", torch.rand(8), persistent=False)
+        self.again = nn.ParameterDict({"bias": self.b.bias})
+    def forward(self, x):
+        h = self.stem["norm"](self.stem["a"](x)) * self.scale + self.shift + self.silent
+        return {"hidden": (h.mean(-1), 3), "out": self.b(F.linear(h, self.w))}
+
+@pytest.fixture(scope="module")
+def named():
+    torch.manual_seed(0)
+    m, x = Named(), torch.rand(2, 4)
+    return m, x, Net.from_torch(m, x, share=False)
+
+def source_of(net):
+    space = {}
+    exec(net.to_python(), space)
+    made = space["Model"]()
+    made.load_state_dict(net.state_dict())
+    return made
+
+def test_keys_are_the_modules_own_wherever_the_net_goes(named, tmp_path):
+    m, x, net = named
+    net = copy.deepcopy(net)
+    net.resize("stem.a", -3)
+    again = Net.load(net.save(tmp_path / "net"))
+    for made in net, net.to_torch(), source_of(net), again, copy.deepcopy(again).to_torch(): assert {*made.state_dict()} == {*m.state_dict()}
+    for made in net, again: assert {k for k, _ in made.named_parameters()} == {k for k, _ in m.named_parameters()} and same(made(x), net(x))
+    fresh = Net.from_torch(Named(), x, share=False)
+    fresh.load_state_dict(m.state_dict())
+    m2 = Named()
+    m2.load_state_dict(net_state := fresh.state_dict())
+    assert all(torch.equal(t, m.state_dict()[k]) for k, t in net_state.items())
+
+def test_checkpoints_of_nets_with_the_names_of_0_1_load(named):
+    m, x, net = named
+    old = {{"scale": "scale.value", "w": "w.weight", "shift": "shift.value", "stem.norm.weight": "stem.norm.weight.value"}.get(k, k): t + 1
+           for k, t in net.state_dict().items() if k != "again.bias"} | {"silent.value": torch.rand(8)}
+    twin = copy.deepcopy(net)
+    twin.load_state_dict(old)
+    assert all(torch.equal(t, net.state_dict()[k] + 1) for k, t in twin.state_dict().items())
+
+def test_parts_are_attributes_and_hold_what_the_net_computes_with(named):
+    m, x, net = named
+    net = copy.deepcopy(net)
+    assert net.stem.a is net.stem["a"] is net["stem.a"].op and [*net.stem] == [net.stem.a, net.stem.norm] and len(net.stem) == 2
+    assert net.get_submodule("stem.a").out_features == 8 and net.stem.norm.weight.shape == (8,)
+    with pytest.raises(NotImplementedError, match="call the net"): net.stem(x)
+    before = net(x)["out"]
+    net.scale.data.mul_(2)
+    assert not torch.equal(net(x)["out"], before)
+    net.double()
+    assert {t.dtype for t in net.state_dict().values()} == {torch.float64} and net(x.double())["out"].dtype == torch.float64
+    assert {k: t.shape for k, t in net.stem.named_parameters()} == {k: t.shape for k, t in m.stem.named_parameters()}
+
+def test_torchs_own_tools_take_a_net(named):
+    m, x, net = named
+    half = {k: p.detach() / 2 for k, p in m.named_parameters()}
+    assert same(torch.func.functional_call(net, half, (x,)), torch.func.functional_call(m, half, (x,)))
+    assert same(torch.export.export(net, (x,)).module()(x), m(x))
+    assert torch._dynamo.explain(net)(x).graph_break_count == 0
+
+@dataclass
+class Fields:
+    first: torch.Tensor
+    unused: torch.Tensor = None
+    last: torch.Tensor = None
+
+torch.export.register_dataclass(Fields)
+Pair = namedtuple("Pair", "one two")
+
+@pytest.mark.parametrize("give", [lambda a, b: {"a": a, "b": [b, (a, None)]}, lambda a, b: Pair(a, {"deep": b}), lambda a, b: Fields(a, last=b),
+                                  lambda a, b: (a, (b, 7)), lambda a, b: [a]])
+def test_results_have_the_structure_that_the_module_gave_them(give):
+    class M(nn.Module):
+        def __init__(self): super().__init__(); self.a, self.b = nn.Linear(4, 6), nn.Linear(6, 3)
+        def forward(self, x): h = self.a(x); return give(h, self.b(h))
+    m, x = M(), torch.rand(2, 4)
+    net = Net.from_torch(m, x, share=False)
+    want = m(x)
+    for made in net, net.to_torch():
+        got = made(x)
+        assert type(got) is type(want) and torch.utils._pytree.tree_structure(got) == torch.utils._pytree.tree_structure(want) and same(got, want)
+
+# ------------------------------------------------------------------------------ exports and captures
+
+def test_what_would_compute_something_else_is_not_handed_out(named, monkeypatch):
+    m, x, net = named
+    import naivenas.files.export as export
+    def wrong(net, share):
+        made = plain(net, share)
+        made.scale.data.add_(1)
+        return made
+    plain = export.plain
+    monkeypatch.setattr(export, "plain", wrong)
+    with pytest.raises(RuntimeError, match="computes something else"): net.to_torch()
+    monkeypatch.setattr(export, "written_out", lambda net, name: "import torch\nclass Model(torch.nn.Module):\n    def load_state_dict(self, s): pass\n    def forward(self, x): return x.y")
+    with pytest.raises(RuntimeError, match="source fails"): net.to_python()
+
+@pytest.mark.parametrize("other, many", [(False, 1), (True, 1)])
+def test_a_module_is_captured_once(monkeypatch, other, many):
+    "Also one that gives something else in training mode"
+    class M(nn.Module):
+        def __init__(self): super().__init__(); self.a, self.norm, self.b = nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Linear(6, 3)
+        def forward(self, x): h = self.norm(self.a(x)); return (h, self.b(h)) if self.training and other else self.b(h)
+    calls, export, m = [], torch.export.export, M().eval()
+    monkeypatch.setattr(torch.export, "export", lambda *a, **k: calls.append(1) or export(*a, **k))
+    before = copy.deepcopy(m.state_dict())
+    net = Net.from_torch(m, x := torch.rand(3, 4))
+    assert len(calls) == many and same(net(x), m(x)) and all(torch.equal(t, before[k]) for k, t in m.state_dict().items())

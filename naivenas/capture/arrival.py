@@ -23,7 +23,7 @@ from ..nets.held import held_lines
 from .agreement import agreement, breaks_when_cut
 from .example import called_once, chance_kept, is_random, unwrapped
 from .importer import Importer, NotUnderstood
-from .trace import Untraceable, captured
+from .trace import Untraceable, captured, in_mode
 from .neurons import Again, recut
 from .operators import OPERATORS, elementwise, experiment
 from .parameters import PARAMETERS, RECURRENT
@@ -33,7 +33,7 @@ from . import computed, operators, padding, products, shapes, standins
 from .sharing import tie_shared
 from .sites import counts, site, whole_modules
 from .standins import layered, with_dropout
-from .torch_private import operator_name, written
+from .torch_private import operator_name, pytree, written
 
 # %% ../../nbs/api/capture/18_arrival.ipynb #d35c6486
 def _ends(work):
@@ -164,7 +164,7 @@ def _form(work):
 
 # %% ../../nbs/api/capture/18_arrival.ipynb #d0430cad
 def _called(theirs, mine):      # state dicts
-    "`{a key of theirs: the key of mine that it's called by}`; None: mine has it not; empty: a key of mine, held elsewhere"
+    "`{a key of theirs: how mine calls it}`; None: mine has it not; empty: a key of mine that is held elsewhere"
     names, others = {}, {id(t): [] for t in theirs.values()}
     for k, t in mine.items():
         if k not in theirs: others.setdefault(id(t), []).append(k)
@@ -177,7 +177,7 @@ def _called(theirs, mine):      # state dicts
     return names | {k: "" for t in theirs.values() for k in others[id(t)] if k not in known}
 
 def keep_keys(net, module):
-    "Let the net call its tensors what the module calls them; what the module has in no state dict, the net hasn't either"
+    "Let the net call its tensors as the module does; what no state dict of the module has, the net's hasn't either"
     theirs, mine = module.state_dict(keep_vars=True), net.state_dict(keep_vars=True)
     net.keys, known = _called(theirs, mine), {id(t) for t in theirs.values()}
     for op in (v.op for v in net.vertices if isinstance(v.op, nn.Module)):
@@ -200,10 +200,25 @@ def _arrived(cls, module, example, named, training):
     return net
 
 
+# %% ../../nbs/api/capture/18_arrival.ipynb #9db5d706
+def _modes(module, example, named, given):     # what it gives in evaluation mode
+    "The modes to capture a module in, in turn: training mode first, unless it gives other shapes there"
+    kept = {k: b.clone() for k, b in module.named_buffers()}
+    try:
+        with torch.no_grad(), in_mode(module, True), chance_kept(example, named):
+            trained = pytree.tree_leaves(module(*example, **named))
+    except Exception: return True, False
+    finally:
+        for k, b in module.named_buffers():
+            if k in kept and b.shape == kept[k].shape: b.data.copy_(kept[k])
+    shapes = [[getattr(x, "shape", None) for x in some] for some in (trained, given)]
+    return (True, False) if shapes[0] == shapes[1] else (False,)
+
+
 # %% ../../nbs/api/capture/18_arrival.ipynb #6354d803
-def _agreeing(cls, module, example, named):
+def _agreeing(cls, module, example, named, modes):
     "`(net, functions whose own backward pass it lacks, mode of its capture)` of the first capture that agrees"
-    for training in True, False:
+    for training in modes:
         try: net = _arrived(cls, module, example, named, training)
         except Untraceable:
             if training: continue
@@ -238,8 +253,9 @@ def arrived(cls, module, example, named, share):
     module = unwrapped(module)
     if share is False: module = copy.deepcopy(module)   # None: shared, and nothing is said about it
     if len(example) == 1 and isinstance(example[0], (tuple, list)): example = tuple(example[0])
-    called_once(module, example, named)
-    net, lost, training = _agreeing(cls, module, example, named)
+    given = called_once(module, example, named)
+    modes = _modes(module, example, named, given)
+    net, lost, training = _agreeing(cls, module, example, named, modes)
     breaks = breaks_when_cut(net, module, example, named) if share else None
     log = logging.getLogger("naivenas")
     for line in _remarks(net, module, lost, training, breaks): log.warning("%s", line)

@@ -107,14 +107,14 @@ def called(net, values, named):
 # %% ../../nbs/api/capture/19_interface.ipynb #ad9fb7ee
 def _rename(net, state, prefix):
     "Give the entries of a state dict the names that the net has for them; what it has no use for is dropped"
-    mine = {prefix + k for k in net.state_dict()}
+    mine, gone = {prefix + k for k in net.state_dict()}, set()
     for theirs, own in getattr(net, "keys", {}).items():
         old, new = (own, theirs) if prefix + theirs in mine else (theirs, own)     # as nets of 0.1 called it
-        if old is None or prefix + old not in state or prefix + old in mine: continue
-        value = state.pop(prefix + old)
-        if new: state.setdefault(prefix + new, value)
+        if old is None or prefix + old not in state: continue
+        if new: state.setdefault(prefix + new, state[prefix + old])
+        if prefix + old not in mine: gone.add(prefix + old)
     held = {prefix + k for k, _ in net.named_buffers()} - mine
-    for k in held & {*state}: del state[k]     # constants, which nets of 0.1 wrote down, too
+    for k in gone | held & {*state}: del state[k]     # also constants, which nets of 0.1 wrote down
 
 
 # %% ../../nbs/api/capture/19_interface.ipynb #867e83ce

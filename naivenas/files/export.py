@@ -164,14 +164,11 @@ def _tensor(key, homes):
 def _tensors(bare, homes, made):
     "Lines of `__init__` for the tensors of layers that are held by these alone"
     for op, keys in bare.values():
-        for name, (first, *others) in keys.items():
+        for name, (first, *_) in keys.items():
             yield from _folders(first, homes, made)
             folder, _, last = first.rpartition(".")
             yield _held(_reference(folder, homes) if folder else "self", last, getattr(op, name),
                         name not in op._non_persistent_buffers_set)
-            for other in others:
-                yield from _folders(other, homes, made)
-                yield f"{_tensor(other, homes)} = {_tensor(first, homes)}"
 
 
 # %% ../../nbs/api/files/02_export.ipynb #83fc670a
@@ -193,11 +190,13 @@ def _shared(found, bare):
         elif not p.requires_grad: yield f"{me}.requires_grad_(False)"
         first.setdefault(id(p), me)
 
-def _further(net, found, homes, made):
+def _further(net, found, bare, homes, made):
     "Lines of `__init__` for tensors that have further names"
     for key, (op, _, name) in members(net)[2].items():
         yield from _folders(key, homes, made)
-        yield f"{_tensor(key, homes)} = {_reference(found[id(op)][0], homes)}{_step_to(name)}"
+        if id(op) in bare: first = _tensor(bare[id(op)][1][name][0], homes)
+        else: first = _reference(found[id(op)][0], homes) + _step_to(name)
+        yield f"{_tensor(key, homes)} = {first}"
 
 
 # %% ../../nbs/api/files/02_export.ipynb #b6609126
@@ -216,7 +215,7 @@ def written_out(net, name):
     def within(home): return any(home[0].startswith(f"{h}.") for h in homes)
     some = sorted(found.values(), key=within)      # first what others are in
     start = [line for home, v in some for line in _built(home, v, homes, made)]
-    start += [*_tensors(bare, homes, made), *_shared(found, bare), *_further(net, found, homes, made)]
+    start += [*_tensors(bare, homes, made), *_shared(found, bare), *_further(net, found, bare, homes, made)]
     return _page(name, names, ", ".join(["self", *(names[v] for v in net.inputs)]), start, body)
 
 # %% ../../nbs/api/files/02_export.ipynb #7de47192

@@ -50,7 +50,7 @@ def _axes(op, key):
     return [(a, 1) for a in axis_letters(op, key) or ()]
 
 def _wanted(net, module, state):
-    "`[(vertex, size, key), ...]` as the shapes of a state dict have it, first of what layers give, then of what they read"
+    "`[(vertex, size, key), ...]` as a state dict has it: of what layers give, and of what they read"
     keys, made, read = {id(t): k for k, t in module.state_dict(keep_vars=True).items()}, [], []
     for v in net:
         if not isinstance(v.op, nn.Module): continue

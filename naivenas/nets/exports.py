@@ -58,10 +58,12 @@ def _seeded(f, values):
     return _leaves(f(*values))
 
 # %% ../../nbs/api/nets/21_exports.ipynb #bd6d9afe
-def compared(net: Any, called: Callable, what: str, *others: nn.Module) -> None:     # to be in evaluation mode, too
+def compared(net: Any, called: Callable, what: str,
+             *others: nn.Module,      # to be in evaluation mode, too
+             shapes: list | None = None) -> None:     # of an example; by default, what the net knows
     "RuntimeError if `called` fails where the net computes, or gives something else"
-    shapes = net.__dict__.get("_example")
-    for some in [_few(shapes), shapes] if shapes else ():
+    known = net.__dict__.get("_example")
+    for some in [shapes] if shapes else [_few(known), known] if known else ():
         with _evaluating(net, *others):
             try: want = _seeded(lambda *x: net.run(x), values := _values(net, some))
             except Exception: continue

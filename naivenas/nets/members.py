@@ -24,18 +24,18 @@ class Part(nn.Module):
 # %% ../../nbs/api/nets/20_members.ipynb #870d721d
 class Elsewhere(dict):
     "Tensors by name that others keep: `{name: (dictionary, key)}`"
-    def __init__(self, homes):
+    def __init__(self, homes, second=()):     # names under which they are only read, for they have a first one
         super().__init__(dict.fromkeys(homes))
-        self.homes = homes
+        self.homes, self.second = homes, second
 
     def __getitem__(self, name):
+        if name not in self.homes: return super().__getitem__(name)
         held, key = self.homes[name]
         return held[key]
 
     def __setitem__(self, name, value):
-        held, key = getattr(self, "homes", {}).get(name, (None, None))
-        if held is not None: held[key] = value
-        super().__setitem__(name, value)
+        if name not in self.homes: super().__setitem__(name, value)
+        elif name not in self.second: self.homes[name][0][self.homes[name][1]] = value
 
     def get(self, name, default=None): return self[name] if name in self else default
     def values(self): return [self[k] for k in self]
@@ -71,8 +71,9 @@ def members(net: Any) -> tuple[dict, dict, dict]:
         whole = all(keys is None or own in keys for own, keys, _, _ in called)
         if whole: modules[name] = op
         for own, keys, held, k in called:
-            if whole: more |= {key: (op, held, k) for key in keys or () if key != own}
-            else: alone |= {key: (op, held, k) for key in ([own] if keys is None else keys)}
+            known = [own] if whole or keys is None else keys[:1]
+            if not whole: alone |= {key: (op, held, k) for key in known}
+            more |= {key: (op, held, k) for key in keys or () if key not in known}
     return modules, alone, more
 
 
@@ -98,19 +99,20 @@ def _part(net, path, parts):
     return parts[path]
 
 # %% ../../nbs/api/nets/20_members.ipynb #aaa99164
-def _keep(part, tensors):     # {name: (layer, dictionary, key)}
+def _keep(part, tensors, second):     # {name: (layer, dictionary, key)}; names that are further ones
     "Let a part hold tensors of layers"
     of = {name: held is op._parameters for name, (op, held, _) in tensors.items()}
     homes = {name: (held, key) for name, (_, held, key) in tensors.items()}
-    part.__dict__["_parameters"] = Elsewhere({name: homes[name] for name in homes if of[name]})
-    part.__dict__["_buffers"] = Elsewhere({name: homes[name] for name in homes if not of[name]})
-    part._non_persistent_buffers_set = {n for n, (op, _, key) in tensors.items() if key in op._non_persistent_buffers_set}
+    part.__dict__["_parameters"] = Elsewhere({name: homes[name] for name in homes if of[name]}, second)
+    part.__dict__["_buffers"] = Elsewhere({name: homes[name] for name in homes if not of[name]}, second)
+    silent = {n for n, (op, _, key) in tensors.items() if key in op._non_persistent_buffers_set}
+    part._non_persistent_buffers_set = silent
 
 def arranged(net: Any) -> None:
     "Register the layers and tensors of a net under their names"
     modules, alone, more = members(net)
     kept = alone | more
-    odd, parts, homes = _within([*modules, *kept]), {}, {}
+    odd, parts, homes, called = _within([*modules, *kept]), {}, {}, {}
     flat = any(n in kept or modules[n].state_dict() for n in odd)
     net.__dict__.setdefault("_parts", {})
     _part(net, "", parts)
@@ -119,8 +121,9 @@ def arranged(net: Any) -> None:
         _part(net, folder, parts)._modules[last] = op
     for key, where in kept.items():
         folder, _, last = ("", "", key) if flat else key.rpartition(".")
-        homes.setdefault(_part(net, folder, parts), {})[last] = where
-    for part, tensors in homes.items(): _keep(part, tensors)
+        homes.setdefault(part := _part(net, folder, parts), {})[last] = where
+        called.setdefault(part, {})[last] = key
+    for part, tensors in homes.items(): _keep(part, tensors, {k for k, key in called[part].items() if key in more})
 
 # %% ../../nbs/api/nets/20_members.ipynb #d813fb73
 class Members:
