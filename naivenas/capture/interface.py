@@ -26,6 +26,7 @@ def _within(path, value):
 # %% ../../nbs/api/capture/19_interface.ipynb #e06b2ee5
 def _takes(net): return f"this net takes {', '.join(v.name for v in net.inputs)}"
 
+# %% ../../nbs/api/capture/19_interface.ipynb #20a11928
 def _fill(net, filled, k, x):
     "Put a value where it belongs; TypeError if there is one, or if it is no tensor"
     if k >= len(net.inputs): raise TypeError(f"{len(filled) + 1} values are too many: {_takes(net)}")
@@ -34,7 +35,6 @@ def _fill(net, filled, k, x):
     works = ": torch.from_numpy(array)" if isinstance(x, np.ndarray) else ""
     if not torch.is_tensor(x): raise TypeError(f"{name} came as {described(x)}, and a net computes with tensors{works}")
     filled[k] = x
-
 
 # %% ../../nbs/api/capture/19_interface.ipynb #6ca342c0
 def _by_name(net, named, filled):

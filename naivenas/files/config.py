@@ -23,12 +23,14 @@ def _asked_for(cls):
     asked = [p.name for p in takes if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
     return asked[0] if len(asked) == 1 else None
 
+# %% ../../nbs/api/files/16_config.ipynb #0b377041
 def built(module: nn.Module, name: str, config: Any) -> dict | None:
     "The shapes of a model of the same class and this configuration; None if there is none"
     try:
         with torch.device("meta"): return shapes_of(type(module)(**{name: config}))
     except Exception: return None
 
+# %% ../../nbs/api/files/16_config.ipynb #3744cf30
 def config_of(module: nn.Module, shapes: dict) -> tuple | None:    # shapes that it should give
     "`(name, configuration)` of a module that is made of one"
     name = _asked_for(type(module))
@@ -45,6 +47,7 @@ def _holder(config, keys):
         held = held[k] if type(held[k]) in (dict, list) else vars(held[k])
     return held, keys[-1], ()
 
+# %% ../../nbs/api/files/16_config.ipynb #9c008c91
 def written(config: Any, fields: dict) -> list:     # {place in it: number}
     "Write numbers into a configuration; what undoes it: `[(dictionary, key, old value), ...]`"
     done = []
@@ -54,6 +57,7 @@ def written(config: Any, fields: dict) -> list:     # {place in it: number}
         held[key] = replaced(held[key], rest, n)
     return done
 
+# %% ../../nbs/api/files/16_config.ipynb #5a075219
 def _wrong(module, name, config, fields, want):
     "How many shapes are wrong with these numbers in the configuration"
     config = copy.deepcopy(config)

@@ -136,12 +136,12 @@ def _held(me, k, t, kept):     # the module that holds it, in words; its name th
     value = f"torch.empty({tuple(t.shape)}, dtype={t.dtype})" if kept else f"{numbers(t)}, persistent=False"
     return f"{me}.register_buffer({k!r}, {value})"
 
+# %% ../../nbs/api/files/02_export.ipynb #a0a35e5d
 def _alone(me, op):
     "Lines of `__init__` for a bare module with the parameters and buffers of `op`"
     yield f"{me} = nn.Module()"
     for k, t in (*op.named_parameters(recurse=False), *op.named_buffers(recurse=False)):
         yield _held(me, k, t, k not in op._non_persistent_buffers_set)
-
 
 # %% ../../nbs/api/files/02_export.ipynb #5a5f6192
 def _built(name, v, homes, made):
@@ -161,6 +161,7 @@ def _tensor(key, homes):
     plain = clear and last.isidentifier() and _as_read(last) and not keyword.iskeyword(last)
     return f"{me}.{last}" if plain else f"getattr({me}, {last!r})"
 
+# %% ../../nbs/api/files/02_export.ipynb #5cae4742
 def _tensors(bare, homes, made):
     "Lines of `__init__` for the tensors of layers that are held by these alone"
     for op, keys in bare.values():
@@ -169,7 +170,6 @@ def _tensors(bare, homes, made):
             folder, _, last = first.rpartition(".")
             yield _held(_reference(folder, homes) if folder else "self", last, getattr(op, name),
                         name not in op._non_persistent_buffers_set)
-
 
 # %% ../../nbs/api/files/02_export.ipynb #83fc670a
 def _parameters(found, bare):
@@ -182,6 +182,7 @@ def _parameters(found, bare):
         for name, (key, *_) in keys.items():
             if isinstance(p := getattr(op, name), nn.Parameter): yield _tensor(key, homes), p
 
+# %% ../../nbs/api/files/02_export.ipynb #7c2eb737
 def _shared(found, bare):
     "Lines of `__init__` for parameters that two modules share, and for those that are not trained"
     first = {}
@@ -190,6 +191,7 @@ def _shared(found, bare):
         elif not p.requires_grad: yield f"{me}.requires_grad_(False)"
         first.setdefault(id(p), me)
 
+# %% ../../nbs/api/files/02_export.ipynb #e59bcb3f
 def _further(net, found, bare, homes, made):
     "Lines of `__init__` for tensors that have further names"
     for key, (op, _, name) in members(net)[2].items():
@@ -197,7 +199,6 @@ def _further(net, found, bare, homes, made):
         if id(op) in bare: first = _tensor(bare[id(op)][1][name][0], homes)
         else: first = _reference(found[id(op)][0], homes) + _step_to(name)
         yield f"{_tensor(key, homes)} = {first}"
-
 
 # %% ../../nbs/api/files/02_export.ipynb #b6609126
 def _step_to(part):
@@ -229,6 +230,7 @@ def _line(v, args, home, keys, homes):    # names of values; of the module; of i
     me = home and _reference(home[0], homes)
     return f"{me}({', '.join(args)})" if home and not hasattr(v.op, "source") else expression(v, args, me)
 
+# %% ../../nbs/api/files/02_export.ipynb #d1c7bac9
 def _body(net, found, bare, homes, names):
     "The lines of `forward`"
     lines, reads = _Lines(), Counter(u for v in net for u in v.inputs) + Counter(net.outputs)
@@ -239,7 +241,6 @@ def _body(net, found, bare, homes, names):
     ends = [names[v] for v in net.outputs]
     given = shown(result(net, [*map(Text, ends)], called)) if "form" in net.__dict__ else None
     return _with_return([*lines.texts({*ends})], ends, net.single, given)
-
 
 # %% ../../nbs/api/files/02_export.ipynb #d340fdda
 def _unnamed(v):

@@ -10,6 +10,9 @@ import copy, inspect, logging, math
 from typing import Any, Callable, NamedTuple
 import torch
 from torch import nn
+
+
+# %% ../../nbs/api/files/17_giving_back.ipynb #a460f266
 from ..graph.vertex import Vertex
 from ..nets.importance import magnitude
 from ..capture.calls import Direct
@@ -28,6 +31,7 @@ def doubled(inputs: tuple, named: dict) -> tuple:
     def twice(x): return torch.cat([x.flip(0), x]) if torch.is_tensor(x) and x.ndim and len(x) == rows else x
     return pytree.tree_map(twice, (inputs, named))
 
+# %% ../../nbs/api/files/17_giving_back.ipynb #2afecc4c
 def runs(module: nn.Module, inputs: tuple, named: dict, training: bool = False) -> bool:
     "Whether a module can be called so; nothing that it has is changed"
     kept = {k: b.clone() for k, b in module.named_buffers()}
@@ -48,6 +52,7 @@ class Origin(NamedTuple):
     shapes: dict
     numbers: dict
 
+# %% ../../nbs/api/files/17_giving_back.ipynb #bd2fd2e4
 def origin(net: Any, module: nn.Module, inputs: tuple, named: dict) -> Origin:
     "The `Origin` of a module that shares its layers with a net"
     more = doubled(inputs, named)
@@ -68,6 +73,7 @@ def _hand_over(net, module):
         for held in m._buffers, m.__dict__:
             if t is not None and torch.is_tensor(old := held.get(key)) and old.shape != t.shape: held[key] = t.detach()
 
+# %% ../../nbs/api/files/17_giving_back.ipynb #c4f877ba
 def _unhook(module):
     "Take off what this package listens with"
     for m in module.modules():
@@ -99,14 +105,21 @@ def _set_attributes(setting, module):
         said[name] = ", ".join(dict.fromkeys(moved))
     return "; ".join(f"{name} {moves}" for name, moves in said.items())
 
+# %% ../../nbs/api/files/17_giving_back.ipynb #ebdb4709
+def _became(pairs):
+    "`{old size: new ones}`"
+    news = {}
+    for some in pairs.values():
+        for old, new in some.values(): news.setdefault(old, {})[new] = True
+    return news
+
+
 # %% ../../nbs/api/files/17_giving_back.ipynb #ef5b7599
 def _configured(module, before, pairs, record):
     "Write the fields of a configuration that say sizes; a sentence about those that cannot, or nothing"
     if (found := config_of(module, before.shapes)) is None: return ""
-    news, (name, config) = {}, found
-    for some in pairs.values():
-        for old, new in some.values(): news.setdefault(old, {})[new] = True
-    fields, wrong = fields_for(module, name, config, shapes_of(module), news)
+    name, config = found
+    fields, wrong = fields_for(module, name, config, shapes_of(module), _became(pairs))
     done = written(config, fields)
     if attempt(module, record).far < math.inf: undo(done)
     odd = unsaid(module, name, config) if wrong or not done else ""
@@ -119,8 +132,8 @@ def given_back(net: Net, module: nn.Module, before: Origin) -> nn.Module:
     _hand_over(net, module)
     found, why = _fitted(net, module, before)
     if found is None:
-        log.warning("%s comes back as a plain module, for it counts on sizes in its own code: %s. A size that is read "
-                    "from an attribute, or from a tensor's shape, could follow", before.name, why)
+        log.warning("%s comes back as a plain module, for it counts on sizes in its own code: %s. %s", before.name, why,
+                    "A size that is read from an attribute, or from a tensor's shape, could follow")
         return net.to_torch(share=True)
     setting, pairs, record = found
     if setting: log.warning("%s was told its new sizes: %s", before.name, _set_attributes(setting, module))

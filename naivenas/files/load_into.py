@@ -20,6 +20,7 @@ from .net import Net
 # %% ../../nbs/api/files/18_load_into.ipynb #08480c70
 _WRAPPED = "module.", "_orig_mod."      # of data parallelism, and of torch.compile
 
+# %% ../../nbs/api/files/18_load_into.ipynb #fe0bb7e7
 def _plainly(state):
     "The state dict, without what a wrapper has put in front of each key"
     if not isinstance(state, dict) or not all(torch.is_tensor(t) for t in state.values()):
@@ -30,6 +31,7 @@ def _plainly(state):
         if state and all(k.startswith(start) for k in state): return {k[len(start):]: t for k, t in state.items()}
     return state
 
+# %% ../../nbs/api/files/18_load_into.ipynb #f1f80e0f
 def _check_keys(module, state, unused):    # keys that the net has no use for
     "ValueError that names keys which only the model or only the state dict has"
     mine, name = module.state_dict(keep_vars=True), type(module).__name__
@@ -39,6 +41,7 @@ def _check_keys(module, state, unused):    # keys that the net has no use for
     if lost := [k for k, t in mine.items() if k not in state and k not in unused and id(t) not in there]:
         raise ValueError(f"the state dict has no {lost[0]!r}, which {name} needs" + _more(lost))
 
+# %% ../../nbs/api/files/18_load_into.ipynb #13bc83e3
 def _more(keys): return f" (and {len(keys) - 1} more like it)" if len(keys) > 1 else ""
 
 # %% ../../nbs/api/files/18_load_into.ipynb #84e073cb
@@ -49,6 +52,7 @@ def _axes(op, key):
     if axes is not None: return [] if callable(axes) else [(a, blocks * times) for blocks, a, times in axes_of(axes)]
     return [(a, 1) for a in axis_letters(op, key) or ()]
 
+# %% ../../nbs/api/files/18_load_into.ipynb #428ce314
 def _wanted(net, module, state):
     "`[(vertex, size, key), ...]` as a state dict has it: of what layers give, and of what they read"
     keys, made, read = {id(t): k for k, t in module.state_dict(keep_vars=True).items()}, [], []
@@ -83,6 +87,7 @@ def _other(module, state, first):      # keys to begin with
     said = [f"{k!r} {tuple(mine[k].shape)} -> {tuple(state[k].shape)}" for k in odd]
     return ", ".join(said[:3]) + f" and {len(said) - 3} more" * (len(said) > 3)
 
+# %% ../../nbs/api/files/18_load_into.ipynb #69654004
 def _sized(net, module, state):
     "Give the net, and the module that shares its layers, the sizes of a state dict; ValueError that names keys"
     wishes = _wishes(net, module, state)

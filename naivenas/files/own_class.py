@@ -21,6 +21,7 @@ def tensors_in(value: Any) -> list:
     "All tensors in a value"
     return [x for x in pytree.tree_leaves(value) if torch.is_tensor(x)]
 
+# %% ../../nbs/api/files/15_own_class.ipynb #63910bf9
 def agree(want: list, got: list) -> bool:
     "Whether two lists of tensors are the same but for rounding"
     def close(a, b):
@@ -38,6 +39,7 @@ class Record(NamedTuple):
     outputs: list
     layers: dict
 
+# %% ../../nbs/api/files/15_own_class.ipynb #fb869d1d
 @contextmanager
 def _hooked(hooks):
     "In the end the hooks are taken off"
@@ -63,6 +65,7 @@ class Attempt(NamedTuple):
     busy: list
     error: Any
 
+# %% ../../nbs/api/files/15_own_class.ipynb #8b53949b
 class _Watch:
     "What is known in the middle of a call"
     def __init__(self, layers): self.layers, self.seen, self.stack, self.since, self.far = layers, {}, [], [], 0
@@ -102,6 +105,7 @@ def _tried(module, record, setting):
     try: return attempt(module, record)
     finally: undo(done)
 
+# %% ../../nbs/api/files/15_own_class.ipynb #3e67a458
 def _near(choices, module, busy):
     "The choices at the parts that were busy"
     paths = {p for p, m in module.named_modules() if any(m is b for b in busy)}
@@ -150,6 +154,7 @@ def _shared_fields(module, setting):
                 found.setdefault((id(held), f.keys[1]), (held, set()))[1].add(new)
     return found
 
+# %% ../../nbs/api/files/15_own_class.ipynb #9db2caf2
 def settle(module: nn.Module, setting: dict, record: Record) -> None:
     "Set attributes for good"
     shared, done = _shared_fields(module, setting), []
@@ -162,6 +167,7 @@ def settle(module: nn.Module, setting: dict, record: Record) -> None:
         done += _apply(module, {c: o for c, o in setting.items() if c not in one})
     _apply(module, one)
 
+# %% ../../nbs/api/files/15_own_class.ipynb #6039c549
 def _set(held, field, new):
     "Set a field of a configuration; what undoes it"
     fields = held if type(held) is dict else vars(held)
@@ -177,6 +183,7 @@ def place(module: nn.Module, tried: Attempt) -> str:
     own = [m for m in tried.busy if m in names and not type(m).__module__.startswith("torch.nn")]
     return _written_in(names, own[-1] if own else module)
 
+# %% ../../nbs/api/files/15_own_class.ipynb #7920f3e1
 def _written_in(names, m):
     "The class of a part, its path, and where its `forward` stands"
     name = f"{type(m).__name__}" + (f" {names[m]!r}" if names.get(m) else "")

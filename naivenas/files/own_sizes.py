@@ -31,6 +31,7 @@ def _fields(value):
     odd = isinstance(value, (nn.Module, torch.Tensor, torch.Generator)) or callable(value)
     return {} if odd or type(value).__module__ == "builtins" else getattr(value, "__dict__", {})
 
+# %% ../../nbs/api/files/14_own_sizes.ipynb #f1765db8
 def numbers_in(keys: tuple, value: Any, deep: int = 1) -> Iterator[tuple]:
     "`(keys, number)` of all whole numbers in a value"
     if type(value) is int: yield keys, value
@@ -60,6 +61,7 @@ def replaced(old, keys, new):
     fields[keys[0]] = replaced(fields[keys[0]], keys[1:], new)
     return twin
 
+# %% ../../nbs/api/files/14_own_sizes.ipynb #d575b041
 def put(module: nn.Module, fact: Fact, new: int) -> tuple:
     "Change a fact; what it takes to undo that: `(dictionary, key, value)`"
     fields, (key, *rest) = vars(module.get_submodule(fact.path)), fact.keys
@@ -67,6 +69,7 @@ def put(module: nn.Module, fact: Fact, new: int) -> tuple:
     fields[key] = replaced(old, rest, new)
     return fields, key, old
 
+# %% ../../nbs/api/files/14_own_sizes.ipynb #0b88680d
 def undo(done: list) -> None:
     "Take back what several calls of `put` have done"
     for fields, key, old in reversed(done): fields[key] = old
@@ -78,6 +81,7 @@ def home_of(v: Any, paths: set) -> str:
     parts = v.name.split(".")
     return next((p for i in range(len(parts), 0, -1) if (p := ".".join(parts[:i])) in paths), "")
 
+# %% ../../nbs/api/files/14_own_sizes.ipynb #1b6a09d3
 def _told(v):
     "`(place, number)` of all sizes that a vertex shows"
     yield "out", v.nout
@@ -86,6 +90,7 @@ def _told(v):
     for i, n in enumerate(pytree.tree_leaves([list(args[0]), args[1]]) if args else ()):
         if type(n) is int: yield ("argument", i), n
 
+# %% ../../nbs/api/files/14_own_sizes.ipynb #2c3af2f1
 def numbers_of(net: Any, module: nn.Module) -> dict:
     "`{path of a part of the module: {(kind, how-manieth, place): number}}`"
     paths, found, many = {p for p, _ in module.named_modules()}, {}, Counter()
@@ -100,6 +105,7 @@ def pairs_of(before: dict, after: dict) -> dict:
     "`{path: {place: (number before, number after)}}`"
     return {p: {k: (n, after[p][k]) for k, n in some.items() if k in after.get(p, {})} for p, some in before.items()}
 
+# %% ../../nbs/api/files/14_own_sizes.ipynb #585846f0
 def _news(fact, pairs):
     "`{(relative path, place): what the fact would become}` from all parts of its module"
     start = fact.path + "." if fact.path else ""
@@ -113,6 +119,7 @@ class Choice(NamedTuple):
     facts: tuple
     options: tuple    # of tuples, one number for each fact
 
+# %% ../../nbs/api/files/14_own_sizes.ipynb #9c89c5d5
 def _options(facts, pairs, most=6):
     "What several facts might become together, those that follow near numbers first"
     news, votes = [_news(f, pairs) for f in facts], Counter()
@@ -121,6 +128,7 @@ def _options(facts, pairs, most=6):
         votes[made] += 1 / (1 + len(list(filter(None, place[0].split(".")))))
     return tuple(made for made, _ in votes.most_common() if made != tuple(f.value for f in facts))[:most]
 
+# %% ../../nbs/api/files/14_own_sizes.ipynb #ad23083d
 def choices_of(module: nn.Module, known: set, pairs: dict) -> list:
     "The choices that a change of sizes, as `pairs_of` tells it, leaves in a module"
     alike, modules = {}, dict(module.named_modules())

@@ -27,6 +27,7 @@ def reserved():
     return {*keyword.kwlist, *dir(builtins),
             *"self torch nn F math operator zlib base64".split()} - {"input", "id", "type", "filter", "map"}
 
+# %% ../../nbs/api/files/01_plain.ipynb #19833b49
 def variable(name, taken):
     "A variable to be called like `name`, as far as that is possible and not `taken`"
     name = re.sub(r"\W", "_", unicodedata.normalize("NFKC", name))
@@ -54,6 +55,7 @@ def _homes(net):
         if id(v.op) in whole and not isinstance(v.op, GlobalPool): found.setdefault(id(v.op), (v.name, v))
     return found
 
+# %% ../../nbs/api/files/01_plain.ipynb #ecbd073a
 def _bare(net):
     "`{id of a module: (module, {name of its tensor: key in the state dict, and more of them})}`, of others"
     return _keys(members(net)[1])
@@ -62,7 +64,6 @@ def _keys(some):
     found = {}
     for key, (op, _, name) in some.items(): found.setdefault(id(op), (op, {}))[1].setdefault(name, []).append(key)
     return found
-
 
 # %% ../../nbs/api/files/01_plain.ipynb #afa7f635
 def _has(c, name): return hasattr(c, name) or name in vars(nn.Module())
@@ -78,6 +79,7 @@ def holdable(part):
 # %% ../../nbs/api/files/01_plain.ipynb #f852f7c5
 def _kids(spec): return spec.children() if callable(getattr(spec, "children", None)) else spec.children_specs
 
+# %% ../../nbs/api/files/01_plain.ipynb #9b1828fa
 def _fields_of(spec, parts):
     "`{field: part}` with which a class is called; KeyError if that doesn't give these parts again"
     cls, node, marks = spec.type, pytree.SUPPORTED_NODES[spec.type], [object() for _ in parts]
@@ -86,7 +88,6 @@ def _fields_of(spec, parts):
     at = {f: marks.index(x) for f, x in held.items() if any(x is m for m in marks)}
     if [*node.flatten_fn(cls(**{f: marks[k] for f, k in at.items()}))[0]] != marks: raise KeyError(cls)
     return {f: parts[k] for f, k in at.items()}
-
 
 # %% ../../nbs/api/files/01_plain.ipynb #6e308c39
 def assembled(spec, parts, call):     # an iterator; makes the call of a class, with its arguments by place and by name
@@ -99,6 +100,7 @@ def assembled(spec, parts, call):     # an iterator; makes the call of a class, 
     if hasattr(spec.context, "_fields"): return call(spec.context, inside, {})
     return call(spec.type, [], _fields_of(spec, inside))
 
+# %% ../../nbs/api/files/01_plain.ipynb #dbc89f9e
 def result(net, ends, call):      # one for each output
     "What a module that was `net` gives; a tuple of tensors where its structure cannot be made"
     if "form" not in net.__dict__: return ends[0] if net.single else tuple(ends)
@@ -109,7 +111,6 @@ def result(net, ends, call):      # one for each output
         logging.getLogger("naivenas").warning("the plain module gives a tuple: %s cannot be made in it (%s)",
                                               getattr(spec.type, "__name__", spec.type), e)
         return tuple(ends)
-
 
 # %% ../../nbs/api/files/01_plain.ipynb #d98e9be5
 class Text(str): "What is an expression already"
@@ -122,11 +123,11 @@ def shown(value):
     inside = ", ".join(map(shown, value))
     return f"[{inside}]" if type(value) is list else f"({inside}{',' * (len(value) == 1)})"
 
+# %% ../../nbs/api/files/01_plain.ipynb #ec12feff
 def called(cls, args, how):
     "The call of a class, as an expression"
     if path(cls) is None: raise KeyError("source cannot import its class")
     return Text(f"{path(cls)}({', '.join([*map(shown, args), *(f'{k}={shown(v)}' for k, v in how.items())])})")
-
 
 # %% ../../nbs/api/files/01_plain.ipynb #707dad84
 def plain(net, share):
@@ -159,6 +160,7 @@ def place(root, name, module):
     root, last = _folder(root, name)
     root._modules[last] = module
 
+# %% ../../nbs/api/files/01_plain.ipynb #c47eb110
 def _folder(root, name):
     "`(the module within `root` in which something of this name belongs, the last part of its name)`"
     *folders, last = name.split(".")
@@ -167,6 +169,7 @@ def _folder(root, name):
         root = root._modules[part]
     return root, last
 
+# %% ../../nbs/api/files/01_plain.ipynb #761a434d
 def _put_tensors(root, op, keys):
     "Hold the tensors of `op` in `root` under these keys; `{name of a tensor: the key under which it's found}`"
     for name, some in keys.items():
@@ -177,6 +180,7 @@ def _put_tensors(root, op, keys):
             else: folder.register_buffer(last, t, lasts)
     return {name: some[0] for name, some in keys.items()}
 
+# %% ../../nbs/api/files/01_plain.ipynb #bed89004
 def _rooted(homes):   # [(name, vertex, module), ...]
     "A module that holds the modules under their names, and `{id of the vertex's op: name}`"
     root, at, layers = nn.Module(), {}, {name for name, _, _ in homes}
@@ -191,12 +195,12 @@ def _rooted(homes):   # [(name, vertex, module), ...]
         at[id(v.op)] = name
     return root, at
 
+# %% ../../nbs/api/files/01_plain.ipynb #0659e6c5
 def _unholdable(name, part):
     "Why no plain module can hold a layer of this name"
     own = "Python or torch.nn.Module uses that name itself"
     why = own if part.isidentifier() else "torch.fx cannot write that name down"
     return f"a plain module cannot hold a layer called {name!r}, because {why}: rename the vertex"
-
 
 # %% ../../nbs/api/files/01_plain.ipynb #71dfb39d
 def _strip(module):

@@ -21,6 +21,7 @@ def _values(net, shapes):     # [(shape, type), ...]
         return torch.full(shape, kind == torch.bool, dtype=kind, device=like.device)
     return [one(*some) for some in shapes]
 
+# %% ../../nbs/api/nets/21_exports.ipynb #dd2d5f67
 def _few(shapes):
     "The same shapes with at most two rows"
     rows = shapes[0][0][0] if shapes and shapes[0][0] else 0
@@ -37,6 +38,7 @@ def _evaluating(*modules):
     finally:
         for m, mode in modes: m.training = mode
 
+# %% ../../nbs/api/nets/21_exports.ipynb #25321fc8
 def _leaves(x):
     "All tensors in some values"
     if torch.is_tensor(x): return [x]
@@ -53,6 +55,7 @@ def _same(a, b):
     size = a.abs().nan_to_num(0, 0, 0).max().item() if a.numel() and a.is_floating_point() else 0.
     return torch.allclose(a, b, 1e-3, 1e-4 * size + 1e-9, equal_nan=True)
 
+# %% ../../nbs/api/nets/21_exports.ipynb #2bee8103
 def _seeded(f, values):
     torch.manual_seed(0)
     return _leaves(f(*values))

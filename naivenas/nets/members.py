@@ -51,6 +51,7 @@ def own_names(net: Any) -> dict:
         elif mine == "": found.setdefault(theirs, [])      # it's held under another name
     return found
 
+# %% ../../nbs/api/nets/20_members.ipynb #1d80e8ea
 def layers_of(net: Any) -> Iterator[tuple]:
     "`(name, layer)` of each module of the net, once"
     seen = set()
@@ -59,10 +60,12 @@ def layers_of(net: Any) -> Iterator[tuple]:
             seen.add(id(v.op))
             yield f"unnamed{len(seen)}" if v.name is None else v.name, v.op
 
+# %% ../../nbs/api/nets/20_members.ipynb #899f0de7
 def _tensors(op):
     "`(dictionary, key)` of each tensor that a module has itself"
     return [(held, k) for held in (op._parameters, op._buffers) for k, t in held.items() if t is not None]
 
+# %% ../../nbs/api/nets/20_members.ipynb #31f304d1
 def members(net: Any) -> tuple[dict, dict, dict]:
     "`({name: layer}, {key: (layer, dictionary, name of the tensor there)}, the same of further names)`"
     modules, alone, more, names = {}, {}, {}, own_names(net)
@@ -76,7 +79,6 @@ def members(net: Any) -> tuple[dict, dict, dict]:
             more |= {key: (op, held, k) for key in keys or () if key not in known}
     return modules, alone, more
 
-
 # %% ../../nbs/api/nets/20_members.ipynb #9af406df
 def _folders(name): return [name[:i] for i, c in enumerate(name) if c == "."]
 
@@ -85,6 +87,7 @@ def _within(names):
     every = {*names}
     return {n for n in names if "" in n.split(".") or not every.isdisjoint(_folders(n))}
 
+# %% ../../nbs/api/nets/20_members.ipynb #4b5a6bf8
 def _part(net, path, parts):
     "The part at a path, which is the one that was there before, if any"
     if path not in parts:
@@ -108,6 +111,7 @@ def _keep(part, tensors, second):     # {name: (layer, dictionary, key)}; names 
     silent = {n for n, (op, _, key) in tensors.items() if key in op._non_persistent_buffers_set}
     part._non_persistent_buffers_set = silent
 
+# %% ../../nbs/api/nets/20_members.ipynb #2b21c25a
 def arranged(net: Any) -> None:
     "Register the layers and tensors of a net under their names"
     modules, alone, more = members(net)
