@@ -28,7 +28,9 @@ from .nets.importance import magnitude as magnitude
 from .nets.data import load as load
 from .nets.passes import Before as Before
 from .nets.training import accuracy as accuracy, train as train
-from .files.net import Net as Net, prune as prune
+from .files.net import Net as Net
+from .files.giving_back import prune as prune
+from .files.load_into import load_into as load_into
 from .files.save import savable as savable
 from .search.fitted import Fitted as Fitted, load_fitted as load_fitted
 from .search.search import fit as fit

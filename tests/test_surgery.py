@@ -219,7 +219,7 @@ class Surgery:
             if isinstance(op, nn.Linear): assert op.weight.shape == (v.nout, n) == (op.out_features, op.in_features) and op.bias.shape == (v.nout,)
             if isinstance(op, (nn.BatchNorm1d, nn.BatchNorm2d)):
                 assert op.num_features == v.nout and all(t.shape == (v.nout,) for t in (op.weight, op.bias, op.running_mean, op.running_var))
-            if isinstance(op, nn.Module): assert any(op is m for m in self.net.children())
+            if isinstance(op, nn.Module): assert any(op is m for m in self.net.modules())
         assert len(set(self.net.names)) == len(self.net) and all(self.net.names)
         assert {k.split(".")[0] for k in self.net.state_dict()} <= set(self.net.names)
 

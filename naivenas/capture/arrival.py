@@ -27,8 +27,10 @@ from .extents import beside, fixed_axes, fixed_lines
 from .importer import Importer
 from .results import left_out_lines, results_known
 from .sharing import tie_shared
-from .trace import Untraceable, captured, every
+from .torch_private import pytree
+from .trace import Untraceable, captured, every, in_mode
 from .walk import walk
+
 
 # %% ../../nbs/api/capture/30_arrival.ipynb #4ada5f78
 def _form(work):
@@ -39,12 +41,27 @@ def _form(work):
 
 
 # %% ../../nbs/api/capture/30_arrival.ipynb #d0430cad
+def _called(theirs, mine):      # state dicts
+    "`{a key of theirs: how mine calls it}`; None: mine has it not; empty: a key of mine that is held elsewhere"
+    names, others = {}, {id(t): [] for t in theirs.values()}
+    for k, t in mine.items():
+        if k not in theirs: others.setdefault(id(t), []).append(k)
+    for k in [k for k in theirs if k not in mine]:
+        some = others[id(theirs[k])]
+        names[k] = some[0] if some else next((m for m, t in mine.items() if t is theirs[k]), None)
+        if len(some) > 1: some.pop(0)
+    known = {*names.values()}
+    names |= {m: m for m in known if m in theirs}      # it has its name, and further ones
+    return names | {k: "" for t in theirs.values() for k in others[id(t)] if k not in known}
+
 def keep_keys(net, module):
-    "Let the net load the module's own state dicts, too"
+    "Let the net call its tensors as the module does; what no state dict of the module has, the net's hasn't either"
     theirs, mine = module.state_dict(keep_vars=True), net.state_dict(keep_vars=True)
-    name = {id(t): k for k, t in mine.items()}
-    net.keys = {k: name.get(id(t)) for k, t in theirs.items() if k not in mine}     # None: the net does not use it
-    net.constants = set(mine) - {name.get(id(t)) for t in theirs.values()}
+    net.keys, known = _called(theirs, mine), {id(t) for t in theirs.values()}
+    for op in (v.op for v in net.vertices if isinstance(v.op, nn.Module)):
+        op._non_persistent_buffers_set |= {k for k, t in op._buffers.items() if t is not None and id(t) not in known}
+    net._settle()
+
 
 # %% ../../nbs/api/capture/30_arrival.ipynb #e507c9f1
 def _arrived(cls, module, own, example, named, training, shapes):
@@ -61,10 +78,25 @@ def _arrived(cls, module, own, example, named, training, shapes):
     return net
 
 
+# %% ../../nbs/api/capture/30_arrival.ipynb #9db5d706
+def _modes(module, example, named, given):     # what it gives in evaluation mode
+    "The modes to capture a module in, in turn: training mode first, unless it gives other shapes there"
+    kept = {k: b.clone() for k, b in module.named_buffers()}
+    try:
+        with torch.no_grad(), in_mode(module, True), chance_kept(example, named):
+            trained = pytree.tree_leaves(module(*example, **named))
+    except Exception: return True, False
+    finally:
+        for k, b in module.named_buffers():
+            if k in kept and b.shape == kept[k].shape: b.data.copy_(kept[k])
+    shapes = [[getattr(x, "shape", None) for x in some] for some in (trained, given)]
+    return (True, False) if shapes[0] == shapes[1] else (False,)
+
+
 # %% ../../nbs/api/capture/30_arrival.ipynb #6354d803
-def _agreeing(cls, module, own, example, named, shapes=None):
+def _agreeing(cls, module, own, example, named, shapes, modes):
     "`(net, functions whose own backward pass it lacks, mode of its capture)` of the first capture that agrees"
-    for training in True, False:
+    for training in modes:
         try: net = _arrived(cls, module, own, example, named, training, shapes)
         except Untraceable:
             if training: continue
@@ -78,22 +110,20 @@ def _agreeing(cls, module, own, example, named, shapes=None):
 _RANDOM = (" is random in evaluation mode: two calls differ, and nothing can be compared with it. "
            "Let it be random only `if self.training`; functional.dropout takes training=self.training")
 
-
 # %% ../../nbs/api/capture/30_arrival.ipynb #9c77df8a
-def _of_any_size(cls, module, own, example, named, shapes):
+def _of_any_size(cls, module, own, example, named, shapes, modes):
     "As `_agreeing`; `fixed` of the net: `{input: {axis: size}}` of all that cannot have another size"
-    def tried(shapes):
-        found = _agreeing(cls, module, own, example, named, shapes)
+    def tried(shapes, modes):
+        found = _agreeing(cls, module, own, example, named, shapes, modes)
         with chance_kept(example, named): return found, fixed_axes(found[0], own, example, named)
-    found, fixed = tried(shapes)
+    found, fixed = tried(shapes, modes)
     if fixed and shapes is None:
-        try: other, fewer = tried(every)
+        try: other, fewer = tried(every, modes[modes.index(found[2]):])
         except Untraceable: fewer = fixed
         if len(fewer) < len(fixed): found, fixed = other, fewer
     found[0].fixed = {}
     for (k, axis), n in fixed.items(): found[0].fixed.setdefault(found[0].inputs[k].name, {})[axis] = n
     return found
-
 
 # %% ../../nbs/api/capture/30_arrival.ipynb #a7ccb044
 def _remarks(net, module, lost, training, breaks):
@@ -114,11 +144,11 @@ def _remarks(net, module, lost, training, breaks):
 def arrived(cls, module, example, named, share, shapes=None):
     "A net of the class `cls`; the arguments are those of `Net.from_torch`"
     module = unwrapped(module)
-    if not share: module = copy.deepcopy(module)
+    if share is False: module = copy.deepcopy(module)   # None: shared, and nothing is said about it
     if len(example) == 1 and isinstance(example[0], (tuple, list)): example = tuple(example[0])
     with results_known(beside(module), left_out := {}) as own:
-        called_once(own, example, named)
-        net, lost, training = _of_any_size(cls, module, own, example, named, shapes)
+        modes = _modes(own, example, named, called_once(own, example, named))
+        net, lost, training = _of_any_size(cls, module, own, example, named, shapes, modes)
     net.called_with = shapes_of(example, named)
     breaks = breaks_when_cut(net, module, example, named) if share else None
     log = logging.getLogger("naivenas")

@@ -28,6 +28,7 @@ def _within(path, value):
 # %% ../../nbs/api/capture/31_interface.ipynb #e06b2ee5
 def _takes(net): return f"this net takes {', '.join(v.name for v in net.inputs)}"
 
+# %% ../../nbs/api/capture/31_interface.ipynb #20a11928
 def _fill(net, filled, k, x):
     "Put a value where it belongs; TypeError if there is one, or if it is no tensor"
     if k >= len(net.inputs): raise TypeError(f"{len(filled) + 1} values are too many: {_takes(net)}")
@@ -36,7 +37,6 @@ def _fill(net, filled, k, x):
     works = ": torch.from_numpy(array)" if isinstance(x, np.ndarray) else ""
     if not torch.is_tensor(x): raise TypeError(f"{name} came as {described(x)}, and a net computes with tensors{works}")
     filled[k] = x
-
 
 # %% ../../nbs/api/capture/31_interface.ipynb #6ca342c0
 def _by_name(net, named, filled):
@@ -109,11 +109,15 @@ def called(net, values, named):
 
 # %% ../../nbs/api/capture/31_interface.ipynb #ad9fb7ee
 def _rename(net, state, prefix):
-    "Give the entries of a state dict the names that the net has for them"
-    for old, new in getattr(net, "keys", {}).items():
-        if prefix + old not in state: continue
-        value = state.pop(prefix + old)
-        if new: state[prefix + new] = value
+    "Give the entries of a state dict the names that the net has for them; what it has no use for is dropped"
+    mine, gone = {prefix + k for k in net.state_dict()}, set()
+    for theirs, own in getattr(net, "keys", {}).items():
+        old, new = (own, theirs) if prefix + theirs in mine else (theirs, own)     # as nets of 0.1 called it
+        if old is None or prefix + old not in state: continue
+        if new: state.setdefault(prefix + new, state[prefix + old])
+        if prefix + old not in mine: gone.add(prefix + old)
+    held = {prefix + k for k, _ in net.named_buffers()} - mine
+    for k in gone | held & {*state}: del state[k]     # also constants, which nets of 0.1 wrote down
 
 
 # %% ../../nbs/api/capture/31_interface.ipynb #8712772a

@@ -113,7 +113,7 @@ def call_of(work, n):
     "`(the operator as a Call, the nodes that it reads)`"
     order, kept = [], {}
     def spot(a):
-        if isinstance(a, (list, tuple)): return type(a)(map(spot, a))
+        if isinstance(a, (list, tuple)): return (tuple if isinstance(a, tuple) else list)(map(spot, a))
         if not isinstance(a, torch.fx.Node): return a
         a = work.before(a, n)
         if a in work.constants and not torch.is_tensor(work.constants[a]): return work.constants[a]

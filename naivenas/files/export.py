@@ -12,9 +12,12 @@ import torch
 from torch import nn
 from ..graph.cut import kind
 from ..graph.vertex import label
+from ..nets.exports import compared
+from ..nets.members import members
 from ..capture.constants import keyword_of, literal, numbers, path
-from .plain import _SPACE, _as_read, _has, _homes, _packages, plain, variables
-from .source import expression
+from .plain import Text, _SPACE, _as_read, _bare, _has, _homes, _packages, _reference
+from .plain import called, plain, result, shown, tried, variables
+from .source import bare_expression, expression
 
 # %% ../../nbs/api/files/02_export.ipynb #cb9bff62
 def constructor(module):
@@ -115,19 +118,6 @@ class _Put(ast.NodeTransformer):
     def __init__(self, name, tree): self.name, self.tree = name, tree
     def visit_Name(self, node): return self.tree if node.id == self.name else node
 
-# %% ../../nbs/api/files/02_export.ipynb #de90855b
-def _reference(name, homes):
-    "How the model's methods reach the module called `name`"
-    text, parts = "self", name.split(".")
-    for i, part in enumerate(parts):
-        folder = i > 0 and ".".join(parts[:i]) not in homes
-        clash = _has(nn.ModuleDict if folder else nn.Module, part)
-        plain = part.isidentifier() and _as_read(part)
-        if clash: text += f"._modules[{part!r}]"
-        elif plain and not keyword.iskeyword(part): text += f".{part}"
-        else: text += f"[{part!r}]" if folder else f"._modules[{part!r}]"
-    return text
-
 # %% ../../nbs/api/files/02_export.ipynb #d77ca94f
 def _folders(name, homes, made):
     "Lines of `__init__` that make the folders which a dotted name needs, and which are not in `made` yet"
@@ -139,36 +129,76 @@ def _folders(name, homes, made):
             yield f"{_reference(folder, homes)} = nn.ModuleDict()"
 
 # %% ../../nbs/api/files/02_export.ipynb #0170517e
-def _bare(me, op):
+def _held(me, k, t, kept):     # the module that holds it, in words; its name there; whether the state dict has it
+    "The line of `__init__` for a bare parameter or buffer"
+    if isinstance(t, nn.Parameter):
+        return f"{me}.{keyword_of(k)} = nn.Parameter(torch.empty({tuple(t.shape)}, dtype={t.dtype}))"
+    value = f"torch.empty({tuple(t.shape)}, dtype={t.dtype})" if kept else f"{numbers(t)}, persistent=False"
+    return f"{me}.register_buffer({k!r}, {value})"
+
+# %% ../../nbs/api/files/02_export.ipynb #a0a35e5d
+def _alone(me, op):
     "Lines of `__init__` for a bare module with the parameters and buffers of `op`"
     yield f"{me} = nn.Module()"
-    for k, p in op.named_parameters(recurse=False):
-        yield f"{me}.{keyword_of(k)} = nn.Parameter(torch.empty({tuple(p.shape)}, dtype={p.dtype}))"
-    for k, b in op.named_buffers(recurse=False):
-        kept = k not in op._non_persistent_buffers_set
-        value = f"torch.empty({tuple(b.shape)}, dtype={b.dtype})" if kept else f"{numbers(b)}, persistent=False"
-        yield f"{me}.register_buffer({k!r}, {value})"
+    for k, t in (*op.named_parameters(recurse=False), *op.named_buffers(recurse=False)):
+        yield _held(me, k, t, k not in op._non_persistent_buffers_set)
 
 # %% ../../nbs/api/files/02_export.ipynb #5a5f6192
 def _built(name, v, homes, made):
     "Lines of `__init__` for a vertex's module"
     yield from _folders(name, homes, made)
     me = _reference(name, homes)
-    if hasattr(v.op, "source"): yield from _bare(me, v.op)
+    if hasattr(v.op, "source"): yield from _alone(me, v.op)
     else:
         try: yield f"{me} = {constructor(v.op)}"
         except TypeError as e: raise TypeError(f"{label(v)} ({kind(v.op)}) cannot be written: {e}") from None
 
+# %% ../../nbs/api/files/02_export.ipynb #90b17c19
+def _tensor(key, homes):
+    "How the model's methods reach the tensor of this key"
+    folder, _, last = key.rpartition(".")
+    me, clear = _reference(folder, homes) if folder else "self", not _has(nn.ModuleDict if folder else nn.Module, last)
+    plain = clear and last.isidentifier() and _as_read(last) and not keyword.iskeyword(last)
+    return f"{me}.{last}" if plain else f"getattr({me}, {last!r})"
+
+# %% ../../nbs/api/files/02_export.ipynb #5cae4742
+def _tensors(bare, homes, made):
+    "Lines of `__init__` for the tensors of layers that are held by these alone"
+    for op, keys in bare.values():
+        for name, (first, *_) in keys.items():
+            yield from _folders(first, homes, made)
+            folder, _, last = first.rpartition(".")
+            yield _held(_reference(folder, homes) if folder else "self", last, getattr(op, name),
+                        name not in op._non_persistent_buffers_set)
+
 # %% ../../nbs/api/files/02_export.ipynb #83fc670a
-def _shared(net, homes):
+def _parameters(found, bare):
+    "`(how the model's methods reach it, parameter)` of all parameters"
+    homes = {n for n, _ in found.values()}
+    for name, v in found.values():
+        for key, p in v.op.named_parameters(remove_duplicate=False):
+            yield _reference(name, homes) + "".join(map(_step_to, key.split("."))), p
+    for op, keys in bare.values():
+        for name, (key, *_) in keys.items():
+            if isinstance(p := getattr(op, name), nn.Parameter): yield _tensor(key, homes), p
+
+# %% ../../nbs/api/files/02_export.ipynb #7c2eb737
+def _shared(found, bare):
     "Lines of `__init__` for parameters that two modules share, and for those that are not trained"
     first = {}
-    for name, v in homes.values():
-        for key, p in v.op.named_parameters(remove_duplicate=False):
-            me = _reference(name, {n for n, _ in homes.values()}) + "".join(map(_step_to, key.split(".")))
-            if id(p) in first: yield f"{me} = {first[id(p)]}"
-            elif not p.requires_grad: yield f"{me}.requires_grad_(False)"
-            first.setdefault(id(p), me)
+    for me, p in _parameters(found, bare):
+        if id(p) in first: yield f"{me} = {first[id(p)]}"
+        elif not p.requires_grad: yield f"{me}.requires_grad_(False)"
+        first.setdefault(id(p), me)
+
+# %% ../../nbs/api/files/02_export.ipynb #e59bcb3f
+def _further(net, found, bare, homes, made):
+    "Lines of `__init__` for tensors that have further names"
+    for key, (op, _, name) in members(net)[2].items():
+        yield from _folders(key, homes, made)
+        if id(op) in bare: first = _tensor(bare[id(op)][1][name][0], homes)
+        else: first = _reference(found[id(op)][0], homes) + _step_to(name)
+        yield f"{_tensor(key, homes)} = {first}"
 
 # %% ../../nbs/api/files/02_export.ipynb #b6609126
 def _step_to(part):
@@ -180,23 +210,37 @@ def _step_to(part):
 def written_out(net, name):
     "Source of a torch module that computes the same once it has loaded the net's state dict"
     if not name.isidentifier() or keyword.iskeyword(name): raise ValueError(f"a class cannot be called {name!r}")
-    found, names, made = _homes(net), variables(net), set()
+    found, bare, names, made = _homes(net), _bare(net), variables(net), set()
     homes = {home for home, _ in found.values()}
-    body = _body(net, found, homes, names)
-    start = [line for home, v in found.values() for line in _built(home, v, homes, made)] + [*_shared(net, found)]
+    body = _body(net, found, bare, homes, names)
+    def within(home): return any(home[0].startswith(f"{h}.") for h in homes)
+    some = sorted(found.values(), key=within)      # first what others are in
+    start = [line for home, v in some for line in _built(home, v, homes, made)]
+    start += [*_tensors(bare, homes, made), *_shared(found, bare), *_further(net, found, bare, homes, made)]
     return _page(name, names, ", ".join(["self", *(names[v] for v in net.inputs)]), start, body)
 
 # %% ../../nbs/api/files/02_export.ipynb #7de47192
-def _body(net, found, homes, names):
+_ME = "me__"      # what stands for the module, until its tensors get the names by which they are reached
+
+def _line(v, args, home, keys, homes):    # names of values; of the module; of its tensors, if they are all there is
+    "The expression for a vertex"
+    if keys:
+        text = bare_expression(v, args, _ME)
+        return re.sub(rf"\b{_ME}\.(\w+)", lambda m: _tensor(keys[m[1]][0], homes), text)
+    me = home and _reference(home[0], homes)
+    return f"{me}({', '.join(args)})" if home and not hasattr(v.op, "source") else expression(v, args, me)
+
+# %% ../../nbs/api/files/02_export.ipynb #d1c7bac9
+def _body(net, found, bare, homes, names):
     "The lines of `forward`"
     lines, reads = _Lines(), Counter(u for v in net for u in v.inputs) + Counter(net.outputs)
     for v in net.vertices[len(net.inputs):]:
-        args, home = [names[u] for u in v.inputs], found.get(id(v.op))
-        me = home and _reference(home[0], homes)
-        text = f"{me}({', '.join(args)})" if home and not hasattr(v.op, "source") else expression(v, args, me)
+        keys = bare.get(id(v.op), (None, None))[1]
+        text = _line(v, [names[u] for u in v.inputs], found.get(id(v.op)), keys, homes)
         lines.add(names[v], text, {names[u] for u in v.inputs if reads[u] == 1 and u.inputs and _unnamed(u)})
     ends = [names[v] for v in net.outputs]
-    return _with_return([*lines.texts({*ends})], ends, net.single)
+    given = shown(result(net, [*map(Text, ends)], called)) if "form" in net.__dict__ else None
+    return _with_return([*lines.texts({*ends})], ends, net.single, given)
 
 # %% ../../nbs/api/files/02_export.ipynb #d340fdda
 def _unnamed(v):
@@ -204,11 +248,13 @@ def _unnamed(v):
     return isinstance(v.op, nn.Module) or re.fullmatch(re.escape(kind(v.op)) + r"\d+", v.name)
 
 # %% ../../nbs/api/files/02_export.ipynb #7983989a
-def _with_return(body, ends, single):
+def _with_return(body, ends, single, given=None):    # what it gives, if that's more than the ends
     "The lines with what they give; the last one gives it itself where that is possible"
+    if given is not None: return [*body, f"return {given}"]
     if single and body and body[-1].startswith(f"{ends[0]} = "):
         return [*body[:-1], "return " + body[-1].split(" = ", 1)[1]]
     return [*body, "return " + ", ".join(ends) + ("" if single or len(ends) > 1 else ",")]
+
 
 # %% ../../nbs/api/files/02_export.ipynb #0c05c2c2
 def _imports(text, variables):
@@ -253,7 +299,9 @@ class Exporting:
         >>> torch.equal(module(torch.ones(1, 3)), net(torch.ones(1, 3)))
         True
         """
-        return plain(self, share)
+        made = plain(self, share)
+        compared(self, made, "the plain module", made)
+        return made
 
     def to_python(self, name: str = "Model") -> str:
         """Source of a torch module that computes the same once it has loaded the net's state dict.
@@ -274,4 +322,4 @@ class Exporting:
         >>> print(net.to_python().splitlines()[-1].strip())
         return self.linear1(x)
         """
-        return written_out(self, name)
+        return tried(self, written_out(self, name), name)

@@ -9,6 +9,7 @@ __all__ = ['example_of', 'from_file', 'FromOnnx', 'to_file', 'OnnxFiles']
 from pathlib import Path
 from typing import Any, Self
 import torch
+from ..nets.exports import compared
 from .onnx_read import _load, onnx_module
 
 # %% ../../nbs/api/files/12_onnx_io.ipynb #f7c6f129
@@ -90,6 +91,25 @@ def _example(net, example, like):
     more = [torch.cat([v, v]) if len(v) == 1 else v for v in values]
     return more if _runs(net, more) else values
 
+# %% ../../nbs/api/files/12_onnx_io.ipynb #79b29d3c
+def _session(model):
+    "What runs a model; None without onnxruntime, and for a model that is too large to go in one piece"
+    try: import onnxruntime
+    except ImportError: return None
+    if model.ByteSize() > 2**31 - 1: return None
+    quiet = onnxruntime.SessionOptions()
+    quiet.log_severity_level = 4
+    return onnxruntime.InferenceSession(model.SerializeToString(), quiet, ["CPUExecutionProvider"])
+
+def _agrees(net, model, values):
+    "RuntimeError if the model gives something else than the net for these values"
+    if (run := _session(model)) is None or len(run.get_inputs()) != len(values): return
+    def called(*values):
+        given = {i.name: v.detach().cpu().numpy() for i, v in zip(run.get_inputs(), values)}
+        return [torch.from_numpy(y) for y in run.run(None, given)]
+    compared(net, called, "the ONNX model", shapes=[(tuple(v.shape), v.dtype) for v in values])
+
+
 # %% ../../nbs/api/files/12_onnx_io.ipynb #eeeb4f1e
 def to_file(net, path, example, opset):
     "Write the net, in evaluation mode, as an ONNX file; the arguments are those of `Net.to_onnx`"
@@ -102,6 +122,7 @@ def to_file(net, path, example, opset):
                              opset_version=opset, dynamic_shapes=batch, dynamo=True, verbose=False)
     if opset not in (None, wrote := made.model.opset_imports[""]):
         raise ValueError(f"PyTorch cannot write this net in opset {opset}, the nearest is {wrote}")
+    _agrees(net, made.model_proto, values)
     made.save(str(path))
 
 # %% ../../nbs/api/files/12_onnx_io.ipynb #33f3cec3

@@ -149,16 +149,25 @@ def _by_function(reader, n, f, inputs, how):
     if len([o for o in n.output if o]) > 1 and "outputs" not in how:
         raise NotImplementedError(f"the output {n.output[1]}")
     how = {k: _place(reader, x, f"{n.output[0]}_{k}") for k, x in how.items()}
-    args = tuple(_place(reader, x, name, n.op_type in _COUNTS) for x, name in zip(inputs, n.input))
+    args = tuple(_place(reader, x, name, n.op_type in _COUNTS and n.op_type) for x, name in zip(inputs, n.input))
     return reader.graph.call_function(f, args, how)
 
 # %% ../../nbs/api/files/11_onnx_read.ipynb #5a5f9a5c
+def _default(reader, n, key, value):
+    "Whether an attribute has the value that ONNX gives it anyway"
+    try:
+        known = reader.onnx.defs.get_schema(n.op_type, reader.opset, n.domain).attributes[key].default_value
+        return _attribute(reader, known) == value
+    except Exception: return False
+
 def _given(reader, n, f, how):
-    "The keywords for the function `f`; NotImplementedError for an attribute that it does not take"
+    "The keywords for the function `f`; NotImplementedError for one that it does not take, and that says something"
     p = inspect.signature(f).parameters
-    if (odd := set(how) - set(p)) and not any(q.kind == q.VAR_KEYWORD for q in p.values()):
-        raise NotImplementedError(", ".join(f"{k}={how[k]!r}" for k in sorted(odd)))
+    odd = set() if any(q.kind == q.VAR_KEYWORD for q in p.values()) else {*how} - {*p}
+    how = {k: v for k, v in how.items() if k not in odd or not _default(reader, n, k, v)}
+    if odd := odd & {*how}: raise NotImplementedError(", ".join(f"{k}={how[k]!r}" for k in sorted(odd)))
     return how | {k: v for k, v in dict(opset=reader.opset, outputs=len(n.output)).items() if k in p}
+
 
 # %% ../../nbs/api/files/11_onnx_read.ipynb #82c7982b
 def _modules_for(reader, n, inputs, how):
@@ -194,7 +203,7 @@ _COUNTS = {*"Reshape Slice Gather Expand Squeeze Unsqueeze Split Pad Tile Resize
 def _place(reader, x, name, counts=False):
     "`x` as an argument: numbers about sizes as they are, other constants as buffers"
     if not torch.is_tensor(x): return x
-    if counts and x.dtype == torch.int64 and x.ndim < 2 and x.numel() < 9: return x.tolist()
+    if counts and (x.dtype == torch.int64 or counts == "Resize") and x.ndim < 2 and x.numel() < 9: return x.tolist()
     base = "constant_" + re.sub(r"\W", "_", name)
     key = next(k for k in chain([base], (f"{base}_{i}" for i in count(2))) if reader.root._buffers.get(k, x) is x)
     if key not in reader.root._buffers: reader.root.register_buffer(key, x)

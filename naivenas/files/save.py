@@ -105,6 +105,7 @@ def _rebuilt(cls, a, tensors):
     net.training = a["training"]
     for key in _NOTES:
         if key in a.get("notes", {}): setattr(net, key, a["notes"][key])
+    net._settle()      # now that it's known what its tensors are called
     if "form" in a: net.form = at("form", structure, a["form"], partial(decode, tensors=tensors), len(net.outputs))
     return net
 

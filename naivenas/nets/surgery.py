@@ -180,7 +180,7 @@ def _home(net):
 
 def at_home(net, vertices):
     "Move new vertices' modules to the net's device, type and mode"
-    home, mine = _home(net), {id(m) for m in net.children()}
+    home, mine = _home(net), {id(v.op) for v in net.vertices}
     for v in vertices:
         if isinstance(v.op, nn.Module) and id(v.op) not in mine:
             v.op.train(net.training)
