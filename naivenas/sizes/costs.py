@@ -21,6 +21,7 @@ def _through(size, into):
     "The sum over what its bundles have become, by a sparse matrix from old to new"
     what = size.many, size.which, [0, len(size.which)]
     row = sparse.csr_array(sparse.csr_array(what, shape=(1, into.shape[0])) @ into)
+    row.sort_indices()
     return Affine(row.indices, row.data, size.constant)
 
 # %% ../../nbs/api/sizes/10_costs.ipynb #3f3042e3
