@@ -39,7 +39,7 @@ def resized_example(example: tuple, named: dict, axes: list, n: int) -> tuple:
 
 def _lengths(axis, n):
     "Sizes to be tried in the place of `n`, one after the other"
-    if axis == 0: return [1] if n > 1 else [2]
+    if axis == 0: return [1, n + 1] if n > 1 else [2]
     return [m for m in (n // 2, 2 * n, n - 1) if m]
 
 # %% ../../nbs/api/capture/20_extents.ipynb #de380731

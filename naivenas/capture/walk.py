@@ -22,7 +22,7 @@ from .neurons import Again, recut
 from .operators import OPERATORS, elementwise, experiment
 from .parameters import PARAMETERS, RECURRENT
 from .sites import counts, site, whole_modules
-from .standins import layered, with_dropout
+from .standins import cut_for, layered, with_dropout
 from .torch_private import operator_name, written
 from .trace import Untraceable
 
@@ -121,6 +121,7 @@ def place_in_graph(work, s):
         work.made(s, "scalar", Layout(s.shape))
         return
     if any(settled(work, s, rule) for rule in _operator_rules(s)): return
+    if isinstance(s.op, nn.Module): settled(work, s, cut_for)
     for i, l in zip(s.order, s.layouts):
         for a in l.axes if len(l.axes) > 1 else (): recut(work, i, a)
     work.opaque[s.label] = s.name
