@@ -161,7 +161,7 @@ def _go_back(work, cuts):
 
 # %% ../../nbs/api/capture/07_neurons.ipynb #91e274f7
 def recut(work, n, axis, alone=False):
-    "Go back and cut the value of `n` along `axis` of its several (`alone`: forget the others); False if it cannot be had"
+    "Go back and cut the value of `n` along `axis` of its several (`alone`: forget the others); False if it can't be"
     todo, cuts = [(n, axis)], {}
     while todo:
         n, axis = todo.pop()

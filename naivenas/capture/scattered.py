@@ -9,6 +9,8 @@ __all__ = ['Stretched', 'stretched', 'scattered']
 import torch
 from ..graph.axes import Flow, Layout
 from ..graph.names import named
+
+# %% ../../nbs/api/capture/24_scattered.ipynb #f42b0309
 from .calls import Call, Spot
 from .neurons import same_along, want
 from .operators import met, narrowed, operation

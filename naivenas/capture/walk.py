@@ -85,7 +85,7 @@ def step(work, n):
 
 
 # %% ../../nbs/api/capture/28_walk.ipynb #ed365285
-_PAGES = computed, grouped, operators, padding, products, scattered, shapes, standins   # the rules in `OPERATORS` are on these
+_PAGES = computed, grouped, operators, padding, products, scattered, shapes, standins     # the rules are on these
 
 
 # %% ../../nbs/api/capture/28_walk.ipynb #8ed79dda
