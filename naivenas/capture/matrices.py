@@ -116,6 +116,8 @@ def _made(work, s, k, letters, o, x, bias):
         call = _renumbered(s.op, at)
         axis = -1 if o == len(s.shape) - 1 else 1
         work.stands[key] = Matrix(call, weight, b, letters[::-1] if turned else letters, axis, turned)
+    if turned and len(s.order[k].users) == len(source.users) == 1:     # nobody else needs it, and its name is free
+        for n in s.order[k], source: work.forget(n)
     label = path.removesuffix(".weight") if path.endswith(".weight") else path
     s = s.but(op=work.stands[key].train(work.module.training), order=[x], layouts=[work.where(x)], label=label)
     return work.made(s, "absorb", Layout(s.shape, (o,)))
