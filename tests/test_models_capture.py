@@ -215,7 +215,8 @@ def test_a_bias_that_tells_no_heads_apart_holds_none():
         def forward(self, x, mask):
             b, t, _ = x.shape
             q, k, v = (l(x).view(b, t, 3, 4).transpose(1, 2) for l in (self.q, self.k, self.v))
-            bias = torch.zeros(1, 3, t, t, dtype=x.dtype) + torch.where(mask[:, None, None, :] > 0, 0., -9.)
+            seen = (mask[:, None, None, :] > 0).expand(b, -1, t, t)
+            bias = torch.where(seen, torch.zeros(1, 3, t, t, dtype=x.dtype), -9.)
             return self.o(((q @ k.transpose(-1, -2) + bias).softmax(-1) @ v).transpose(1, 2).flatten(2))
     module, x, mask = Biased().double(), torch.randn(2, 5, 12).double(), torch.randint(0, 2, (2, 5))
     net = Net.from_torch(module, x, mask, share=False)

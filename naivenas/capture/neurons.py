@@ -131,7 +131,8 @@ def same_along(work, n, axis):
         if operator_name(nodes[-1].target) == "expand": break
     if not nodes or operator_name(nodes[-1].target) != "expand": return _uniform(work, n, axis)
     out = _computed(work, nodes[::-1], {m: sample(work, m)}).get(n)
-    return out is not None and bool((out == out.narrow(axis, 0, 1)).all())
+    if out is not None and (out == out.narrow(axis, 0, 1)).all(): return True
+    return len(nodes) > 1 and _uniform(work, n, axis)
 
 
 # %% ../../nbs/api/capture/07_neurons.ipynb #ad60f30f
