@@ -174,8 +174,8 @@ class Arriving:
         module
             Any module that `torch.export` can capture.
         *example
-            What to call it with, or one tuple of it: tensors, whose first axis is the batch, or numbers, words and None,
-            which become part of the net.
+            What to call it with, or one tuple of it: tensors, whose first axis is the batch; or numbers, words and
+            None, which become part of the net.
         share
             Whether the net holds the module's own parameters, so that both are cut and trained together; else copies.
         frozen

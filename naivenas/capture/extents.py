@@ -30,6 +30,7 @@ def _of_length(t, axis, n):
     times = -(-n // t.shape[axis])
     return torch.cat([t] * times, axis).narrow(axis, 0, n)
 
+# %% ../../nbs/api/capture/20_extents.ipynb #9bb7a261
 def resized_example(example: tuple, named: dict, axes: list, n: int) -> tuple:
     "`(example, named)` with the size `n` along some axes of its tensors"
     leaves, spec = pytree.tree_flatten((example, named))
@@ -37,9 +38,10 @@ def resized_example(example: tuple, named: dict, axes: list, n: int) -> tuple:
     for k, a in axes: leaves[places[k]] = _of_length(leaves[places[k]], a, n)
     return pytree.tree_unflatten(leaves, spec)
 
+# %% ../../nbs/api/capture/20_extents.ipynb #698b3210
 def _lengths(axis, n):
     "Sizes to be tried in the place of `n`, one after the other"
-    if axis == 0: return [1] if n > 1 else [2]
+    if axis == 0: return [1, n + 1] if n > 1 else [2]
     return [m for m in (n // 2, 2 * n, n - 1) if m]
 
 # %% ../../nbs/api/capture/20_extents.ipynb #de380731
@@ -48,6 +50,7 @@ def _tried(module, example, named):
     try: return evaluated(module, example, named)
     except Exception: return None
 
+# %% ../../nbs/api/capture/20_extents.ipynb #3fbaacd7
 def _keeps_up(net, module, example, named, axes, n):
     "Whether the net does as the module does with other sizes along some axes; None if the module takes no other"
     for m in _lengths(axes[0][1], n):
@@ -68,6 +71,7 @@ def fixed_axes(net: nn.Module, module: nn.Module, example: tuple, named: dict) -
         found |= dict.fromkeys(axes if len(axes) > 1 or not axes[0][1] else _as_long(tensors, n), n)
     return found
 
+# %% ../../nbs/api/capture/20_extents.ipynb #dcefb083
 def _as_long(tensors, n): return [(k, a) for k, t in enumerate(tensors) for a in range(1, t.ndim) if t.shape[a] == n]
 
 # %% ../../nbs/api/capture/20_extents.ipynb #07d1b498
@@ -85,11 +89,12 @@ def fixed_lines(name: str, fixed: dict) -> Iterator[str]:
         yield (f"{x!r} has to have {said} in this net, as in the example: {name} uses other sizes in a way that "
                "the captured operators don't follow")
 
+# %% ../../nbs/api/capture/20_extents.ipynb #3d3d6116
 def refuse_other_sizes(fixed: dict, named: dict) -> None:
     "ValueError if one of the values, `{input: value}`, has another size along an axis that is fixed"
     for x, sizes in fixed.items():
         shape = getattr(named.get(x), "shape", ())
         if odd := [(a, n) for a, n in sizes.items() if a < len(shape) and shape[a] != n]:
             a, n = odd[0]
-            raise ValueError(f"{x} came in the shape {(*shape,)}, and this net was captured for a size of {n} along axis {a} "
-                             "alone: import the module with an example of this size, or with dynamic_shapes")
+            raise ValueError(f"{x} came in the shape {(*shape,)}, and this net was captured for a size of {n} along "
+                             f"axis {a} alone: import the module with an example of this size, or with dynamic_shapes")

@@ -21,6 +21,7 @@ def _in_a_row(role, array):
     axis = role.how["axis"]
     return np.repeat(array, role.how["times"], axis) if axis in role.ins[0].axes else array
 
+# %% ../../nbs/api/capture/23_grouped.ipynb #f2794374
 @operation("repeat_interleave")
 def repeat_interleave(work, s):
     "Every entry along an axis several times in a row"
@@ -51,6 +52,7 @@ def ungrouped(work, s):
     return s.but(op=_plain(s.op), order=order, layouts=[m if n is i else work.where(n) for n, i, m in
                                                         zip(order, s.order, s.layouts)])
 
+# %% ../../nbs/api/capture/23_grouped.ipynb #ffc211a4
 def _plain(op):
     "The attention without groups"
     def rest(how): return {k: v for k, v in how.items() if k != "enable_gqa"}

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 import numpy as np
 import torch
+
+# %% ../../nbs/api/capture/31_interface.ipynb #85799b36
 from ..graph.cut import described
 from .arrival import Arriving
 from .extents import refuse_other_sizes
 from .torch_private import pytree
-
 
 # %% ../../nbs/api/capture/31_interface.ipynb #f5a21e6a
 def _within(path, value):

@@ -11,6 +11,8 @@ from torch import nn
 from ..graph.axes import Layout
 from ..graph.names import named
 from ..nets.rules import RULES, Rule
+
+# %% ../../nbs/api/capture/22_matrices.ipynb #efb34b15
 from .calls import Call, Spot
 from .neurons import want
 from .products import _letters
@@ -37,6 +39,7 @@ class Matrix(nn.Module):
 
     def extra_repr(self): return f"{self.in_features}, {self.out_features}, {self.call.__name__}"
 
+# %% ../../nbs/api/capture/22_matrices.ipynb #2fed05ae
 def _rule(op):
     "The rule of a `Matrix`"
     return Rule("absorb", "in_features", "out_features", dict(weight=tuple(op.letters), bias=("o",)), axis=op.axis)
@@ -46,6 +49,7 @@ RULES[Matrix] = _rule
 # %% ../../nbs/api/capture/22_matrices.ipynb #d4fbdff4
 TURNS = "t", "transpose", "permute", "numpy_T", "mT"
 
+# %% ../../nbs/api/capture/22_matrices.ipynb #909b4689
 def _parameter(work, n):
     "`(node of a matrix that is a parameter, whether it's transposed)`; None for anything else"
     if not isinstance(n, torch.fx.Node): return None
@@ -57,7 +61,7 @@ def _parameter(work, n):
 
 # %% ../../nbs/api/capture/22_matrices.ipynb #639c8819
 def _axes(work, s, first):
-    "`(number of the matrix among what is read, letters of its axes as i and o, axis read, axis that comes out)`; or None"
+    "`(number of the matrix among what is read, its axes as i and o, axis read, axis that comes out)`; or None"
     found = _letters(s.but(order=s.order[first:], layouts=s.layouts[first:]))
     if found is None or len(found[0]) != 2: return None
     terms, result = found
@@ -96,7 +100,7 @@ def matrix(work, s):
     plain, bias = _bias_of(work, s, o)
     x = s.order[2 * first + 1 - k]
     l = work.where(x)
-    if not plain or 0 in (i, o): return None
+    if not plain or 0 in (i, o) or 1 in work.size(s.order[k]): return None      # a single weighted sum has no neurons
     if not l.axes and l.shape[i] > 1: want(work, x, i)
     if l.axes not in ((), (i,)): return None
     return _made(work, s, k, letters, o, x, bias)
@@ -112,6 +116,8 @@ def _made(work, s, k, letters, o, x, bias):
         call = _renumbered(s.op, at)
         axis = -1 if o == len(s.shape) - 1 else 1
         work.stands[key] = Matrix(call, weight, b, letters[::-1] if turned else letters, axis, turned)
+    if turned and len(s.order[k].users) == len(source.users) == 1:     # nobody else needs it, and its name is free
+        for n in s.order[k], source: work.forget(n)
     label = path.removesuffix(".weight") if path.endswith(".weight") else path
     s = s.but(op=work.stands[key].train(work.module.training), order=[x], layouts=[work.where(x)], label=label)
     return work.made(s, "absorb", Layout(s.shape, (o,)))

@@ -131,20 +131,28 @@ def same_along(work, n, axis):
         if operator_name(nodes[-1].target) == "expand": break
     if not nodes or operator_name(nodes[-1].target) != "expand": return _uniform(work, n, axis)
     out = _computed(work, nodes[::-1], {m: sample(work, m)}).get(n)
-    return out is not None and bool((out == out.narrow(axis, 0, 1)).all())
+    if out is not None and (out == out.narrow(axis, 0, 1)).all(): return True
+    return len(nodes) > 1 and _uniform(work, n, axis)
 
 
 # %% ../../nbs/api/capture/07_neurons.ipynb #ad60f30f
+def _any_value(work, m, rng):
+    "A value that a source may have: a random one, unless it's a constant that the module's code makes"
+    fixed = work.program.graph_signature.inputs_to_lifted_tensor_constants
+    if m in work.constants or m.name in fixed: return sample(work, m)
+    shape, kind = work.size(m), m.meta["val"].dtype
+    if kind.is_floating_point: return torch.randn(shape, generator=rng).to(kind)
+    return sample(work, m) if m.name in work.tensors else torch.randint(0, 2, shape, generator=rng).to(kind)
+
 @torch.no_grad()
 def _uniform(work, n, axis):
-    "Whether the value of `n`, worked out from random inputs, comes out the same all along `axis`"
+    "Whether the value of `n`, worked out from random ones, comes out the same all along `axis`"
     nodes, sources = upstream(work, n)
     if n not in nodes: return False
     for seed in range(4):
         rng = torch.Generator().manual_seed(seed)
-        known = {m: torch.randint(0, 2, work.size(m), generator=rng).to(m.meta["val"].dtype) for m in sources
-                 if work.is_input(m) and not m.meta["val"].is_floating_point()}
-        out = _computed(work, nodes, known).get(n)
+        tensors = [m for m in sources if torch.is_tensor(m.meta.get("val"))]
+        out = _computed(work, nodes, {m: _any_value(work, m, rng) for m in tensors}).get(n)
         if not torch.is_tensor(out) or out.shape[axis] < 2 or not (out == out.narrow(axis, 0, 1)).all(): return False
     return True
 
@@ -161,7 +169,7 @@ def _go_back(work, cuts):
 
 # %% ../../nbs/api/capture/07_neurons.ipynb #91e274f7
 def recut(work, n, axis, alone=False):
-    "Go back and cut the value of `n` along `axis` of its several (`alone`: forget the others); False if it cannot be had"
+    "Go back and cut the value of `n` along `axis` of its several (`alone`: forget the others); False if it can't be"
     todo, cuts = [(n, axis)], {}
     while todo:
         n, axis = todo.pop()

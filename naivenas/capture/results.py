@@ -30,7 +30,7 @@ def _record(x, parts):
 
 # %% ../../nbs/api/capture/21_results.ipynb #642fafee
 def structured(x: Any, out: dict, path: str = "") -> Any:
-    "`x` with `None` for whatever is no tensor, number, word, or structure of these; that goes into `out`, `{path: object}`"
+    "`x` with None for what is no tensor, number, word, or structure of these; that goes into `out`, `{path: object}`"
     def inner(k, v): return structured(v, out, f"{path}.{k}".lstrip("."))
     if isinstance(x, _PLAIN): return x
     if _is_record(x): return _record(x, {f.name: inner(f.name, getattr(x, f.name)) for f in dataclasses.fields(x)})
@@ -65,5 +65,5 @@ def left_out_lines(module: nn.Module, out: dict) -> Iterator[str]:
     switch = getattr(getattr(module, "config", None), "use_cache", False)
     for path, x in out.items():
         where = f"{path!r} of its result is" if path else "its result is"
-        said = f"{type(module).__name__}: {where} {described(x)}, which isn't made of tensors, and is left out of the net"
+        said = f"{type(module).__name__}: {where} {described(x)}, which no net can hold, and is left out"
         yield said + "; config.use_cache = False switches it off" * bool(switch)

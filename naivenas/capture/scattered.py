@@ -9,6 +9,8 @@ __all__ = ['Stretched', 'stretched', 'scattered']
 import torch
 from ..graph.axes import Flow, Layout
 from ..graph.names import named
+
+# %% ../../nbs/api/capture/24_scattered.ipynb #f42b0309
 from .calls import Call, Spot
 from .neurons import same_along, want
 from .operators import met, narrowed, operation
@@ -18,6 +20,7 @@ from .padding import number_everywhere
 @named("call.stretched")
 class Stretched:
     "A value with a single place along an axis, stretched over as many as another value has there"
+    __name__ = "stretched"
     def __init__(self, axis): self.axis = axis
     def _sizes(self, rank, n): return [n if a == self.axis else -1 for a in range(rank)]
     def __call__(self, x, like): return x.expand(self._sizes(like.ndim, like.shape[self.axis]))
@@ -25,7 +28,8 @@ class Stretched:
 
     def source(self, args):
         x, like = args
-        return f"({x}).transpose(-1, {self.axis}).expand(*[-1] * (({like}).ndim - 1), ({like}).shape[{self.axis}]).transpose(-1, {self.axis})"
+        turned = f"transpose(-1, {self.axis})"
+        return f"({x}).{turned}.expand(*[-1] * (({like}).ndim - 1), ({like}).shape[{self.axis}]).{turned}"
 
 
 # %% ../../nbs/api/capture/24_scattered.ipynb #932a3bdc

@@ -29,7 +29,7 @@ def _asked(s):
 
 # %% ../../nbs/api/capture/09_shapes.ipynb #589c1399
 def _sizes(work, s, axes):
-    "Sizes of some axes of the result: numbers, what the operator worked out, or -1 for one that follows from the others"
+    "Sizes of some axes of the result: numbers, what the operator worked out, or -1 for one that follows from those"
     asked, open_axes, found = _asked(s), work.batched(s.node), []
     for a in axes:
         told, is_open = asked[a], a in open_axes
@@ -67,7 +67,7 @@ def freed(work, s):
 
 # %% ../../nbs/api/capture/09_shapes.ipynb #c2ac45ac
 def _single_change(work, s, ins, outs):
-    "`(function, its further arguments)` of a reshape that changes the axes `ins` into the axes `outs`; None if it's two"
+    "`(function, its further arguments)` of a reshape that makes the axes `outs` of the axes `ins`; None if it's two"
     wide = [a for a in outs if s.shape[a] > 1 or a in work.batched(s.node)]
     if len(outs) == 1: return (torch.flatten, ins[0], ins[-1]) if ins else (torch.unsqueeze, outs[0])
     if len(ins) != 1: return None

@@ -22,7 +22,7 @@ from .neurons import Again, recut
 from .operators import OPERATORS, elementwise, experiment
 from .parameters import PARAMETERS, RECURRENT
 from .sites import counts, site, whole_modules
-from .standins import layered, with_dropout
+from .standins import cut_for, layered, with_dropout
 from .torch_private import operator_name, written
 from .trace import Untraceable
 
@@ -85,7 +85,7 @@ def step(work, n):
 
 
 # %% ../../nbs/api/capture/28_walk.ipynb #ed365285
-_PAGES = computed, grouped, operators, padding, products, scattered, shapes, standins   # the rules in `OPERATORS` are on these
+_PAGES = computed, grouped, operators, padding, products, scattered, shapes, standins     # the rules are on these
 
 
 # %% ../../nbs/api/capture/28_walk.ipynb #8ed79dda
@@ -121,6 +121,7 @@ def place_in_graph(work, s):
         work.made(s, "scalar", Layout(s.shape))
         return
     if any(settled(work, s, rule) for rule in _operator_rules(s)): return
+    if isinstance(s.op, nn.Module): settled(work, s, cut_for)
     for i, l in zip(s.order, s.layouts):
         for a in l.axes if len(l.axes) > 1 else (): recut(work, i, a)
     work.opaque[s.label] = s.name

@@ -8,7 +8,6 @@ __all__ = ['BLOCKS', 'groups_then', 'groups_out_first', 'groups_in_first', 'laye
            'of_dim', 'divided']
 
 # %% ../../nbs/api/nets/01_kinds.ipynb #b94c4f2d
-from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 import operator
@@ -35,12 +34,6 @@ for _norm in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm,
               nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d):
     register(_norm, "num_features", "num_features", role="invariant", fill={"weight": 1., "running_var": 1.}, axis=1,
              weight="o", bias="o", running_mean="o", running_var="o")
-
-# %% ../../nbs/api/nets/01_kinds.ipynb #fb79365c
-_over_features = RULES[nn.LayerNorm]
-_over_maps = replace(_over_features, axis=1, statistic="mean and variance over all neurons and places")
-RULES[nn.LayerNorm] = lambda op: _over_features if len(op.normalized_shape) == 1 else _over_maps
-
 
 # %% ../../nbs/api/nets/01_kinds.ipynb #238204d2
 def _convolution(op, letters):

@@ -171,6 +171,7 @@ def register(cls: type, nin: str | None = None, nout: str | None = None, role: o
 # %% ../../nbs/api/nets/00_rules.ipynb #2760c656
 def neuron_axis(module):
     "The axis of the module's value on which its neurons lie, 1 or -1; None where they lie as in what it reads"
+    if isinstance(over := getattr(module, "normalized_shape", None), tuple) and len(over) > 1: return 1     # of maps
     r = rule(module)
     if r is None or r.axis is not None or not r.role.makes: return None if r is None else r.axis
     ranks = [array.ndim for key in r.arrays if (array := getattr(module, key, None)) is not None]

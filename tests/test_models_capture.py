@@ -1,0 +1,237 @@
+"Kinds of code in the models that people have: what comes in is compared with the module in which the removed neurons are zero, grown, and called with inputs of other sizes"
+import copy, dataclasses, logging
+import pytest, torch
+from torch import nn
+from torch.nn import functional as F
+from naivenas import Net, Untraceable
+from naivenas.capture.trace import every
+
+def far(a, b):
+    a, b = ([t for t in torch.utils._pytree.tree_leaves(x) if torch.is_tensor(t)] for x in (a, b))
+    assert [t.shape for t in a] == [t.shape for t in b]
+    return max((s - t).abs().max().item() for s, t in zip(a, b))
+
+def gone(plan, name, port=0):
+    v = plan[name]
+    return sorted({*range(v.inputs[port].nout)} - {*plan.ins(v)[port].tolist()})
+
+# ------------------------------------------------------------------------------------------------------------------ other sizes
+
+class Maps(nn.Module):
+    "Places become a sequence, and maps again"
+    def __init__(self): super().__init__(); self.a, self.l, self.out = nn.Conv2d(3, 8, 3, padding=1), nn.Linear(8, 12), nn.Conv2d(12, 5, 1)
+    def forward(self, x):
+        b, _, h, w = x.shape
+        return self.out(self.l(self.a(x).flatten(2).transpose(1, 2)).transpose(1, 2).reshape(b, -1, h, w))
+
+class Windows(nn.Module):
+    "Windows of two by two: the batch and the number of windows are one axis for a while"
+    def __init__(self): super().__init__(); self.a, self.b, self.c = nn.Linear(3, 8), nn.Linear(8, 6), nn.Linear(6, 2)
+    def forward(self, x):
+        b, h, w, _ = x.shape
+        y = self.b(self.a(x).reshape(b, h // 2, 2, w // 2, 2, 8).permute(0, 1, 3, 2, 4, 5).reshape(-1, 4, 8))
+        y = y.softmax(1).reshape(b, h // 2, w // 2, 2, 2, 6).permute(0, 1, 3, 2, 4, 5).reshape(b, h, w, 6)
+        return self.c(y)
+
+class Positions(nn.Module):
+    "Positions and a mask that are made anew for each length"
+    def __init__(self): super().__init__(); self.e, self.p, self.q, self.k, self.v, self.o = nn.Embedding(30, 12), nn.Embedding(20, 12), *(nn.Linear(12, 12) for _ in "qkv"), nn.Linear(12, 5)
+    def forward(self, ids):
+        b, t = ids.shape
+        x = self.e(ids.view(-1, t)) + self.p(torch.arange(t)[None])
+        q, k, v = (l(x).view(b, t, 3, 4).transpose(1, 2) for l in (self.q, self.k, self.v))
+        scores = q @ k.transpose(-1, -2) / t**.5 + torch.full((t, t), float("-inf")).triu(1)
+        return self.o((scores.softmax(-1) @ v).transpose(1, 2).reshape(b * t, 12)).view(b, t, 5)
+
+@pytest.mark.parametrize("module, x, others", [
+    (Maps(), torch.randn(2, 3, 8, 8), [(3, 3, 8, 8), (2, 3, 8, 16), (1, 3, 6, 10)]), (Windows(), torch.randn(2, 4, 4, 3), [(3, 4, 4, 3), (2, 8, 4, 3), (1, 8, 8, 3)]),
+    (Positions(), torch.randint(30, (2, 6)), [(3, 6), (2, 9), (1, 2)])], ids=["maps", "windows", "positions"])
+def test_other_sizes_give_what_the_module_gives_also_after_pruning(module, x, others):
+    module = module.double().eval()
+    x = x.double() if x.is_floating_point() else x
+    net = Net.from_torch(module, x, share=False).eval()
+    assert not net.fixed
+    examples = [x, *(torch.randn(s).double() if x.is_floating_point() else torch.randint(30, s) for s in others)]
+    for form in net, net.to_torch():
+        for i in examples: assert far(form(i), module(i)) < 1e-12
+    last = "out" if "out" in net.names else "c" if "c" in net.names else "o"
+    plan = net.plan({net[last].inputs[0].name if 0 else last: 0} | {"l" if last == "out" else "b" if last == "c" else "v": -4})
+    ref = copy.deepcopy(module)
+    ref.get_submodule(last).weight.data[:, gone(plan, last)] = 0
+    plan.apply()
+    for i in examples: assert far(net(i), ref(i)) < 1e-12
+
+def test_a_size_that_stays_fixed_is_told_and_other_sizes_are_refused(caplog):
+    class Baked(nn.Module):
+        def __init__(self): super().__init__(); self.a, self.b, self.scales = nn.Linear(4, 8), nn.Linear(8, 3), {n: 1. / n for n in range(1, 40)}
+        def forward(self, x): return self.b(self.a(x).relu()).sum(1) * self.scales[int(x.shape[1])]
+    module, x = Baked(), torch.randn(2, 6, 4)
+    with caplog.at_level(logging.WARNING, "naivenas"): net = Net.from_torch(module, x, share=False)
+    assert net.fixed == {"x": {1: 6}} and "'x' has to have 6 along axis 1" in caplog.text
+    assert far(net(torch.randn(3, 6, 4)), torch.zeros(3, 3)) >= 0
+    with pytest.raises(ValueError, match=r"x came in the shape \(2, 5, 4\), .* size of 6 along axis 1"): net(torch.randn(2, 5, 4))
+
+def test_dynamic_shapes_are_those_of_torch_export():
+    module, x = Positions().eval(), torch.randint(30, (2, 6))
+    net = Net.from_torch(module, x, share=False, dynamic_shapes={"ids": {0: torch.export.Dim.AUTO, 1: torch.export.Dim("length", min=2, max=16)}})
+    assert far(net(torch.randint(30, (4, 11))), torch.zeros(4, 11, 5)) >= 0 and not net.fixed
+    with pytest.raises(Untraceable): Net.from_torch(module, x, dynamic_shapes={"nobody": {0: torch.export.Dim("b")}})
+
+def test_the_import_leaves_notes_of_a_module_alone():
+    class Noting(nn.Module):
+        def __init__(self): super().__init__(); self.a, self.b, self.shape, self.grid = nn.Conv2d(1, 6, 3, padding=1), nn.Conv2d(6, 2, 1), None, None
+        def forward(self, x):
+            if self.shape != x.shape: self.shape, self.grid = x.shape, torch.ones(x.shape[-1])
+            return self.b(self.a(x)) * self.grid
+    module, x = Noting(), torch.randn(2, 1, 4, 4)
+    net = Net.from_torch(module, x)
+    assert module.shape is None and module.grid is None
+    for n in 2, 3: assert net(torch.randn(n, 1, 4, 4)).shape == (n, 2, 4, 4)
+
+# ------------------------------------------------------------------------------------------------------- arguments and results
+
+@dataclasses.dataclass
+class Answer:
+    logits: torch.Tensor
+    hidden: tuple = ()
+    cache: object = None
+
+class Answering(nn.Module):
+    def __init__(self): super().__init__(); self.a, self.b = nn.Linear(4, 8), nn.Linear(8, 3)
+    def forward(self, x, twice=False, mode="plain", mask=None, **more):
+        h = self.a(x).relu() * (2 if twice else 1)
+        return Answer(self.b(h), (h, {"mode": mode}), object() if more.get("cache") else None)
+
+def test_constants_are_arguments_and_structures_are_results(caplog):
+    module, x = Answering(), torch.randn(2, 4)
+    for how in dict(twice=True), dict(mode="fast"), dict(mask=None), dict(cache=False), dict(cache=True):
+        net = Net.from_torch(module, x, share=False, **how)
+        got = net(x)
+        assert type(got) is Answer and far(got.logits, module(x, **how).logits) < 1e-6 and got.hidden[1] == {"mode": how.get("mode", "plain")}
+        net.resize("a", 0)
+    assert "'cache' of its result is an object" in caplog.text and got.cache is None
+    assert far(Net.from_torch(module, x, True, "plain", None, share=False)(x).logits, module(x, True).logits) < 1e-6
+
+# ------------------------------------------------------------------------------------------------------------------- operators
+
+class Turned(nn.Module):
+    "A matrix for each spelling of a product"
+    def __init__(self, how):
+        super().__init__()
+        self.how, self.first = how, nn.Linear(5, 6)
+        self.w, self.last = nn.Parameter(torch.randn(8, 6) if how in ("transposed", "left") else torch.randn(6, 8)), nn.Linear(8, 3)
+        self.bias = nn.Parameter(torch.randn(8))
+    def forward(self, x):
+        h = self.first(x).relu()
+        if self.how == "addmm": y = torch.addmm(self.bias, h.reshape(-1, 6), self.w, beta=.5).view(*x.shape[:-1], 8)
+        elif self.how == "einsum": y = torch.einsum("bti,io->bto", h, self.w)
+        elif self.how == "transposed": y = h @ self.w.t()
+        elif self.how == "left": y = (self.w @ h.transpose(1, 2)).transpose(1, 2)
+        else: y = h @ self.w + self.bias
+        return self.last(y.relu())
+
+@pytest.mark.parametrize("how", ["addmm", "einsum", "transposed", "left", "plus"])
+def test_a_matrix_without_a_layer_is_cut_on_both_sides_and_grows(how, tmp_path):
+    module, x = Turned(how).double(), torch.randn(2, 4, 5).double()
+    net = Net.from_torch(module, x, share=False)
+    hidden = next(v.name for v in net if v.nout == 8 and v.role.makes)
+    before, twin = net(x), copy.deepcopy(net)
+    twin.resize({"first": +2, hidden: +3})
+    assert far(twin(x), before) < 1e-12
+    plan, ref = net.plan({"first": -2, hidden: -3}), copy.deepcopy(module)
+    ref.first.weight.data[(lost := gone(plan, hidden))] = 0
+    ref.first.bias.data[lost] = 0
+    ref.last.weight.data[:, gone(plan, "last")] = 0
+    plan.apply()
+    assert far(net(x), ref(x)) < 1e-12 and far(net.to_torch()(x), ref(x)) < 1e-12
+    net.save(tmp_path / "net.safetensors")
+    assert far(Net.load(tmp_path / "net.safetensors")(x), ref(x)) < 1e-12
+
+class Groups(nn.Module):
+    "Four heads of queries, two of keys and values, in each of three spellings"
+    def __init__(self, how): super().__init__(); self.how, self.q, self.k, self.v, self.o = how, nn.Linear(12, 20), nn.Linear(12, 10), nn.Linear(12, 10), nn.Linear(20, 6)
+    def forward(self, x):
+        b, t, _ = x.shape
+        q, k, v = (y.view(b, t, -1, 5).transpose(1, 2) for y in (self.q(x), self.k(x), self.v(x)))
+        if self.how == "expand": k, v = (y[:, :, None].expand(b, 2, 2, t, 5).reshape(b, 4, t, 5) for y in (k, v))
+        if self.how == "repeat": k, v = (y.repeat_interleave(2, 1) for y in (k, v))
+        return self.o(F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=self.how == "attention").transpose(1, 2).reshape(b, t, -1))
+
+@pytest.mark.parametrize("how", ["expand", "repeat", "attention"])
+def test_grouped_attention_grows_and_shrinks_by_whole_groups(how):
+    module, x = Groups(how).double(), torch.randn(2, 7, 12).double()
+    net = Net.from_torch(module, x, share=False)
+    for wish in {"q": +10}, {"k": +5}:
+        twin = copy.deepcopy(net)
+        twin.resize(wish)
+        assert (twin.sizes["q"], twin.sizes["k"], twin.sizes["v"]) == (30, 15, 15) and far(twin(x), module(x)) < 1e-12
+    plan, ref = net.plan({"v": -5}), copy.deepcopy(module)
+    lost = gone(plan, "o")
+    assert len(lost) == 10
+    ref.o.weight.data[:, lost] = 0
+    plan.apply()
+    assert (net.sizes["q"], net.sizes["k"]) == (10, 5) and far(net(x), ref(x)) < 1e-12
+    assert net(torch.randn(3, 4, 12).double()).shape == (3, 4, 6)
+
+class Rows(nn.Module):
+    "Rows of a graph, summed or picked by an index"
+    def __init__(self, how): super().__init__(); self.how, self.a, self.b = how, nn.Linear(5, 12), nn.Linear(12, 3)
+    def forward(self, x, e):
+        h, wide, zeros = self.a(x).relu(), e[1][:, None].expand(-1, 12), torch.zeros(x.shape[0], 12, dtype=x.dtype)
+        if self.how == "scatter_add": y = zeros.scatter_add(0, wide, h[e[0]])
+        if self.how == "scatter_add_": y = x.new_zeros(x.shape[0], 12).scatter_add_(0, wide, h[e[0]])
+        if self.how == "index_add": y = zeros.index_add(0, e[1], h[e[0]])
+        if self.how == "gather": y = h.gather(0, wide)
+        if self.how == "index_select": y = h.index_select(0, e[1])
+        if self.how == "scatter_reduce": y = zeros.scatter_reduce(0, wide, h[e[0]], "amax")
+        return self.b(y)
+
+@pytest.mark.parametrize("how", ["scatter_add", "scatter_add_", "index_add", "gather", "index_select", "scatter_reduce"])
+def test_features_follow_through_sums_and_picks_along_nodes(how):
+    module, x, e = Rows(how).double(), torch.randn(7, 5).double(), torch.randint(0, 7, (2, 20))
+    net = Net.from_torch(module, x, e, share=False)
+    plan, ref = net.plan({"a": -5}), copy.deepcopy(module)
+    ref.b.weight.data[:, gone(plan, "b")] = 0
+    plan.apply()
+    assert net.sizes["a"] == 7 and far(net(x, e), ref(x, e)) < 1e-12
+    x, e = torch.randn(9, 5).double(), torch.randint(0, 9, (2, 13))
+    assert far(net(x, e), ref(x, e)) < 1e-12 and far(net.to_torch()(x, e), ref(x, e)) < 1e-12
+
+def test_a_layer_norm_over_maps_and_a_view_to_maps_follow():
+    class Decoder(nn.Module):
+        def __init__(self): super().__init__(); self.l, self.n, self.t = nn.Linear(6, 256), nn.LayerNorm([16, 4, 4]), nn.ConvTranspose2d(16, 2, 4, 2, 1)
+        def forward(self, z): return self.t(self.n(self.l(z).relu().view(-1, 16, 4, 4)).relu())
+    module, z = Decoder().double(), torch.randn(3, 6).double()
+    net = Net.from_torch(module, z, share=False)
+    plan = net.plan({"l": -64})
+    kept = sorted({*range(16)} - {*gone(plan, "t")})
+    plan.apply()
+    y = F.layer_norm(module.l(z).relu().view(-1, 16, 4, 4)[:, kept], (12, 4, 4), module.n.weight[kept], module.n.bias[kept]).relu()
+    assert len(kept) == 12 and far(net(z), F.conv_transpose2d(y, module.t.weight[kept], module.t.bias, 2, 1)) < 1e-12
+
+def test_a_bias_that_tells_no_heads_apart_holds_none():
+    class Biased(nn.Module):
+        def __init__(self): super().__init__(); self.q, self.k, self.v, self.o = (nn.Linear(12, 12) for _ in "qkvo")
+        def forward(self, x, mask):
+            b, t, _ = x.shape
+            q, k, v = (l(x).view(b, t, 3, 4).transpose(1, 2) for l in (self.q, self.k, self.v))
+            seen = (mask[:, None, None, :] > 0).expand(b, -1, t, t)
+            bias = torch.where(seen, torch.zeros(1, 3, t, t, dtype=x.dtype), -9.)
+            return self.o(((q @ k.transpose(-1, -2) + bias).softmax(-1) @ v).transpose(1, 2).flatten(2))
+    module, x, mask = Biased().double(), torch.randn(2, 5, 12).double(), torch.randint(0, 2, (2, 5))
+    net = Net.from_torch(module, x, mask, share=False)
+    plan, ref = net.plan({"v": -4}), copy.deepcopy(module)
+    ref.o.weight.data[:, gone(plan, "o")] = 0
+    plan.apply()
+    assert net.sizes["q"] == 8 and far(net(x, mask), ref(x, mask)) < 1e-12
+
+def test_assignments_in_place_take_the_overload_with_the_same_arguments():
+    class InPlace(nn.Module):
+        def __init__(self): super().__init__(); self.a, self.b = nn.Linear(4, 8), nn.Linear(8, 3)
+        def forward(self, x): return self.b(self.a(x).pow_(2).mul_(.5).add_(1).clamp_(0, 3))
+    module, x = InPlace().double(), torch.randn(2, 4).double()
+    net = Net.from_torch(module, x, share=False)
+    plan, ref = net.plan({"a": -3}), copy.deepcopy(module)
+    ref.b.weight.data[:, gone(plan, "b")] = 0
+    plan.apply()
+    assert far(net(x), ref(x)) < 1e-12
