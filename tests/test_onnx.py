@@ -269,3 +269,11 @@ def test_names_in_a_file_become_no_code_and_do_not_meet():
     data = rng.random((2, 3)).astype(np.float32)
     want, = onnx.reference.ReferenceEvaluator(model).run(None, {"self": data})
     assert np.allclose(onnx_module(model)(torch.from_numpy(data)).detach(), want, atol=1e-6)
+
+def test_attributes_at_their_defaults_say_nothing(tmp_path):
+    "An upsampling network, of whose Resize PyTorch writes every attribute down"
+    module, x = nn.Sequential(nn.Conv2d(3, 6, 3, 1, 1), nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False), nn.Conv2d(6, 2, 1)), torch.randn(2, 3, 6, 6)
+    net = Net.from_torch(module, x, share=False)
+    net.to_onnx(tmp_path / "net.onnx", example=x)
+    again = Net.from_onnx(tmp_path / "net.onnx")
+    assert torch.allclose(again(x), module(x), atol=1e-5) and again.prune_plan(.5).apply() is not None

@@ -2,6 +2,7 @@
 import copy, logging
 from collections import namedtuple
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ class Config:
     heads: int = 6
     groups: int = 3          # heads of keys and values
     head: int = 4
-    layers: int = 2
+    layers: int = 1
     places: int = 24         # as many as `width`, and something else
 
 class Norm(nn.Module):
@@ -120,6 +121,12 @@ def fresh(name, seed=0):
     torch.manual_seed(seed)
     return MODELS[name][0]().eval()
 
+@cache
+def pruned(name):
+    "`(a model, its example, what prune makes of it)`, made once"
+    m, x = fresh(name), MODELS[name][1]()
+    return m, x, prune(m, x, keep=.6).eval()
+
 def leaves(value): return torch.utils._pytree.tree_leaves(value)
 
 def same(a, b): return all(torch.allclose(x, y, 1e-4, 1e-5) if torch.is_tensor(x) else x == y for x, y in zip(leaves(a), leaves(b), strict=True))
@@ -133,9 +140,8 @@ def said(caplog):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_own_class_comes_back_and_computes_what_a_net_does(name):
-    m, x = fresh(name), MODELS[name][1]()
-    kept = copy.deepcopy(m.state_dict())
-    small = prune(m, x, keep=.6)
+    m, x, small = pruned(name)
+    kept = fresh(name).state_dict()
     net = Net.from_torch(m, x, share=False)
     net.prune(.6)
     assert type(small) is type(m) and sum(p.numel() for p in small.parameters()) < sum(p.numel() for p in m.parameters())
@@ -143,15 +149,16 @@ def test_own_class_comes_back_and_computes_what_a_net_does(name):
     for batch in x, torch.cat([x, x.flip(0), x]): assert same(small(batch), net(batch))
     assert all(torch.equal(t, kept[k]) for k, t in m.state_dict().items())        # the module itself stays as it is
     small.train()(x)
+    small.eval()
 
 def test_generation_goes_on_with_the_same_words_as_the_net():
-    m, x = fresh("llama"), ids(2, 5)
-    small, words = prune(m, x, keep=.6), x
-    for _ in range(3):
+    m, x, small = pruned("llama")
+    words = x
+    for _ in range(2):
         net = Net.from_torch(m, words, share=False)
         net.prune(.6)
         words = torch.cat([words, net(words).logits[:, -1:].argmax(-1)], 1)
-    assert torch.equal(small.generate(x, 3), words)
+    assert torch.equal(small.generate(x, 2), words)
 
 def test_what_was_set_is_said_and_nothing_else_is_set(said):
     small = prune(fresh("bart"), ids(2, 5), keep=.6)
@@ -168,7 +175,8 @@ def test_a_size_in_the_code_gives_a_plain_module_with_its_place(said):
     assert small(ids(3, 5)).shape == (3, 5, 24)
 
 def test_layers_that_differ_get_configurations_of_their_own():
-    m, x = fresh("llama"), ids(2, 5)
+    torch.manual_seed(0)
+    m, x = Llama(Config(layers=2)).eval(), ids(2, 5)
     def by(v):
         if v.name.endswith(("attend.q", "attend.k", "attend.v")): return np.ones(v.nout) if "layers.0" in v.name else np.full(v.nout, 9.)
         return np.full(v.nout, 5.)
@@ -191,8 +199,7 @@ def test_the_configuration_says_what_all_layers_have():
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_fresh_model_takes_on_the_sizes_of_a_saved_one(name):
-    x = MODELS[name][1]()
-    small = prune(fresh(name), x, keep=.6).eval()
+    _, x, small = pruned(name)
     again = load_into(fresh(name, seed=1), small.state_dict(), x).eval()
     assert type(again) is type(small) and same(again(x), small(x))
     assert all(torch.equal(t, small.state_dict()[k]) for k, t in again.state_dict().items())
@@ -206,8 +213,8 @@ def test_it_grows_too():
     assert again.embed.embedding_dim == 28 and same(again.eval()(x), net.eval()(x))
 
 def test_wrong_keys_and_shapes_are_named_and_change_nothing():
-    x = MODELS["pictures"][1]()
-    small = prune(fresh("pictures"), x, keep=.6).state_dict()
+    _, x, small = pruned("pictures")
+    small = small.state_dict()
     for state, names in ((small | {"extra.weight": torch.zeros(1)}, ["extra.weight"]), ({k: t for k, t in small.items() if k != "out.bias"}, ["out.bias"]),
                          (small | {"out.weight": torch.zeros(5, 40)}, ["out.weight"]), (small | {"first.weight": torch.zeros(9, 4, 3, 3), "first.bias": torch.zeros(9)}, ["first.weight"])):
         m = fresh("pictures")
@@ -218,8 +225,7 @@ def test_wrong_keys_and_shapes_are_named_and_change_nothing():
     with pytest.raises(TypeError, match="state dict"): load_into(fresh("pictures"), [1], x)
 
 def test_what_wrappers_put_in_front_of_keys_is_left_out():
-    x = MODELS["pictures"][1]()
-    small = prune(fresh("pictures"), x, keep=.6).eval()
+    _, x, small = pruned("pictures")
     again = load_into(fresh("pictures", 1), {"module." + k: t for k, t in small.state_dict().items()}, x)
     assert same(again.eval()(x), small(x))
 

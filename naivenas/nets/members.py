@@ -69,6 +69,7 @@ def _tensors(op):
 def members(net: Any) -> tuple[dict, dict, dict]:
     "`({name: layer}, {key: (layer, dictionary, name of the tensor there)}, the same of further names)`"
     modules, alone, more, names = {}, {}, {}, own_names(net)
+    if not names: return dict(layers_of(net)), {}, {}
     for name, op in layers_of(net):
         called = [(f"{name}.{k}", names.get(f"{name}.{k}"), held, k) for held, k in _tensors(op)]
         whole = all(keys is None or own in keys for own, keys, _, _ in called)
@@ -85,13 +86,15 @@ def _folders(name): return [name[:i] for i, c in enumerate(name) if c == "."]
 def _within(names):
     "Those of some names that lie within another, or have an empty part"
     every = {*names}
-    return {n for n in names if "" in n.split(".") or not every.isdisjoint(_folders(n))}
+    some = [n for n in names if "." in n or not n]
+    return {n for n in some if "" in n.split(".") or not every.isdisjoint(_folders(n))}
 
 # %% ../../nbs/api/nets/20_members.ipynb #4b5a6bf8
 def _part(net, path, parts):
     "The part at a path, which is the one that was there before, if any"
     if path not in parts:
-        made = net.__dict__["_parts"].setdefault(path, Part()) if path else net
+        made = net.__dict__["_parts"].get(path) if path else net
+        if made is None: made = net.__dict__["_parts"][path] = Part()
         made.__dict__["_modules"] = {}
         made.__dict__["_parameters"], made.__dict__["_buffers"] = {}, {}
         made._non_persistent_buffers_set = set()
