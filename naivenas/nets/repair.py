@@ -34,7 +34,7 @@ def unfit(job: "Job", v: Any) -> str:
     if not some: return "it isn't known how its output comes from its weights"
     return next(filter(None, (computed(v.op, r) for r in some)), "")
 
-# %% ../../nbs/api/nets/23_repair.ipynb #f76e4bae
+# %% ../../nbs/api/nets/23_repair.ipynb #0bcb0611
 def plainly(v: Any, reading: Any, args: list) -> bool:
     "Whether the layer gives what its rows, its matrix and its offset say"
     op, y = v.op, v.op(*args)
@@ -43,7 +43,8 @@ def plainly(v: Any, reading: Any, args: list) -> bool:
     offset = op._parameters.get(reading.offset)
     made = rows @ reading.matrix(op).to(rows).mT
     if offset is not None: made = made + offset.to(rows).view(reading.groups(op), 1, -1)
-    return bool((made - there).abs().max() <= .01 * there.abs().max() + 1e-6)
+    off = max(.01, 20 * torch.finfo(y.dtype).eps)
+    return bool((made - there).abs().max() <= off * there.abs().max() + 1e-6)
 
 # %% ../../nbs/api/nets/23_repair.ipynb #38b55ec9
 @dataclass
