@@ -210,6 +210,20 @@ def test_memory_that_does_not_suffice_changes_nothing(monkeypatch):
     assert far(results[0][0], results[1][0]) < 1e-10 and results[1][1] > 2 * results[0][1]
     assert results[0][1] <= 3 * 4.2 * len(net.vertices)      # of three batches: each vertex twice in each net
 
+@pytest.mark.parametrize("most", [1 << 30, 10_000])
+def test_activations_that_overwrite_what_they_read_make_no_difference(monkeypatch, most):
+    monkeypatch.setattr(pages, "HELD", most)
+    outputs = []
+    for inplace in (False, True):
+        net, data = small_resnet()
+        for v in net:
+            if isinstance(v.op, nn.ReLU): v.op.inplace = inplace
+        before = data.clone()
+        report = net.prune(.6, repair=[*data.split(8)])
+        assert torch.equal(data, before)
+        outputs.append((net(data), report.repair.drop(columns="seconds")))
+    assert torch.equal(outputs[0][0], outputs[1][0]) and outputs[0][1].equals(outputs[1][1])
+
 def test_no_global_random_number_is_drawn():
     net, data = small_resnet()
     torch.manual_seed(3); np.random.seed(3)
