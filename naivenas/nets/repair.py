@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['COLUMNS', 'unfit', 'plainly', 'Job', 'errors', 'refit', 'calibrate', 'mended', 'Repaired', 'repaired']
 
-# %% ../../nbs/api/nets/23_repair.ipynb #37c9f675
+# %% ../../nbs/api/nets/23_repair.ipynb #c061bf24
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from math import isfinite
+from math import isfinite, isnan
 from typing import Any
 import torch
 from torch import nn
@@ -225,7 +225,7 @@ def mended(job: Job, progress: bool = True) -> tuple[list, dict, dict]:
         if job.touched & {*v.inputs}: job.touched.add(v)
     return rows, {o.name: before[o.name] for o in ends if o.name in before}, errors(job, ends)
 
-# %% ../../nbs/api/nets/23_repair.ipynb #0529ee31
+# %% ../../nbs/api/nets/23_repair.ipynb #a8920e2a
 @dataclass(eq=False)
 class Repaired:
     "What a repair has found: a table, its cost, the outputs' largest error before and after, `{(vertex, key): value}`"
@@ -239,6 +239,7 @@ class Repaired:
     @property
     def line(self) -> str:
         cost = f"repaired with {self.examples} examples in {self.seconds:.1f} s"
+        if isnan(self.before) or isnan(self.after): return cost      # it can't be told what of the output is left
         return f"{cost}: the output is off by {self.before:.2g} without, by {self.after:.2g} with it"
 
     def assignments(self, vertices: list) -> list[tuple]:
