@@ -128,7 +128,7 @@ def pruned_behind(kind):
     x = inputvertex("x", 3)
     norm = relu if make is linear else (lambda v: groupnorm(relu(v), 1))
     y = "y" >> make(norm("h" >> (linear(x, 8) if make is linear else conv(x, 8))), **how)
-    return Net(x, y if make is linear else conv(y, 3)), values((80, 3) if make is linear else (9, 3, 7, 7))
+    return Net(x, y if make is linear else conv(y, 3)), values((80, 3) if make is linear else (5, 3, 5, 5))
 
 def design(op, x):
     "The derivative of all that a layer gives by its parameters, at any of them: a matrix, and whose columns are whose"
@@ -210,6 +210,20 @@ def test_memory_that_does_not_suffice_changes_nothing(monkeypatch):
     assert far(results[0][0], results[1][0]) < 1e-10 and results[1][1] > 2 * results[0][1]
     assert results[0][1] <= 3 * 4.2 * len(net.vertices)      # of three batches: each vertex twice in each net
 
+@pytest.mark.parametrize("most", [1 << 30, 10_000])
+def test_activations_that_overwrite_what_they_read_make_no_difference(monkeypatch, most):
+    monkeypatch.setattr(pages, "HELD", most)
+    outputs = []
+    for inplace in (False, True):
+        net, data = small_resnet()
+        for v in net:
+            if isinstance(v.op, nn.ReLU): v.op.inplace = inplace
+        before = data.clone()
+        report = net.prune(.6, repair=[*data.split(8)])
+        assert torch.equal(data, before)
+        outputs.append((net(data), report.repair.drop(columns="seconds")))
+    assert torch.equal(outputs[0][0], outputs[1][0]) and outputs[0][1].equals(outputs[1][1])
+
 def test_no_global_random_number_is_drawn():
     net, data = small_resnet()
     torch.manual_seed(3); np.random.seed(3)
@@ -227,6 +241,18 @@ def test_the_net_is_repaired_and_better():
     assert report.repair.loc["out", "after"] < report.repair.loc["out", "before"] and "repaired with 24 examples" in report.summary and "repaired" in repr(report)
     assert report.repair.index.is_unique and {*report.repair.columns} == {"before", "after", "rows", "seconds", "note"}
     assert not net.training
+    found = report.verify(more)
+    assert not found.agrees and any("a repair has changed weights" in note for note in found.notes)
+
+@pytest.mark.gpu
+def test_on_a_gpu_it_is_the_same():
+    results = []
+    for place in "cpu", "cuda":
+        net, data = small_resnet()
+        net.to(place)
+        net.prune(.6, repair=data)       # examples come to where the net is
+        results.append(net(data.to(place)).cpu())
+    assert far(*results) < 1e-8
 
 # ------------------------------------------------------------------------------------------------------------------- batch norms
 
@@ -420,7 +446,8 @@ class Own(nn.Module):
 def test_imported_transformers_are_repaired():
     module = Block().eval()
     words = torch.randint(0, 11, (64, 9), generator=torch.Generator().manual_seed(0))
-    net, plain = (Net.from_torch(module, words[:2], share=False).eval() for _ in "ab")
+    net = Net.from_torch(module, words[:2], share=False).eval()
+    plain = copy.deepcopy(net)
     report = net.prune(.6, repair=[(words, words[:, 0])])
     plain.prune(.6)
     wanted = module(words)
@@ -430,9 +457,9 @@ def test_imported_transformers_are_repaired():
 def test_imported_modules_with_several_inputs_take_batches_as_they_do():
     module, x, scale = Own().eval(), values((40, 6, 5)), values((40, 1), 2)
     forms = [[(x, scale)], [(x, scale, scale)], (x, scale), {"x": x, "scale": scale, "labels": x}, torch.utils.data.DataLoader([*zip(x, scale, x)], 16)]
-    made = []
+    made, imported = [], Net.from_torch(module, x[:2], scale[:2], share=False).eval()
     for form in forms:
-        net = Net.from_torch(module, x[:2], scale[:2], share=False).eval()
+        net = copy.deepcopy(imported)
         net.prune(.5, repair=form)
         made.append(net(x, scale)["logits"])
     assert all(far(made[0], y) < 1e-8 for y in made[1:])

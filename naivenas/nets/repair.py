@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['COLUMNS', 'unfit', 'plainly', 'Job', 'errors', 'refit', 'calibrate', 'mended', 'Repaired', 'repaired']
 
-# %% ../../nbs/api/nets/23_repair.ipynb #37c9f675
+# %% ../../nbs/api/nets/23_repair.ipynb #c061bf24
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from math import isfinite
+from math import isfinite, isnan
 from typing import Any
 import torch
 from torch import nn
@@ -34,7 +34,7 @@ def unfit(job: "Job", v: Any) -> str:
     if not some: return "it isn't known how its output comes from its weights"
     return next(filter(None, (computed(v.op, r) for r in some)), "")
 
-# %% ../../nbs/api/nets/23_repair.ipynb #f76e4bae
+# %% ../../nbs/api/nets/23_repair.ipynb #0bcb0611
 def plainly(v: Any, reading: Any, args: list) -> bool:
     "Whether the layer gives what its rows, its matrix and its offset say"
     op, y = v.op, v.op(*args)
@@ -43,7 +43,8 @@ def plainly(v: Any, reading: Any, args: list) -> bool:
     offset = op._parameters.get(reading.offset)
     made = rows @ reading.matrix(op).to(rows).mT
     if offset is not None: made = made + offset.to(rows).view(reading.groups(op), 1, -1)
-    return bool((made - there).abs().max() <= .01 * there.abs().max() + 1e-6)
+    off = max(.01, 20 * torch.finfo(y.dtype).eps)
+    return bool((made - there).abs().max() <= off * there.abs().max() + 1e-6)
 
 # %% ../../nbs/api/nets/23_repair.ipynb #38b55ec9
 @dataclass
@@ -224,7 +225,7 @@ def mended(job: Job, progress: bool = True) -> tuple[list, dict, dict]:
         if job.touched & {*v.inputs}: job.touched.add(v)
     return rows, {o.name: before[o.name] for o in ends if o.name in before}, errors(job, ends)
 
-# %% ../../nbs/api/nets/23_repair.ipynb #0529ee31
+# %% ../../nbs/api/nets/23_repair.ipynb #a8920e2a
 @dataclass(eq=False)
 class Repaired:
     "What a repair has found: a table, its cost, the outputs' largest error before and after, `{(vertex, key): value}`"
@@ -238,6 +239,7 @@ class Repaired:
     @property
     def line(self) -> str:
         cost = f"repaired with {self.examples} examples in {self.seconds:.1f} s"
+        if isnan(self.before) or isnan(self.after): return cost      # it can't be told what of the output is left
         return f"{cost}: the output is off by {self.before:.2g} without, by {self.after:.2g} with it"
 
     def assignments(self, vertices: list) -> list[tuple]:

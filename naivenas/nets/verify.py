@@ -153,10 +153,11 @@ def _modes(w):
 
 # %% ../../nbs/api/nets/15_verify.ipynb #d6292262
 def _unseen(plan):
-    "A note about losses that the plan warns of, which a comparison with silent neurons cannot show"
+    "Notes about a repair, and about losses that the plan warns of, which silent neurons cannot show"
+    mended = ["a repair has changed weights, and the difference tells how far"] * bool(getattr(plan, "repaired", None))
     warned = [*plan.notes, *at_once(plan)]
-    if not warned or plan.decision.kept.all(): return []
-    return ["what goes is zeroed on both sides, so that this is not seen here, and a measure of quality is needed: " +
+    if not warned or plan.decision.kept.all(): return mended
+    return [*mended, "what goes is zeroed on both sides, so that this is not seen here, and a measure of quality is needed: " +
             "; ".join(warned)]
 
 # %% ../../nbs/api/nets/15_verify.ipynb #f3caecda
