@@ -146,7 +146,8 @@ def given_back(net: Net, module: nn.Module, before: Origin) -> nn.Module:
 def _divided(module, how):
     "`(options of Net.prune, arguments of the module)`"
     options = {*inspect.signature(Net.prune_plan).parameters, *inspect.signature(Net.plan).parameters}
-    takes = inspect.signature(module.forward).parameters
+    try: takes = inspect.signature(module.forward).parameters
+    except (TypeError, ValueError): takes = ()
     theirs = {k: v for k, v in how.items() if k in takes and (k not in options or torch.is_tensor(v))}
     return {k: v for k, v in how.items() if k not in theirs}, theirs
 
