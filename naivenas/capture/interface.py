@@ -124,7 +124,7 @@ def _as_torch(m):
 
 # %% ../../nbs/api/capture/19_interface.ipynb #b78a5456
 def _judged(net, key):
-    "Whether the net itself can say that it has no such entry; a module that reads its entries in its own way says so itself"
+    "Whether the net can say that it has no such entry; a module that reads in its own way says so itself"
     homes = [m for name, m in net._modules.items() if m is not None and key.startswith(f"{name}.")]
     return all(_as_torch(part) for m in homes for part in m.modules())
 
@@ -238,5 +238,6 @@ class Capturing(Arriving):
         if prefix and (said := another_structure(self, state, False, prefix)): errors.append(said)
         super()._load_from_state_dict(state, prefix, metadata, False, missing, unexpected, errors)
         known = {prefix + k for k in self.state_dict()} if strict else state
-        unexpected += [k for k in state if k.startswith(prefix) and k not in known and _judged(self, k.removeprefix(prefix))]
+        odd = [k for k in state if k.startswith(prefix) and k not in known]
+        unexpected += [k for k in odd if _judged(self, k.removeprefix(prefix))]
 

@@ -41,8 +41,9 @@ F = TypeVar("F", bound=Callable)
 def taken(f: Callable, cls: type | None = None) -> list[str]:
     "What a function takes by name, in order; of a verb also what it passes on, to methods of `cls` if these are others"
     own = [p.name for p in [*signature(f).parameters.values()][1:] if p.kind in _BY_NAME]
-    more = [n for g in getattr(f, "passed", ()) for h in dict.fromkeys([g, getattr(cls, g.__name__, g)]) for n in taken(h, cls)]
-    return [*dict.fromkeys([*own, *(n for n in more if n not in getattr(f, "but", ()))])]
+    passed = [h for g in getattr(f, "passed", ()) for h in dict.fromkeys([g, getattr(cls, g.__name__, g)])]
+    more = [n for g in passed for n in taken(g, cls) if n not in f.but]
+    return [*dict.fromkeys([*own, *more])]
 
 _BY_NAME = Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY
 

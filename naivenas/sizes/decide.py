@@ -134,7 +134,7 @@ def _against(core):
 
 # %% ../../nbs/api/sizes/09_decide.ipynb #aff4ecb4
 def in_reach(nearest):
-    "What to add to a refusal: the sizes that can be had, `{vertex: sizes}`; nothing where that is the present one alone"
+    "What to add to a refusal: the sizes that can be had, `{vertex: sizes}`; nothing for the present one alone"
     told = {v: sizes for v, sizes in nearest.items() if sizes and sizes != [v.nout]}
     if not told: return ""
     if len(nearest) == 1: return f"; {' or '.join(map(str, *told.values()))} can be had"
@@ -244,7 +244,7 @@ def _question(sizes, demands, soft, sums, least, step, new):
 
 # %% ../../nbs/api/sizes/09_decide.ipynb #e1c74a7e
 def reachable(asked, able, seconds):
-    "The same for the wishes in what was `asked`, `(sizes, demands, limits)`, where all of it can be had, but for `able`"
+    "The same for the wishes in what was `asked`, `(sizes, demands, limits)`, all of which can be had, but for `able`"
     s, demands, limits = asked
     items = members(s, demands, *limits)
     search = Search(Members(s, items, _question(s, demands, (), (), *limits).far), time.perf_counter() + seconds)

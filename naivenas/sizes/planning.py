@@ -42,7 +42,8 @@ def planned(graph, wishes, by, nin, frozen, least, multiple_of, max_new, groups,
     limits = _limits(graph, s, pins, *counts)
     def of(wishes, able=None):
         hard, sums = _demanded(graph, s, wishes, pins, changed, also, groups)
-        done = decide(s, hard, [w for w in wishes if not w.exact], sums, *limits, solver, seconds, able or (lambda *_: True))
+        soft = [w for w in wishes if not w.exact]
+        done = decide(s, hard, soft, sums, *limits, solver, seconds, able or (lambda *_: True))
         def made(done): return _tried(graph, changed, t, done, s.utility, wishes, vertices, edit)
         finer = done if isinstance(by, np.ndarray) else _finer(graph, s, t, done)
         if finer is not done:
@@ -73,8 +74,9 @@ def _tied(graph, edit, vertices):
     t = known_ties(graph) if edit is None else ties(vertices, edit)
     if empty := [v for v in vertices if not len(t.labels[v])]:
         why = edit and edit.why or "this"
-        name, conflict = label(empty[0]), [("edit", [], why), ("least", [label(empty[0])], "at least 1 neuron must stay")]
-        raise SizeError(f"{name} would be left without neurons: {why} is impossible", conflict=conflict)
+        said, name = "at least 1 neuron must stay", label(empty[0])
+        raise SizeError(f"{name} would be left without neurons: {why} is impossible",
+                        conflict=[("edit", [], why), ("least", [name], said)])
     return t
 
 # %% ../../nbs/api/sizes/12_planning.ipynb #270bad21
