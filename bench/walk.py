@@ -670,6 +670,7 @@ def arguments(*words):
     return parser.parse_args(words or None)
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)      # what runs in the background is started deaf to it
     warnings.simplefilter("ignore")
     logging.getLogger("naivenas").setLevel(logging.ERROR)
     torch.set_num_threads(1)

@@ -265,3 +265,22 @@ def test_a_kernel_that_grows_leaves_outputs_where_they_are_or_is_refused(make, d
                     assert torch.allclose(net(data), before, atol=1e-12) and net["k"].op.kernel_size == (new, new), (k, new, padding)
                     done[True] += 1
     assert min(done.values()) > 5, done
+
+@pytest.mark.parametrize("before, behind", [(4, 7), (7, 4), (5, 5)])
+@pytest.mark.parametrize("gone", ["below", "first", "above"])
+def test_copies_follow_where_a_block_reads_something_else_at_last(before, behind, gone):
+    "In one draft a block comes in, and what it was built on, or a part of it, goes"
+    torch.manual_seed(0)
+    x = inputvertex("x", before)       # an input cannot grow to meet the block
+    net = Net(x, "y" >> linear("above" >> linear("below" >> linear(x, behind), 5), 2)).double()
+    twin, data = copy.deepcopy(net), torch.rand(4, before, dtype=torch.float64)
+    net.track(twin)
+    draft = net.draft().insert(lambda v: "second" >> linear(relu("first" >> linear(v, 6)), v.nout), after="below")
+    report = draft.remove(gone).apply()
+    twin.load_state_dict(net.state_dict())      # new layers start with noise of their own
+    assert [(v.name, v.nout, [u.name for u in v.inputs]) for v in net] == [(v.name, v.nout, [u.name for u in v.inputs]) for v in twin]
+    assert torch.equal(twin(data), net(data)) and all(u in twin for v in twin for u in v.inputs)
+    report.undo()
+    assert torch.equal(twin(data), net(data)) and twin.sizes == net.sizes
+    report = net.draft().insert(lambda v: linear(v, v.nout), after="below").remove("below").apply({"above": +2})
+    assert twin(data).shape == net(data).shape

@@ -25,12 +25,13 @@ from ..nets.costing import shapes_of
 from .example import called_once, chance_kept, is_random, unwrapped
 from .extents import beside, fixed_axes, fixed_lines
 from .importer import Importer
+
+# %% ../../nbs/api/capture/30_arrival.ipynb #5aed526d
 from .results import left_out_lines, results_known
 from .sharing import tie_shared
 from .torch_private import pytree
 from .trace import Untraceable, captured, every, in_mode
 from .walk import walk
-
 
 # %% ../../nbs/api/capture/30_arrival.ipynb #4ada5f78
 def _form(work):
@@ -40,7 +41,7 @@ def _form(work):
     return None if single else (spec, [None if isinstance(o, torch.fx.Node) else [o] for o in ends])
 
 
-# %% ../../nbs/api/capture/30_arrival.ipynb #d0430cad
+# %% ../../nbs/api/capture/30_arrival.ipynb #3f3a42a6
 def _called(theirs, mine):      # state dicts
     "`{a key of theirs: how mine calls it}`; None: mine has it not; empty: a key of mine that is held elsewhere"
     names, others = {}, {id(t): [] for t in theirs.values()}
@@ -54,6 +55,7 @@ def _called(theirs, mine):      # state dicts
     names |= {m: m for m in known if m in theirs}      # it has its name, and further ones
     return names | {k: "" for t in theirs.values() for k in others[id(t)] if k not in known}
 
+# %% ../../nbs/api/capture/30_arrival.ipynb #6be2cdaa
 def keep_keys(net, module):
     "Let the net call its tensors as the module does; what no state dict of the module has, the net's hasn't either"
     theirs, mine = module.state_dict(keep_vars=True), net.state_dict(keep_vars=True)
@@ -61,7 +63,6 @@ def keep_keys(net, module):
     for op in (v.op for v in net.vertices if isinstance(v.op, nn.Module)):
         op._non_persistent_buffers_set |= {k for k, t in op._buffers.items() if t is not None and id(t) not in known}
     net._settle()
-
 
 # %% ../../nbs/api/capture/30_arrival.ipynb #e507c9f1
 def _arrived(cls, module, own, example, named, training, shapes):
@@ -107,22 +108,32 @@ def _agreeing(cls, module, own, example, named, shapes, modes):
     raise Untraceable(f"{type(module).__name__} cannot be traced with this example: "
                       "the captured operators compute something else than the module")
 
+# %% ../../nbs/api/capture/30_arrival.ipynb #2c68b1a1
 _RANDOM = (" is random in evaluation mode: two calls differ, and nothing can be compared with it. "
            "Let it be random only `if self.training`; functional.dropout takes training=self.training")
 
 # %% ../../nbs/api/capture/30_arrival.ipynb #9c77df8a
+def _tried(cls, module, own, example, named, shapes, modes):
+    "`(what `_agreeing` finds, the axes of it that cannot have another size)`"
+    found = _agreeing(cls, module, own, example, named, shapes, modes)
+    with chance_kept(example, named): return found, fixed_axes(found[0], own, example, named)
+
+# %% ../../nbs/api/capture/30_arrival.ipynb #1f3686b3
+def _note_fixed(net, fixed):
+    "`net.fixed`: `{input: {axis: size}}` of all that cannot have another size"
+    net.fixed = {}
+    for (k, axis), n in fixed.items(): net.fixed.setdefault(net.inputs[k].name, {})[axis] = n
+
+# %% ../../nbs/api/capture/30_arrival.ipynb #cae79da6
 def _of_any_size(cls, module, own, example, named, shapes, modes):
-    "As `_agreeing`; `fixed` of the net: `{input: {axis: size}}` of all that cannot have another size"
-    def tried(shapes, modes):
-        found = _agreeing(cls, module, own, example, named, shapes, modes)
-        with chance_kept(example, named): return found, fixed_axes(found[0], own, example, named)
-    found, fixed = tried(shapes, modes)
+    "As `_agreeing`, captured once more with all axes open if some are fixed"
+    what = cls, module, own, example, named
+    found, fixed = _tried(*what, shapes, modes)
     if fixed and shapes is None:
-        try: other, fewer = tried(every, modes[modes.index(found[2]):])
+        try: other, fewer = _tried(*what, every, modes[modes.index(found[2]):])
         except Untraceable: fewer = fixed
         if len(fewer) < len(fixed): found, fixed = other, fewer
-    found[0].fixed = {}
-    for (k, axis), n in fixed.items(): found[0].fixed.setdefault(found[0].inputs[k].name, {})[axis] = n
+    _note_fixed(found[0], fixed)
     return found
 
 # %% ../../nbs/api/capture/30_arrival.ipynb #a7ccb044

@@ -121,23 +121,24 @@ def _rename(net, state, prefix):
     for k in gone | held & {*state}: del state[k]     # also constants, which nets of 0.1 wrote down
 
 
-# %% ../../nbs/api/capture/31_interface.ipynb #8712772a
+# %% ../../nbs/api/capture/31_interface.ipynb #547c87ae
 _LOADERS = "torch.nn.modules"
 
 def _as_torch(m):
     "Whether a module reads its entries of a state dict under their own names"
     return type(m)._load_from_state_dict.__module__.startswith(_LOADERS) and not m._load_state_dict_pre_hooks
 
+# %% ../../nbs/api/capture/31_interface.ipynb #eff02e96
 def _judged(net, key):
-    "Whether the net itself can say that it has no such entry; a module that reads its entries in its own way says so itself"
+    "Whether the net can say that it has no such entry; a module that reads in its own way says so itself"
     homes = [m for name, m in net._modules.items() if m is not None and key.startswith(f"{name}.")]
     return all(_as_torch(part) for m in homes for part in m.modules())
 
+# %% ../../nbs/api/capture/31_interface.ipynb #be2aa3b0
 def _alike(saved, mine):
     "Whether a tensor can be copied into another one; those of no axes were once saved with one"
     if not torch.is_tensor(saved) or not torch.is_tensor(mine): return True
     return saved.shape == mine.shape or (tuple(saved.shape), mine.ndim) == ((1,), 0)
-
 
 # %% ../../nbs/api/capture/31_interface.ipynb #080f5f16
 def _differences(net, state, prefix=""):
@@ -151,21 +152,22 @@ def _differences(net, state, prefix=""):
     return shapes, missing, [k for k in state if k.startswith(prefix) and k.removeprefix(prefix) not in mine]
 
 
-# %% ../../nbs/api/capture/31_interface.ipynb #bfd513f9
+# %% ../../nbs/api/capture/31_interface.ipynb #69b23477
 def _some(names, many=3):
     return ", ".join([*names[:many], *[f"{len(names) - many} more"] * (len(names) > many)])
 
-def another_structure(net, state, strict=True, prefix=""):
-    "Why weights don't fit the net, and what would work; empty if they do, or if that isn't certain"
-    shapes, missing, others = _differences(net, state, prefix)
-    told = [f"{k} has shape {there} in them, and {here} in the net" for k, (there, here) in shapes.items()]
-    lists = [_some(told, 1), *([f"Missing: {_some(missing)}"] * bool(missing) if strict else []),
-             *([f"Unexpected: {_some(others)}"] * bool(others) if strict else [])]
-    if not any(lists): return ""
-    return f"these weights are of another structure: {'. '.join(filter(None, lists))}. {_WORKS}"
-
+# %% ../../nbs/api/capture/31_interface.ipynb #7f319928
 _WORKS = ("If the net was changed since, load them before the change, or take it back (report.undo()). "
           "Net.save and Net.load keep weights and structure together; to_torch() gives a module as it is now")
+
+# %% ../../nbs/api/capture/31_interface.ipynb #7cd4b3bb
+def another_structure(net, state, strict=True, prefix=""):
+    "Why weights don't fit the net, and what would work; empty if they do, or if that isn't certain"
+    shapes, *keys = _differences(net, state, prefix)
+    told = [f"{k} has shape {there} in them, and {here} in the net" for k, (there, here) in shapes.items()]
+    lists = [f"{what}: {_some(some)}" for what, some in zip(("Missing", "Unexpected"), keys) if some and strict]
+    if not told and not lists: return ""
+    return f"these weights are of another structure: {'. '.join([_some(told, 1)] * bool(told) + lists)}. {_WORKS}"
 
 
 # %% ../../nbs/api/capture/31_interface.ipynb #867e83ce
@@ -240,5 +242,6 @@ class Capturing(Arriving):
         if prefix and (said := another_structure(self, state, False, prefix)): errors.append(said)
         super()._load_from_state_dict(state, prefix, metadata, False, missing, unexpected, errors)
         known = {prefix + k for k in self.state_dict()} if strict else state
-        unexpected += [k for k in state if k.startswith(prefix) and k not in known and _judged(self, k.removeprefix(prefix))]
+        odd = [k for k in state if k.startswith(prefix) and k not in known]
+        unexpected += [k for k in odd if _judged(self, k.removeprefix(prefix))]
 

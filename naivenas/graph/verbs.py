@@ -38,27 +38,32 @@ def _unknown(names: list[str], verb: str, odd: dict[str, Any], known: list[str],
 # %% ../../nbs/api/graph/12_verbs.ipynb #c7c89e44
 F = TypeVar("F", bound=Callable)
 
-def taken(f: Callable) -> list[str]:
-    "What a function takes by name, in order; of a verb also what it passes on"
-    if hasattr(f, "takes"): return f.takes
-    some = [*signature(f).parameters.values()][1:]
-    return [p.name for p in some if p.kind in (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)]
+def taken(f: Callable, cls: type | None = None) -> list[str]:
+    "What a function takes by name, in order; of a verb also what it passes on, to methods of `cls` if these are others"
+    own = [p.name for p in [*signature(f).parameters.values()][1:] if p.kind in _BY_NAME]
+    passed = [h for g in getattr(f, "passed", ()) for h in dict.fromkeys([g, getattr(cls, g.__name__, g)])]
+    more = [n for g in passed for n in taken(g, cls) if n not in f.but]
+    return [*dict.fromkeys([*own, *more])]
+
+_BY_NAME = Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY
 
 
 # %% ../../nbs/api/graph/12_verbs.ipynb #8fda0970
 def verb(*passed: Callable, but: tuple[str, ...] = ()) -> Callable[[F], F]:
     "A method that refuses what neither it nor those to which it passes options take; `but`: what it gives them itself"
     def refusing(f):
-        own = taken(f)
-        known = [*dict.fromkeys([*own, *(n for g in passed for n in taken(g) if n not in but)])]
-
         @wraps(f)
         def checked(self, *args, **how):
-            if odd := {k: x for k, x in how.items() if k not in known}:
-                graph = getattr(self, "graph", self)
-                raise TypeError(_unknown(graph.names, f.__name__, odd, known, own[0] if own else ""))
+            if not known.issuperset(how): _refuse(getattr(self, "graph", self), checked, how)
             return f(self, *args, **how)
-        checked.takes = known
+        checked.passed, checked.but = passed, but
+        known = {*taken(checked)}
         return checked
     return refusing
+
+def _refuse(graph, f, how):
+    "TypeError if there is an option that `f` does not take, as a method of this graph's class"
+    known = taken(f, type(graph))
+    odd = {k: x for k, x in how.items() if k not in known}
+    if odd: raise TypeError(_unknown(graph.names, f.__name__, odd, known, known[0] if known else ""))
 

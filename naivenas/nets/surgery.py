@@ -222,7 +222,8 @@ def _counterparts(plan, twin):
     if odd is not None: raise RuntimeError(f"the tracked copy is no copy any more: {odd} differs")
     for v in plan.ties.labels:
         if v in at: continue
-        at[v] = Vertex(copy.deepcopy(v.op, memo), [at[u] for u in plan.inputs[v]], v.role, v.nout, v.name)
+        reads = [at.get(u, u) for u in v.inputs]      # what it was built on, also where something else is read at last
+        at[v] = Vertex(copy.deepcopy(v.op, memo), reads, v.role, v.nout, v.name)
     return at
 
 # %% ../../nbs/api/nets/07_surgery.ipynb #02489f86

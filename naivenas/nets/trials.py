@@ -194,7 +194,7 @@ def read_before(net: Any, example: list) -> tuple:
 
 # %% ../../nbs/api/nets/19_trials.ipynb #65623a40
 def _misread(net, example, values, known):
-    "`(vertex, what is wrong)` where neurons are read on another axis, or one tensor in place of several, and weren't before"
+    "`(vertex, what is wrong)` where neurons are read on another axis, or one tensor in place of several, unlike before"
     astray, several, turned = _reading(net, values)
     remember(net, example, (astray, several, turned))
     for v, odd in (odd for at, odd in astray.items() if at not in known[0]):
@@ -204,8 +204,9 @@ def _misread(net, example, values, known):
         return v, (f"{label(v)} ({kind(v.op)}) picks one of several results, and would read "
                    f"{' and '.join(_shown(u, values) for u in v.inputs)}; take it out, too")
     if not turned or known[2]: return None
-    return (o := next(iter(turned))), (f"{_shown(o, values)} would not have the batch in front any more; what turns axes "
-                                       "must stay, or go with what turns them back")
+    o = next(iter(turned))
+    return o, (f"{_shown(o, values)} would not have the batch in front any more; what turns axes must stay, or go with "
+               "what turns them back")
 
 def misread(net: Any, why: str, example: list, values: dict, known: tuple) -> None:
     "SizeError if something is read otherwise than `known`, what was read where before"

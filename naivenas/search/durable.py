@@ -128,7 +128,8 @@ def nothing_yet(folder):
 def plain_name(name, where):
     "The name of a file, which leads nowhere else"
     odd = type(name) is not str or name in ("", ".", "..") or any(c in "/\\:" or c < " " for c in name)
-    if odd or len(name.encode("utf-8", "surrogatepass")) > 255: raise senseless(where, name, "name of a file in this folder")
+    if odd or len(name.encode("utf-8", "surrogatepass")) > 255:
+        raise senseless(where, name, "name of a file in this folder")
     return name
 
 def _files(said, where):

@@ -135,7 +135,7 @@ def _against(core):
 
 # %% ../../nbs/api/sizes/09_decide.ipynb #aff4ecb4
 def in_reach(nearest):
-    "What to add to a refusal: the sizes that can be had, `{vertex: sizes}`; nothing where that is the present one alone"
+    "What to add to a refusal: the sizes that can be had, `{vertex: sizes}`; nothing for the present one alone"
     told = {v: sizes for v, sizes in nearest.items() if sizes and sizes != [v.nout]}
     if not told: return ""
     if len(nearest) == 1: return f"; {' or '.join(map(str, *told.values()))} can be had"
@@ -247,7 +247,7 @@ def question(sizes, demands, soft, sums, least, step, new):
 
 # %% ../../nbs/api/sizes/09_decide.ipynb #e1c74a7e
 def reachable(asked, able, seconds):
-    "The same for the wishes in what was `asked`, `(sizes, demands, limits)`, where all of it can be had, but for `able`"
+    "The same for the wishes in what was `asked`, `(sizes, demands, limits)`, all of which can be had, but for `able`"
     s, demands, limits = asked
     items = members(s, demands, *limits)
     search = Search(Members(s, items, _question(s, demands, (), (), *limits).far), time.perf_counter() + seconds)
@@ -277,8 +277,7 @@ def written(q, demands, coupled=()):
     rows += [s.row(w.vertex) for w in q.soft] + [row for _, row in small]
     rows += [times(row, into) for row in coupled]
     free, left = _shared(s, rows, (kept, more, grown), pinned, undecided, left, q.limits)
-    p = Program(s, b, free, kept + more)
-    own = len(p.rows)
+    own = len((p := Program(s, b, free, kept + more)).rows)
     hard_rows(p, rest, *q.limits, left, q.far)
     p.own, p.small, p.into, p.alone = (kept, more), small, into, b
     p.coupled = any(terms for terms, _, _ in p.rows[own:]) or bool(q.soft or small)

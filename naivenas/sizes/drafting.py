@@ -17,8 +17,8 @@ from .tracing import Edit
 
 # %% ../../nbs/api/sizes/21_drafting.ipynb #548425b0
 def _instead(wiring, old, new, once=False):
-    """`wiring` with each vertex of the list `new` where `old` was read; every edge continues the slot that it continued,
-    or only the first of several does (`once`)"""
+    """`wiring` with each vertex of the list `new` where `old` was read; every edge continues the slot that it
+    continued, or only the first of several does (`once`)"""
     slots = lambda slot: [slot, *[None if once else slot] * (len(new) - 1)]
     return [pair for u, slot in wiring for pair in (zip(new, slots(slot)) if u is old else [(u, slot)])]
 
@@ -142,8 +142,9 @@ def _note_first(draft, v, instead, why):
     readers = [w for w in draft.vertices() if not w.role.alike and any(u is v for u, _ in draft.wiring(w))]
     if not readers: return
     first, *others = map(label, instead)
-    draft.edit.notes.append(f"{why}: what {' and '.join(map(label, readers))} read of {label(v)} ({kind(v.op)}), which is no "
-                            f"sum, goes on with {first}; {' and '.join(others)} come{'s' * (len(others) == 1)} in as new")
+    who, rest = " and ".join(map(label, readers)), " and ".join(others)
+    draft.edit.notes.append(f"{why}: what {who} read of {label(v)} ({kind(v.op)}), no sum, goes on with {first}; "
+                            f"{rest} come{'s' * (len(others) == 1)} in as new")
 
 
 # %% ../../nbs/api/sizes/21_drafting.ipynb #fed8be51

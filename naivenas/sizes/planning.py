@@ -89,8 +89,9 @@ def _tied(graph, edit, vertices):
     t = known_ties(graph) if edit is None else ties(vertices, edit)
     if empty := [v for v in vertices if not len(t.labels[v])]:
         why = edit and edit.why or "this"
-        name, conflict = label(empty[0]), [("edit", [], why), ("least", [label(empty[0])], "at least 1 neuron must stay")]
-        raise SizeError(f"{name} would be left without neurons: {why} is impossible", conflict=conflict)
+        said, name = "at least 1 neuron must stay", label(empty[0])
+        raise SizeError(f"{name} would be left without neurons: {why} is impossible",
+                        conflict=[("edit", [], why), ("least", [name], said)])
     return t
 
 # %% ../../nbs/api/sizes/17_planning.ipynb #270bad21

@@ -90,7 +90,7 @@ def folds(v, arrays):
     except ValueError as e: raise SizeError(f"{label(v)} {e}") from None
     return meets, [(held, f"{label(v)} spreads it over many") for held in holds]
 
-# %% ../../nbs/api/sizes/00_tracing.ipynb #3e77e983
+# %% ../../nbs/api/sizes/00_tracing.ipynb #785438a7
 def ends_of(tracer, labels, at):
     "The labels that share a slot with the next one of their source if the places `at` do with the next place"
     here, there = labels[at], labels[at + 1]
@@ -101,6 +101,7 @@ def ends_of(tracer, labels, at):
     if tracer.loose is None: tracer.loose = np.append(0, np.cumsum(~tracer.sticky))
     return np.append(here[near], last[tracer.loose[first] == tracer.loose[last]])
 
+# %% ../../nbs/api/sizes/00_tracing.ipynb #e6bca2da
 def push(tracer, labels, glue, mine):
     "Ask the sources of `labels` for the glue that is not among `mine`, what they have"
     at = np.flatnonzero(glue if mine is None else glue & ~mine)
@@ -169,7 +170,7 @@ def rewired(tracer, v):
     wiring = tracer.edit.wiring(v)
     return [port(tracer, v, u, slot, past) for (u, slot), past in zip(wiring, recognised(tracer, v, wiring))]
 
-# %% ../../nbs/api/sizes/00_tracing.ipynb #c2a84bc0
+# %% ../../nbs/api/sizes/00_tracing.ipynb #111ea140
 def _moves(tracer, v, mover, many):
     "Where the operation of `v` puts `many` neurons of each input; SizeError if it was made for other numbers"
     try: return mover.moves(*parts(many))
@@ -181,6 +182,7 @@ def _moves(tracer, v, mover, many):
                         f"their places, {' and '.join(map(str, was))} of them, and would read {told}; "
                         f"replace {label(v)}, too") from e
 
+# %% ../../nbs/api/sizes/00_tracing.ipynb #12486d4b
 def origins(tracer, v, ports):
     "`(from where each neuron behind v came, among all that it reads; whether all have stayed where they were)`"
     if (v, "came") not in tracer.known:
