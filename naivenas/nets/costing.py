@@ -250,13 +250,14 @@ class Counting:
         Returns
         -------
         pandas.DataFrame
-            `params`; `macs`, multiplications (each with an addition) for one example, of matrix products, convolutions and
-            attention, but not of elementwise operations, norms, pools, tables and recurrent layers; `memory`, the
+            `params`; `macs`, multiplications (each with an addition) for one example, of matrix products,
+            convolutions and attention, but not of elementwise operations, norms, pools, tables and recurrent layers; `memory`, the
             bytes that come out, and in the last row the most bytes that are alive at once.
 
         Examples
         --------
-        >>> net = naivenas.Net(x := naivenas.inputvertex("x", 3), "y" >> naivenas.linear("h" >> naivenas.linear(x, 8), 2))
+        >>> x = naivenas.inputvertex("x", 3)
+        >>> net = naivenas.Net(x, "y" >> naivenas.linear("h" >> naivenas.linear(x, 8), 2))
         >>> net.counts(torch.zeros(1, 3)).loc["total"].tolist()
         [50, 40, 44]
         """
@@ -281,10 +282,11 @@ class PlanCounts:
 
         Examples
         --------
-        >>> net = naivenas.Net(x := naivenas.inputvertex("x", 3), "y" >> naivenas.linear("h" >> naivenas.linear(x, 8), 2))
+        >>> x = naivenas.inputvertex("x", 3)
+        >>> net = naivenas.Net(x, "y" >> naivenas.linear("h" >> naivenas.linear(x, 8), 2))
         >>> net.plan({"h": -4}).counts(torch.zeros(1, 3)).loc["total", ["params", "after params"]].tolist()
         [50, 26]
         """
-        if self.edit.why: raise ValueError(f"counts are for plans that change sizes, not for a rewiring ({self.edit.why})")
+        if self.edit.why: raise ValueError(f"counts are for plans that change sizes, not for this: {self.edit.why}")
         s = self.decision.asked[0]
         return _table(Costs(self.graph, self.ties, s, example), s.width, numbers_of(s, self.decision))

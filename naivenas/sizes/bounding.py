@@ -49,7 +49,7 @@ def _fitting(link, choices):
 
 # %% ../../nbs/api/sizes/12_bounding.ipynb #659be7d1
 def _total(choices, links, known, parts):
-    "The number that is the sum of `parts`, ((number, factor), ...): of its beginning, which others may share, and its end"
+    "The number that is the sum of `parts`, ((number, factor), ...): of its beginning, perhaps shared, and its end"
     for k in range(2, len(parts) + 1):
         if parts[:k] in known: continue
         first, last = parts[0] if k == 2 else (known[parts[:k - 1]], 1), parts[k - 1]

@@ -70,7 +70,7 @@ def _through(products, bit, a):
 
 # %% ../../nbs/api/sizes/14_budgets.ipynb #805818ea
 def _times(products, factor, a, b):
-    "`(terms, constant)` that are not less than the product of two sums; the one that takes fewer bits is written in bits"
+    "`(terms, constant)` that are not less than the product of two sums; the one of fewer bits is written in bits"
     if products.digits(b) < products.digits(a): a, b = b, a
     for i in a.which:
         if i not in products.bits: products.bits[i] = _bits(products.p, i, products.choices[i])
@@ -100,7 +100,7 @@ def _reach(budget, count):
 
 # %% ../../nbs/api/sizes/14_budgets.ipynb #4ffc8609
 def _kept(s, b, i, n):
-    "How many old wires bundle `i` keeps if it has `n`: those that are worth something, as far as new ones may take their place"
+    "How many old wires bundle `i` keeps if it has `n`: those worth something, as far as new ones may replace others"
     good, new = (s.worth(i) >= 0).sum(), int(min(b.new[i], MANY))
     return np.clip(good, np.maximum(n - new, 0), np.minimum(n, int(s.width[i])))
 
@@ -161,7 +161,7 @@ def _refused(a, n, most=2):
     return SizeError("; ".join([said, *held]), conflict=[("budget", [], worst.why), *told])
 
 # %% ../../nbs/api/sizes/14_budgets.ipynb #1b39caf6
-SMALL, CLOSE = 48, 1e-3    # bits for all widths together; how near, as a share, is near enough
+SMALL, CLOSE = 48, 2e-4    # bits for all widths together; how near, as a share, is near enough
 
 def _by_solver(a, solver, seconds):
     "The `Decision` that is best on all levels; TimeoutError if that takes too long"
@@ -171,7 +171,7 @@ def _by_solver(a, solver, seconds):
     in_order(a.q, p)
     problem = p.problem()
     found = solve(problem, solver, seconds)
-    if not found: raise SizeError("; ".join(b.why for b in a.budgets) + " is impossible together with the other demands")
+    if not found: raise SizeError("; ".join(b.why for b in a.budgets) + " is impossible beside the other demands")
     kept[p.free] = [round(found.x[p.kept[b]]) for b in p.free]
     new[p.free] = [round(found.x[p.new[b]]) for b in p.free]
     return _decided(a, kept, new, problem, found)

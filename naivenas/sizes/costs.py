@@ -73,6 +73,11 @@ class Cost:
         "The same cost with `change(size)` in place of each size"
         return Cost([(f, *map(change, sizes)) for f, *sizes in self.terms])
 
+    def parts(self, n):
+        "For each bundle how much of the cost at `n` it has a part in; a product of two counts for both"
+        _, l, q = self.squares(len(n))
+        return n * (l + q @ n)
+
     def squares(self, count):
         "`(c, l, Q)`, so that the cost of `n` is c + l n + n Q n / 2"
         return _squares(self, count)

@@ -250,7 +250,7 @@ def reachable(asked, able, seconds):
     "The same for the wishes in what was `asked`, `(sizes, demands, limits)`, all of which can be had, but for `able`"
     s, demands, limits = asked
     items = members(s, demands, *limits)
-    search = Search(Members(s, items, _question(s, demands, (), (), *limits).far), time.perf_counter() + seconds)
+    search = Search(Members(s, items, question(s, demands, (), (), *limits).far), time.perf_counter() + seconds)
     return _nearest(search, [i for i, d in enumerate(items) if d.kind == "wish"], able)
 
 
