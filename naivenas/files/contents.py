@@ -42,11 +42,14 @@ def _needs(cls):
     if issubclass(cls, nn.Module): return []
     return [k for k, p in inspect.signature(cls).parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
 
+_NEWER = {"times": 1}      # what files of earlier versions lack, and what it is there
+
 # %% ../../nbs/api/files/04_contents.ipynb #e82691ec
 def own(cls, config, where):
     "The attributes of an object, after a look at their names and values"
     config = _named_well(cls, config, where)
     if not cls.__module__.startswith("naivenas."): return config
+    config = {k: _NEWER[k] for k in _needs(cls) if k in _NEWER} | config
     if lost := [k for k in _needs(cls) if k not in config]:
         raise ValueError(f"{where} makes no sense: its {lost[0]!r} is missing")
     for k in config.keys() & _WHOLE: wholes(config[k], f"{where}.{k}")
