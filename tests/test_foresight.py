@@ -106,7 +106,7 @@ def test_sketches_have_the_shapes_that_come(kind):
             settings = lambda m: {k: x for k, x in vars(m).items() if isinstance(x, (int, float, str, tuple)) and k[0] != "_" and k != "training"}
             assert settings(v.op) == settings(w.op), v.name
             sketched += v.op is not w.op
-    assert sketched > 10
+    assert sketched > 5
 
 def test_what_cannot_be_sketched_is_left_to_the_trial():
     x = inputvertex("x", 3)

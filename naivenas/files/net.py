@@ -15,7 +15,6 @@ from ..nets.foresight import Foreseeing
 from ..nets.verify import PlanVerified, ReportVerified
 from ..nets.mending import PlanRepaired, Repairing, ReportRepaired
 from ..capture.interface import Capturing
-from ..sizes.costs import UNITS
 from ..nets.costing import Counting, PlanCounts
 from .export import Exporting
 from .save import Saving

@@ -7,7 +7,6 @@ __all__ = ['Forms', 'shapes_of', 'measured', 'Costs', 'Counting', 'PlanCounts']
 
 # %% ../../nbs/api/nets/27_costing.ipynb #0cec01eb
 import math
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 import numpy as np
@@ -231,7 +230,7 @@ class Counting:
         --------
         >>> net = naivenas.Net(x := naivenas.inputvertex("x", 3), naivenas.linear("h" >> naivenas.linear(x, 8), 2))
         >>> net.prune_plan(params=.5, by=naivenas.magnitude).summary.split("; ")[1]
-        '26 parameters (52.0% of 50)'
+        '20 parameters (40.0% of 50)'
         """
         costs, made = Costs(self, ties, sizes, example), []
         for name, n in asked.items():

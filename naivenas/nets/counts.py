@@ -62,7 +62,7 @@ def _places(op, value, many):
     if isinstance(value, tuple): value = value[0]      # a recurrent layer, with its state
     if isinstance(value, list):
         return sum(_places(op, part, many) * part.shape[-1] for part in value) / sum(part.shape[-1] for part in value)
-    if len(value.shape) < 2: return 1
+    if len(getattr(value, "shape", ())) < 2: return 1      # also a number that was worked out from sizes
     features = value.shape[-1 if _facts(op)[1] == -1 else 1]
     return max(math.prod(value.shape) // (features * many), 1)
 

@@ -7,9 +7,6 @@ __all__ = ['Telling', 'Explaining', 'Solved', 'Undoing', 'Applied']
 
 # %% ../../nbs/api/sizes/18_plan.ipynb #b7935355
 from dataclasses import dataclass
-from typing import Any
-import numpy as np
-from ..graph.vertex import Vertex
 from .program import Problem
 from .lists import Lists, at_once, size_table, summary_of, Table
 from .commit import carried_out, taken_back
