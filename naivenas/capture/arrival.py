@@ -21,7 +21,7 @@ from ..nets.held import held_lines
 
 # %% ../../nbs/api/capture/30_arrival.ipynb #e74555e7
 from .agreement import agreement, breaks_when_cut
-from ..nets.costing import shapes_of
+from ..nets.costing import outline_of
 from .example import called_once, chance_kept, is_random, unwrapped
 from .extents import beside, fixed_axes, fixed_lines
 from .importer import Importer
@@ -160,7 +160,7 @@ def arrived(cls, module, example, named, share, shapes=None):
     with results_known(beside(module), left_out := {}) as own:
         modes = _modes(own, example, named, called_once(own, example, named))
         net, lost, training = _of_any_size(cls, module, own, example, named, shapes, modes)
-    net.called_with = shapes_of(example, named)
+    net.called_with = outline_of(example, named)
     breaks = breaks_when_cut(net, module, example, named) if share else None
     log = logging.getLogger("naivenas")
     lines = [*left_out_lines(module, left_out), *_remarks(net, module, lost, training, breaks)]
