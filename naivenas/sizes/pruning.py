@@ -133,7 +133,7 @@ def _budgeted(graph, t, score, many, normalise, plan, how):
 def _share(keep, how):
     "The share, as a number, or None where a budget says how much stays; ValueError or TypeError for anything else"
     if keep is None and any(how.get(name) is not None for name in UNITS): return None
-    works = "the share of neurons to keep, more than 0 and at most 1; leave it out where a budget says how much stays"
+    works = "the share of neurons to keep, more than 0 and at most 1" + "; or say a budget, macs=.5" * (keep is None)
     percent = isinstance(keep, (int, float)) and not isinstance(keep, bool) and 2 <= keep <= 100
     if percent: works += f" (keep={keep / 100:g} for {keep:g} %)"
     return number(keep, "keep", lambda n: 0 < n <= 1, works)
