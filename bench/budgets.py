@@ -36,12 +36,11 @@ def llama(layers=12, width=768, heads=12, hidden=2048, words=1000):
     return nn.Sequential(nn.Embedding(words, width), *body, Norm(width), nn.Linear(width, words, bias=False)), torch.zeros(1, 64, dtype=torch.long)
 
 def pictures(name):
-    lib = torch.library.Library("torchvision", "DEF")     # the CPU build of torch lacks these, and importing needs them
-    for op in "nms", "qnms":
-        try: lib.define(op + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        except RuntimeError: pass
+    if not hasattr(pictures, "library"):      # the CPU build of torch lacks these, and importing torchvision needs them
+        pictures.library = torch.library.Library("torchvision", "DEF")
+        for op in "nms", "qnms":
+            pictures.library.define(op + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     import torchvision
-    pictures.kept = lib
     return getattr(torchvision.models, name)(weights=None), torch.zeros(1, 3, 224, 224)
 
 def threshold(net, asked, share, rounds=12):
