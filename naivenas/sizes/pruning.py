@@ -206,7 +206,9 @@ class PruningPlans:
             Importance: a function from vertex to one number per neuron, or a dictionary of them; of a net by default
             `naivenas.magnitude`.
         normalise : bool
-            Divide each vertex's numbers by their mean before ranking.
+            Divide each vertex's numbers by their mean before ranking. Under a budget: what is cut together counts
+            by the logarithm of the share of its importance that stays, times its part of the cost;
+            False: the numbers are added up.
         wishes, frozen, **how
             As for `plan`.
         max_new : int or dict
@@ -245,7 +247,9 @@ class Pruning(PruningPlans):
             Importance: a function from vertex to one number per neuron, or a dictionary of them; of a net by default
             `naivenas.magnitude`.
         normalise : bool
-            Divide each vertex's numbers by their mean before ranking.
+            Divide each vertex's numbers by their mean before ranking. Under a budget: what is cut together counts
+            by the logarithm of the share of its importance that stays, times its part of the cost;
+            False: the numbers are added up.
         repair : Tensor, DataLoader or list
             Some hundred examples, by which weights are changed so that what stays stands in for what goes; see
             `Net.repair`.

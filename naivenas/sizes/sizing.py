@@ -32,7 +32,9 @@ def _gap(gap):
     return None if gap is None else number(gap, "gap=", lambda n: 0 <= n < 1, "a share of the importance, 0 for the best")
 
 # %% ../../nbs/api/sizes/19_sizing.ipynb #8e83fb97
-def _values(example): return example if isinstance(example, tuple) else (example,)
+def _values(example):
+    "The values to call a net with, as a tuple; none for None"
+    return example if isinstance(example, tuple) else () if example is None else (example,)
 
 # %% ../../nbs/api/sizes/19_sizing.ipynb #11c56527
 def within_of(options):
