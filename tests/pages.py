@@ -2,8 +2,6 @@
 import multiprocessing, os, sys, tempfile, traceback
 from pathlib import Path
 
-HEAVY = "torch torch.export scipy.sparse pandas matplotlib.pyplot ipywidgets anywidget nbdev.test pages".split()   # nothing of naivenas: how it is imported is tried, too
-
 def run(path, out):
     "Run the cells of the notebook; what is printed goes into the file `out`"
     handle = os.open(out, os.O_WRONLY)
@@ -20,7 +18,7 @@ def run(path, out):
 def executed(path):
     "`(exit status, what was printed)`"
     context = multiprocessing.get_context("forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn")
-    if context.get_start_method() == "forkserver": context.set_forkserver_preload(HEAVY)
+    if context.get_start_method() == "forkserver": context.set_forkserver_preload(["warm"])
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "out")
         out.touch()
