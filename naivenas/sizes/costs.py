@@ -106,4 +106,6 @@ class Budget:
     def at(self, n): return max(cost.at(n) for cost in self.costs)
     def met(self, n): return self.at(n) <= self.most * (1 + 1e-9)
     def said(self, x): return f"{amount(x)} {UNITS[self.name]}"
-    def told(self, x): return f"{self.said(x)} ({x / self.before:.1%} of {amount(self.before)})"
+    def told(self, x):
+        part = x / self.before
+        return f"{self.said(x)} ({f'{part:.1%} of' if part < 2 else f'{part:.3g} times'} {amount(self.before)})"
