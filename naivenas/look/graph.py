@@ -14,6 +14,7 @@ from ..sizes.plan import Applied, Solved
 from ..sizes.sizing import Sizing
 from ..sizes.pruning import Pruning
 from ..sizes.growing import Growing
+from ..sizes.tradeoff import Trading
 from ..sizes.selecting import Selecting
 from ..sizes.edits import Editing
 from ..sizes.why import Asking
@@ -210,7 +211,7 @@ class Report(ReportShown, Applied):
     def _repr_html_(self): return html_of("Done", self.plan)
 
 # %% ../../nbs/api/look/08_graph.ipynb #1da330df
-class Graph(Sizing, Pruning, Growing, Selecting, Editing, Asking, Drawing, Core):
+class Graph(Sizing, Pruning, Growing, Trading, Selecting, Editing, Asking, Drawing, Core):
     """The computation from inputs to outputs, as a function and as a thing to operate on.
 
     Parameters
