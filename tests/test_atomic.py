@@ -78,13 +78,16 @@ class Fault:
             for solver in milp.SOLVERS.values(): m.setattr(solver, "solve", self.wrapped(solver.solve))
             yield self
 
+STRIDES = pytest.mark.parametrize("stride", [3, pytest.param(1, marks=pytest.mark.slow)])     # 1: at each of them
+
+@STRIDES
 @pytest.mark.parametrize("what, kind", [(what, "adam") for what in OPERATIONS] + [("swap", "sgd"), ("insert", "sgd")])
-def test_every_call_may_fail(what, kind, monkeypatch):
+def test_every_call_may_fail(what, kind, stride, monkeypatch):
     net, optimizer, image = small_net(OPTIMIZERS[kind])
     before, value = snapshot(net, [optimizer]), net(image)
-    k = 0
+    k = -(list(OPERATIONS).index(what) % stride)     # other calls for other operations
     while True:
-        k += 1
+        k += stride
         error = KeyboardInterrupt("stop") if k % 2 else RuntimeError("broken")
         with Fault(k, error)(monkeypatch) as fault:
             try: OPERATIONS[what](net)
@@ -117,8 +120,9 @@ def steps_in(net, what, stop=None):
     finally: sys.settrace(old)
     return count
 
+@STRIDES
 @pytest.mark.parametrize("what", OPERATIONS)
-def test_every_line_may_be_interrupted(what):
+def test_every_line_may_be_interrupted(what, stride):
     "All or nothing: before the last assignment is made everything is as it was, afterwards everything is as it shall be"
     steps_in(small_net(OPTIMIZERS["adam"])[0], what)      # what is worked out once in a process is known from here on
     first, optimizer, _ = small_net(OPTIMIZERS["adam"])
@@ -126,7 +130,8 @@ def test_every_line_may_be_interrupted(what):
     wanted = state(first, optimizer)
     net, optimizer, image = small_net(OPTIMIZERS["adam"])
     before = snapshot(net, [optimizer])
-    for stop in [*range(1, lines - 130, 97), *range(max(1, lines - 130), lines + 1)]:
+    begin = list(OPERATIONS).index(what) % stride
+    for stop in [*range(1 + begin, lines - 130, 97 * stride), *range(max(1, lines - 130) + begin, lines + 1, stride)]:
         for known in "_failing", "_shapes", "_proven", "_readings", "_example": net.__dict__.pop(known, None)      # what trials remember: as many lines each time
         try: steps_in(net, what, stop)
         except KeyboardInterrupt as e: place = str(e)

@@ -172,8 +172,8 @@ def walk(seed, steps):
     return said
 
 def test_a_long_walk():
-    said = walk(0, 1500)
-    assert min(said[k] for k in ("resize", "insert", "remove", "connect", "disconnect", "cut", "segment")) > 15 and said["refused"] > 30, said
+    said = walk(0, 500)
+    assert min(said[k] for k in ("resize", "insert", "remove", "connect", "disconnect", "cut", "segment")) > 4 and said["refused"] > 9, said
 
 @pytest.mark.slow
 def test_a_very_long_walk(): walk(1, 20_000)

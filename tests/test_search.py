@@ -129,7 +129,7 @@ def kill_and_go_on(tmp_path, kills):
     assert killed and told(Store(folder).load()[0]) == told(Store(tmp_path / "whole").load()[0])
     assert not list(folder.rglob(".tmp-*")) and len(list(folder.glob("generation-*"))) == 2 and len(list((folder / "tables").iterdir())) == 6
 
-def test_kill_and_resume(tmp_path): kill_and_go_on(tmp_path, 2)
+def test_kill_and_resume(tmp_path): kill_and_go_on(tmp_path, 1)
 
 @pytest.mark.slow
 def test_kill_and_resume_often(tmp_path): kill_and_go_on(tmp_path, 20)

@@ -345,21 +345,22 @@ def operate(seed, dtype, mutations):
     surgery = Surgery(seed, dtype)
     for _ in range(mutations): surgery.mutate()
 
-OFTEN = settings(max_examples=80, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+def sweep(many, dtype, mutations, **how):
+    @settings(max_examples=many, deadline=None, database=None, suppress_health_check=list(HealthCheck), **how)
+    @given(st.integers(0, 2**40))
+    def changes(seed): operate(seed, dtype, mutations)
+    changes()
 
-@OFTEN
-@given(st.integers(0, 2**40))
-def test_mutations_in_double_precision(seed): operate(seed, torch.float64, 25)
-
-@OFTEN
-@given(st.integers(0, 2**40))
-def test_mutations_in_single_precision(seed): operate(seed, torch.float32, 15)
-
-def test_there_were_enough():
-    "2,000 changes in the two tests above, beside what was refused"
+@pytest.mark.parametrize("dtype, mutations", [(torch.float64, 25), (torch.float32, 15)], ids=["double", "single"])
+def test_mutations(dtype, mutations):
+    COUNT.clear()
+    sweep(25, dtype, mutations, derandomize=True)
     done = sum(n for (what, *_), n in COUNT.items() if what == "done")
-    if COUNT["tried", ""] < 3_000: pytest.skip("the two tests above did not run here, or not to their end")
-    assert done >= 2_000 and COUNT["function", ""] > 1_000, COUNT
+    assert done >= 12 * mutations and COUNT["function", ""] > 6 * mutations, COUNT
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype, mutations", [(torch.float64, 25), (torch.float32, 15)], ids=["double", "single"])
+def test_many_mutations(dtype, mutations): sweep(400, dtype, mutations)
 
 @pytest.mark.parametrize("first, second", [(1, 1), (1, 3), (3, 1)])
 def test_adafactor_goes_on_where_an_axis_of_length_1_has_grown(first, second):

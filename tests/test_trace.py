@@ -531,8 +531,7 @@ CROSS = dict(cross=Cross, unbiased=lambda: Cross(bias=False), kdim=lambda: Cross
 @pytest.fixture
 def pair(): return [torch.randn(2, *n, dtype=torch.float64, generator=torch.Generator().manual_seed(2)) for n in ((6, 5), (4, 7))]
 
-@pytest.mark.parametrize("keep", [.3, .6])
-@pytest.mark.parametrize("name", CROSS)
+@pytest.mark.parametrize("name, keep", [(name, .3) for name in CROSS] + [("cross", .6), ("both", .6), ("decoder", .6)])
 def test_pruned_attention_to_something_else_is_masked(name, keep, pair):
     module, net = imported(CROSS[name], *pair, share=False)
     assert not net.opaque
