@@ -107,3 +107,41 @@ def test_the_largest_sum_of_tables():
         value = lambda at: sum(t[tuple(at[i] for i in s)] for s, t in tables)
         assert top == pytest.approx(max(map(value, itertools.product(*map(range, sizes)))))
         assert value(where) == pytest.approx(top)
+
+def test_a_table_of_times_is_a_budget(monkeypatch):
+    "A clock by which each layer takes as long as it multiplies: half the time is half the multiplications"
+    import naivenas.nets.latency as latency
+    def by_multiplications(net, inputs, repeats):
+        counted = net.counts(*inputs)
+        return {v.name: float(counted.macs.get(v.name, 0)) / 1e3 + .002 for v in net.vertices[1:]}
+    monkeypatch.setattr(latency, "timed", by_multiplications)
+    r = Random(np.random.default_rng(5), 6)
+    table = r.net.latency_table(r.example)
+    assert table.error.max() < 1e-6
+    for share in .7, .4:
+        most = share * table.ms.sum() - .002 * len(table)          # without what is there whatever the widths
+        mine = r.net.prune_plan(by=r.by, normalise=False, latency=share, example=r.example)
+        macs = r.net.prune_plan(by=r.by, normalise=False, macs=1e3 * most, example=r.example)
+        assert {v.name: len(mine.out(v)) for v in r.net} == {v.name: len(macs.out(v)) for v in r.net}
+    r.net.insert(relu, after="a")
+    with pytest.raises(ValueError, match="how long does relu2 take"): r.net.prune_plan(latency=.5, example=r.example)
+
+@pytest.mark.parametrize("seed", range(4))
+def test_grown_as_far_as_a_budget_goes(seed):
+    "By a formula of its own: within the budget, and all layers a neuron wider would be beyond it"
+    rng = np.random.default_rng(seed)
+    r = Random(rng)
+    name = ["params", "macs"][seed % 2]
+    most = 8 * getattr(r, name)(*r.w.values())
+    r.net.grow(to={name: most}, example=r.example)
+    now = {k: r.net[k].nout for k in "abcd"}
+    assert getattr(r, name)(*now.values()) <= most < getattr(r, name)(*(n + 1 for n in now.values()))
+    rates = [now[k] / r.w[k] for k in "abcd"]
+    assert max(rates) - min(rates) < 1 / min(r.w.values()), (r.w, now)
+
+def test_the_curve_is_what_each_budget_gives():
+    r = Random(np.random.default_rng(3), 6)
+    table = r.net.tradeoff("params", by=r.by, normalise=False, points=5)
+    whole, full = r.best({}), r.params(*r.w.values())
+    for share, kept in zip((1., .8, .6, .4, .2), table.kept): assert np.isclose(kept * whole, r.best({"params": share * full})), share
+    assert len(table) == 5 or r.best({"params": full * (1 - len(table) / 5)}) is None

@@ -164,7 +164,7 @@ def prune(module: nn.Module, *example: Any, keep: float | None = None,
         What to call it with, batch first.
     keep : float
         Share of the wires to keep; a half if nothing else is said. Or a budget among the options says how much
-        stays: `macs=.5`, `params=`, `memory=`.
+        stays: `macs=.5`, `params=`, `memory=`, `latency=`.
     by : callable or dict
         Importance: a function from a vertex to one number per neuron; what is worth least goes.
     **how

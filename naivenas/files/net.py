@@ -15,7 +15,8 @@ from ..nets.foresight import Foreseeing
 from ..nets.verify import PlanVerified, ReportVerified
 from ..nets.mending import PlanRepaired, Repairing, ReportRepaired
 from ..capture.interface import Capturing
-from ..nets.costing import Counting, PlanCounts
+from ..nets.costing import PlanCounts
+from ..nets.latency import Timing
 from .export import Exporting
 from .save import Saving
 from .onnx_io import OnnxFiles
@@ -54,7 +55,7 @@ class NetReport(ReportVerified, ReportRepaired, Report):
     """
 
 # %% ../../nbs/api/files/13_net.ipynb #604f7aed
-class Net(Saving, OnnxFiles, Exporting, Capturing, Counting, Preferring, Repairing, Foreseeing, Members, Tracking, Graph,
+class Net(Saving, OnnxFiles, Exporting, Capturing, Timing, Preferring, Repairing, Foreseeing, Members, Tracking, Graph,
           nn.Module):
     """A graph of torch modules and functions that is a module itself.
 

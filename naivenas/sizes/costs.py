@@ -83,7 +83,7 @@ class Cost:
         return _squares(self, count)
 
 # %% ../../nbs/api/sizes/10_costs.ipynb #1bf96c2a
-UNITS = {"macs": "MACs", "params": "parameters", "memory": "bytes of activations"}
+UNITS = {"macs": "MACs", "params": "parameters", "memory": "bytes of activations", "latency": "ms"}
 
 def amount(x):
     "1234567 as '1.235 M'"
@@ -95,7 +95,7 @@ def amount(x):
 @dataclass
 class Budget:
     "What a net may cost at most"
-    name: str        # "macs", "params" or "memory"
+    name: str        # one of `UNITS`
     costs: list      # of `Cost`; the largest of them counts
     most: float
     before: float    # what it costs now

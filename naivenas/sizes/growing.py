@@ -22,23 +22,28 @@ from .demands import Sizes, pinned_vertices
 from .costs import UNITS
 from .budgets import numbers_of
 from .plan import Applied, Solved
-from .sizing import Planning
+from .sizing import Planning, values_of
 
-# %% ../../nbs/api/sizes/25_growing.ipynb #c1b16229
+# %% ../../nbs/api/sizes/25_growing.ipynb #a5e855e5
+def _told(graph, by, v):
+    "What an importance says of a vertex"
+    return {graph[k]: u for k, u in by.items()}.get(v) if isinstance(by, dict) else asked(by, v)
+
+# %% ../../nbs/api/sizes/25_growing.ipynb #437b8737
 def _rates(graph, by, frozen):
     "`{vertex: how fast it grows}`; 1 on the average"
     pins = pinned_vertices(graph, graph.vertices, graph.outputs, [], frozen, Edit())
     free = [v for v in graph if v.role.makes and v not in pins]
     if by is None: return dict.fromkeys(free, 1.)
-    told = {graph[k]: u for k, u in by.items()}.get if isinstance(by, dict) else lambda v: asked(by, v)
-    worth = {v: float(np.mean(u)) for v in free if (u := told(v)) is not None}
+    worth = {v: float(np.mean(u)) for v in free if (u := _told(graph, by, v)) is not None}
     mean = np.mean(list(worth.values())) if worth else 0
     if not mean > 0: raise ValueError("by= says of no layer that may grow that it should: give positive numbers")
     return {v: max(u / mean, 0.) for v, u in worth.items()}
 
-# %% ../../nbs/api/sizes/25_growing.ipynb #91a97d7f
+# %% ../../nbs/api/sizes/25_growing.ipynb #de2daf50
 def _wishes(rates, t): return {v: relaxed(n) for v, r in rates.items() if (n := round(t * r * v.nout))}
 
+# %% ../../nbs/api/sizes/25_growing.ipynb #2e122c35
 def _latest(allowed, resolution, most=60):
     "`(t, allowed(t))` for about the largest `t` for which `allowed` gives something"
     low, high, found = 0., resolution, allowed(0.)
@@ -55,35 +60,39 @@ def _latest(allowed, resolution, most=60):
 
 # %% ../../nbs/api/sizes/25_growing.ipynb #fecaf467
 def _amounts(graph, to, example):
-    "The `Budget`s that are to be grown to, and the sizes that they count"
+    "The `Budget`s that are to be grown to; ValueError or TypeError for what is no such amount"
     if not isinstance(to, dict) or not to or set(to) - set(UNITS):
-        raise ValueError(f"to= is a dictionary with some of {', '.join(map(repr, UNITS))}, as {{'params': 1e6}}, not {to!r}")
+        known = ", ".join(map(repr, UNITS))
+        raise ValueError(f"to= is a dictionary with some of {known}, as {{'params': 1e6}}, not {to!r}")
     for name, n in to.items(): number(n, f"to={{{name!r}: ...}}", lambda n: n > 1, "an amount, such as 1e6, not a share")
     s = Sizes(t := known_ties(graph), np.ones(t.wires))
-    budgets = graph.budgets(to, t, s, example if isinstance(example, tuple) else (example,))
+    budgets = graph.budgets(to, t, s, values_of(example))
     for b in budgets:
         if not b.met(s.width):
             raise ValueError(f"there are {b.said(b.before)} already, more than {b.said(b.most)}: that is for prune")
     return budgets
 
-# %% ../../nbs/api/sizes/25_growing.ipynb #bba5f0b7
+# %% ../../nbs/api/sizes/25_growing.ipynb #8e8945bd
+def _within(plan, budgets):
+    "The plan, which tells what it costs; None if that is too much"
+    if not plan.decision.asked: return plan
+    n = numbers_of(plan.decision.asked[0], plan.decision)
+    plan.decision = replace(plan.decision, told=tuple(b.told(b.at(n)) for b in budgets))
+    return plan if all(b.met(n) for b in budgets) else None
+
+# %% ../../nbs/api/sizes/25_growing.ipynb #f2f30e78
 def grown(graph, to, by, frozen, example, how):
     "The plan in which layers have grown as far as the budgets go; the arguments are those of `Growing.grow`"
     budgets, frozen = _amounts(graph, to, example), chosen(graph, "frozen", frozen)
     rates = _rates(graph, by, frozen)
     if not rates: raise ValueError("no layer may grow: inputs, outputs and frozen layers keep their neurons")
-    def allowed(t):
-        plan = graph.plan(_wishes(rates, t), frozen=frozen, **how)
-        n = numbers_of(plan.decision.asked[0], plan.decision) if plan.decision.asked else None
-        if n is None: return plan
-        plan.decision = replace(plan.decision, told=tuple(b.told(b.at(n)) for b in budgets))
-        return plan if all(b.met(n) for b in budgets) else None
+    def allowed(t): return _within(graph.plan(_wishes(rates, t), frozen=frozen, **how), budgets)
     return _latest(allowed, 1 / max(r * v.nout for v, r in rates.items()))
 
 # %% ../../nbs/api/sizes/25_growing.ipynb #3bc5e6b5
 class Growing(Planning):
     "Widening layers up to a budget"
-    @verb(Planning.plan, but=("edit", "macs", "params", "memory", "gap", "wishes", "nin", "keep"))
+    @verb(Planning.plan, but=("edit", *UNITS, "gap", "wishes", "nin", "keep"))
     def grow_plan(self, to: dict[str, float], by: Callable[..., Any] | PerVertex | None = None, *,
                   frozen: Iterable[Any] = (), example: Any = (), **how: Any) -> Solved:
         """The plan behind `grow`, to look at before anything is done.

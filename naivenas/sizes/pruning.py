@@ -201,7 +201,7 @@ class PruningPlans:
         ----------
         keep : float
             Share of the wires to keep, more than 0 and at most 1; those that cannot go do not count. Left out where a
-            budget (`macs=.5`, `params=`, `memory=`) says how much stays: the most important that it allows.
+            budget (`macs=.5`, `params=`, `memory=`, `latency=`) says how much stays: the most important that it allows.
         by : callable or dict
             Importance: a function from vertex to one number per neuron, or a dictionary of them; of a net by default
             `naivenas.magnitude`.
@@ -242,7 +242,7 @@ class Pruning(PruningPlans):
         ----------
         keep : float
             Share of the wires to keep, more than 0 and at most 1; those that cannot go do not count. Left out where a
-            budget (`macs=.5`, `params=`, `memory=`) says how much stays: the most important that it allows.
+            budget (`macs=.5`, `params=`, `memory=`, `latency=`) says how much stays: the most important that it allows.
         by : callable or dict
             Importance: a function from vertex to one number per neuron, or a dictionary of them; of a net by default
             `naivenas.magnitude`.

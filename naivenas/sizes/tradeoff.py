@@ -18,6 +18,7 @@ from ..graph.verbs import verb
 from .wishes import PerVertex
 from .costs import UNITS
 from .budgets import numbers_of
+from .sizing import values_of
 from .pruning import PruningPlans
 
 # %% ../../nbs/api/sizes/26_tradeoff.ipynb #99dda461
@@ -26,24 +27,28 @@ def _point(graph, name, plan, example):
     s, gap = plan.decision.asked[0], plan.decision.gap
     b, = graph.budgets({name: 1.}, plan.ties, s, example)
     cost, every = b.at(numbers_of(s, plan.decision)), np.maximum(plan.utility, 0)
-    return {name: round(cost), "share": cost / b.before, "kept": every[plan.decision.kept].sum() / every.sum(),
+    return {name: round(cost, 3), "share": cost / b.before, "kept": every[plan.decision.kept].sum() / every.sum(),
             "gap": gap or 0.}
 
-# %% ../../nbs/api/sizes/26_tradeoff.ipynb #6ffbc72a
-def curve(graph, name, by, points, how):
-    "The table of `Trading.tradeoff`"
+# %% ../../nbs/api/sizes/26_tradeoff.ipynb #04b223f8
+def _checked(name, points):
+    "ValueError or TypeError for what is no budget or no number of points"
     if name not in UNITS:
         raise ValueError(f"a trade-off is between importance and one of {', '.join(map(repr, UNITS))}, not {name!r}")
-    points = int(number(points, "points=", lambda n: n >= 2 and n == int(n), "a whole number of at least 2"))
-    example, rows, end = how.get("example", ()), [], ""
-    example = example if isinstance(example, tuple) else (example,)
-    for share in np.linspace(1, 0, points, endpoint=False):
+    number(points, "points=", lambda n: n >= 2 and n == int(n), "a whole number of at least 2")
+
+# %% ../../nbs/api/sizes/26_tradeoff.ipynb #3fdd1a9c
+def curve(graph, name, by, points, how):
+    "The table of `Trading.tradeoff`"
+    _checked(name, points)
+    example, rows, end = values_of(how.get("example", ())), [], ""
+    for share in np.linspace(1, 0, int(points), endpoint=False):
         try: plan = graph.prune_plan(by=by, **how | {name: float(share)})
         except SizeError as e:
             end = str(e)
             break
         rows.append(_point(graph, name, plan, example))
-    table = pd.DataFrame(rows).drop_duplicates(name, ignore_index=True)
+    table = pd.DataFrame(rows).drop_duplicates("share", ignore_index=True)
     table.attrs["end"] = end
     return table
 
@@ -58,7 +63,7 @@ class Trading(PruningPlans):
         Parameters
         ----------
         budget : str
-            "macs", "params" or "memory".
+            "macs", "params", "memory" or "latency".
         by : callable or dict
             Importance, as for `prune_plan`.
         points : int
