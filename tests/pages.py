@@ -2,7 +2,7 @@
 import multiprocessing, os, sys, tempfile, traceback
 from pathlib import Path
 
-HEAVY = "torch torch.export scipy.sparse pandas matplotlib.pyplot ipywidgets anywidget nbdev.test pages".split()   # nothing of naivenas: how it is imported is tried, too
+HEAVY = "torch torch.export torch._dynamo torch.export._trace scipy.sparse scipy.optimize sklearn.datasets pandas matplotlib.pyplot ipywidgets anywidget nbdev.test pages".split()   # nothing of naivenas: how it is imported is tried, too
 
 def run(path, out):
     "Run the cells of the notebook; what is printed goes into the file `out`"
