@@ -37,6 +37,7 @@ from .search.search import fit as fit
 from .search.estimators import NASClassifier as NASClassifier, NASRegressor as NASRegressor
 from .apps.panel import explore as explore
 from .apps.watching import watch as watch
+from .apps.checking import check as check
 
 # What `from naivenas import *` takes: no name that stands for something else in many a notebook
 __all__ = [

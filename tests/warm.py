@@ -1,5 +1,5 @@
 """What nearly all pages need, done once: imported in the process that theirs are copied from. Nothing of naivenas: how it is imported is tried, too"""
-import anywidget, gurobipy, ipywidgets, matplotlib.pyplot, nbdev.test, pandas, scipy.optimize, scipy.sparse, sklearn.base, torch
+import anywidget, gurobipy, ipywidgets, matplotlib.pyplot, nbdev.test, pandas, scipy.optimize, scipy.sparse, sklearn.datasets, torch
 import pages
 
 class _Tiny(torch.nn.Module):

@@ -6,7 +6,7 @@
 __all__ = ['evaluated', 'alike', 'own_backwards', 'gradients', 'agreement', 'breaks_when_cut']
 
 # %% ../../nbs/api/capture/17_agreement.ipynb #c0de0a03
-import copy, os
+import contextlib, copy, logging, os
 import numpy as np
 import torch
 from torch import nn
@@ -54,7 +54,9 @@ def agreement(net, module,
     own, parameters = own_backwards(want), [p for p in module.parameters() if p.requires_grad]
     with torch.set_grad_enabled(bool(own)): got = evaluated(net, example, named)
     if not own or not alike(want, got): return alike(want, got), []
-    return True, [] if alike(gradients(want, parameters), gradients(got, parameters)) else own
+    try: wanted = gradients(want, parameters)
+    except Exception: return True, []   # the module itself cannot go backwards
+    return True, [] if alike(wanted, gradients(got, parameters)) else own
 
 # %% ../../nbs/api/capture/17_agreement.ipynb #506d0312
 def _hollow(net, module):
@@ -71,13 +73,22 @@ def _called_empty(module, example, named):
     example, named = pytree.tree_map(lambda x: x.to("meta") if torch.is_tensor(x) else x, (example, named))
     return [getattr(x, "shape", None) for x in evaluated(module, example, named)]
 
+# %% ../../nbs/api/capture/17_agreement.ipynb #d59c464e
+@contextlib.contextmanager
+def _unheard():
+    "Nothing is logged meanwhile"
+    log = logging.getLogger("naivenas")
+    before, log.disabled = log.disabled, True
+    try: yield
+    finally: log.disabled = before
+
 # %% ../../nbs/api/capture/17_agreement.ipynb #52efc752
 def breaks_when_cut(net: nn.Module, module: nn.Module, example: tuple, named: dict) -> str | None:
     "Where the module's code fails after half of the net's neurons are gone; None if it doesn't, as far as one can try"
     try:
         small, cut = _hollow(net, module)
         before = _called_empty(cut, example, named)
-        small.prune(.5, lambda v: np.arange(v.nout, dtype=float))
+        with _unheard(): small.prune(.5, lambda v: np.arange(v.nout, dtype=float))
     except Exception: return None
     try: after = _called_empty(cut, example, named)
     except Exception as e:

@@ -151,7 +151,8 @@ def exchangeable(v): return v.role.alike and len(v.inputs) == 1   # what `Net.se
 # %% ../../nbs/api/search/07_mutate.ipynb #b74af062
 def exchanged(net, v, op):
     "The `Change` that lets `v` compute with another module of the same size"
-    return Change(f"{label(v)} computes {kind(op)}", False, net.set(v, activation=op))
+    does = f"takes the {op.how}" if isinstance(op, GlobalPooling) else f"computes {kind(op)}"
+    return Change(f"{label(v)} {does}", False, net.set(v, activation=op))
 
 # %% ../../nbs/api/search/07_mutate.ipynb #bf11d9a1
 @dataclass
@@ -209,7 +210,7 @@ class ChangePool(Mutation):
     >>> x = naivenas.inputvertex("x", 3)
     >>> net = naivenas.Net(x, naivenas.linear(naivenas.globalpool(naivenas.relu("c" >> naivenas.conv(x, 8))), 2))
     >>> ChangePool()(net, np.random.default_rng(0)).what
-    'globalpool1 computes globalpool'
+    'globalpool1 takes the max'
     """
     what = "pool"
     def able(self, net: Net, v: Vertex) -> bool: return is_pool(v.op) and exchangeable(v)
