@@ -39,7 +39,7 @@ def compare(before: nn.Module, after: nn.Module, *example: Any,
     Returns
     -------
     pandas.DataFrame
-        A row for each number; the last column is what is left of it.
+        A row for each number; the last column is the share that is left.
 
     Examples
     --------

@@ -205,7 +205,7 @@ def _numbers(worth):
 
 # %% ../../nbs/api/sizes/05_wishes.ipynb #71a54308
 def worths_of(given):   # {vertex: number, or one number for each of its neurons}
-    "`{vertex: one number for each of its neurons}`; ValueError where that cannot be had"
+    "`{vertex: one number for each of its neurons}`; ValueError where there is none"
     made = {}
     for v, worth in given.items():
         worth = _numbers(worth)
