@@ -10,11 +10,13 @@ here = Path(__file__).resolve().parent
 
 LINK = re.compile(r'(\]\(|src=")(?!https?:|#)([^)#"]+)')   # to a file, from where the index lies
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
 DIRECTIVE = re.compile(r"^#\| *([\w-]+):? *(.*)\n", re.M)
 
 def output(cell):
     "The saved text of a code cell's outputs"
-    texts = [o.get("text") or o.get("data", {}).get("text/plain", "") for o in cell["outputs"]]
+    shown = [o for o in cell["outputs"] if WIDGET not in o.get("data", {})]     # a bar of progress, for one
+    texts = [o.get("text") or o.get("data", {}).get("text/plain", "") for o in shown]
     return "\n".join("".join(t).rstrip() for t in texts if t)
 
 def block(cell):

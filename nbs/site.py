@@ -21,8 +21,8 @@ SECTIONS = {   # folder: title, and what it is for
     "explanations": ("Explanations", "How and why it works, and where it ends."),
     "reference": ("Reference", "Every public name: what it takes, what it gives, an example."),
     "api": ("For contributors", "The source, as it is written: pages to read from the bottom up.")}
-PACKAGES = {"graph": "What a network is", "sizes": "What must follow, and why not", "look": "See it", "nets": "PyTorch modules", "capture": "Any module comes in",
-            "files": "And goes elsewhere", "search": "Find one", "apps": "Touch it"}
+PACKAGES = {"graph": "what a network is", "sizes": "what must follow, and why not", "look": "see it", "nets": "PyTorch modules", "capture": "any module comes in",
+            "files": "and goes elsewhere", "search": "find one", "apps": "touch it"}
 OTHER = {"CONTRIBUTING.md": "nbs/api/contributing.md", "CHANGELOG.md": "nbs/api/changelog.md"}     # files of the repository: pages of the site
 
 def settings():
@@ -93,8 +93,8 @@ class Site:
         for package, told in PACKAGES.items():
             mine = [p for p in self.sections["api"] if p.parent.name == package]
             rows = "\n".join(f"- [{self.titles[p][0]}](/{p.relative_to(HERE)}): {self.titles[p][1]}" for p in mine)
-            self.write(f"api/{package}/index.md", f"# `{package}`: {told[0].lower() + told[1:]}\n\n{rows}\n\n" + toctree([p.stem for p in mine]))
-            parts.append(f"- [`{package}`](/api/{package}/index.md): {told[0].lower() + told[1:]}; {len(mine)} pages")
+            self.write(f"api/{package}/index.md", f"# `{package}`: {told}\n\n{rows}\n\n" + toctree([p.stem for p in mine]))
+            parts.append(f"- [`{package}`](/api/{package}/index.md): {told}; {len(mine)} pages")
         about = ("naivenas is written as notebooks. Each of these pages becomes one module; cells with a coloured edge are its source, the others try it out. A package imports those "
                  "above it in this list, a page those before it.")
         self.write("api/index.md", f"# For contributors\n\n{about}\n\n" + "\n".join(parts) + "\n\nAnd [how to work on it](contributing.md), and [what has changed](changelog.md).\n\n"
@@ -140,14 +140,16 @@ def build(out, strict=True):
     from sphinx.util.docutils import docutils_namespace, patch_docutils
     shutil.rmtree(out, ignore_errors=True)
     with tempfile.TemporaryDirectory() as work, open(Path(work, "warnings"), "w+") as said, patch_docutils(), docutils_namespace():
-        src = Path(work, "src")
+        src, html = Path(work, "src"), Path(work, "out", "html")      # myst-nb leaves a folder beside what it writes
         src.mkdir()
         Site(src).make()
-        app = Sphinx(src, HERE / "_site", out, Path(work, "trees"), "html", status=None, warning=said, parallel=min(os.cpu_count() or 1, 4))
+        app = Sphinx(src, HERE / "_site", html, Path(work, "trees"), "html", status=None, warning=said, parallel=min(os.cpu_count() or 1, 4))
         app.build(force_all=True)
+        shutil.copytree(html, out)
         said.seek(0)
         warnings = [re.sub(r"\x1b\[[\d;]*m", "", line.rstrip()).replace(str(src), "nbs") for line in said if line.strip()]
-    for name in "objects.inv", ".buildinfo": Path(out, name).unlink(missing_ok=True)
+    shutil.copytree(HERE / "images", Path(out, "images"))      # for pictures that pages name in HTML
+    for name in "objects.inv", ".buildinfo", "_static/webpack-macros.html": Path(out, name).unlink(missing_ok=True)
     Path(out, ".nojekyll").touch()
     return warnings
 

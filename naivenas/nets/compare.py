@@ -51,5 +51,6 @@ def compare(before: nn.Module, after: nn.Module, *example: Any,
     def parameters(m): return sum(p.numel() for p in m.parameters())
     asked = {"parameters": parameters} | ({"MACs": lambda m: macs_of(m, *example)} if example else {}) | measures
     rows = [(ask(before), ask(after)) for ask in asked.values()]
-    made = [[*(n if isinstance(n, int) else round(float(n), 4) for n in row), f"{row[1] / row[0]:.0%}" if row[0] else ""] for row in rows]
-    return pd.DataFrame(made, pd.Index([*asked]), ["before", "after", "left"], dtype=object)
+    def told(n): return n if isinstance(n, int) else round(float(n), 4)
+    made = [[told(old), told(new), f"{new / old:.0%}" if old else ""] for old, new in rows]
+    return pd.DataFrame(made, pd.Index([*asked]), ["before", "after", "after / before"], dtype=object)

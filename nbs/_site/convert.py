@@ -1,11 +1,12 @@
 "Notebooks as pages of the site: directives stripped, links made good, pictures found"
-import ast, json, os, re
+import ast, base64, json, math, os, re, struct
 from pathlib import Path
 
 LEARNERS = "tutorials", "howto", "explanations"       # whoever reads these wants no assertions
 DIRECTIVE = re.compile(r"^#\|\s*([\w-]+):?\s*(.*)$")
 LINK = re.compile(r'(\]\(|(?:src|href)=")(?!\w+:|#|//)([^)#"\s]+)(#[^)"\s]*)?')
 WIDGET = "application/vnd.jupyter.widget-view+json"
+DARK = re.compile(r"@media\s*\(prefers-color-scheme:\s*dark\)\s*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}")
 FENCE = re.compile(r"(^```.*?^```\s*$)", re.M | re.S)
 
 def read(path): return json.loads(Path(path).read_text(encoding="utf-8"))
@@ -35,6 +36,7 @@ def _shown(outputs):
             data = {k: v for k, v in data.items() if k not in (WIDGET, "text/plain")}
             if not data: continue
             o = o | {"data": data}
+        if "image/svg+xml" in data: o = o | {"data": data | {"image/svg+xml": lit("".join(data["image/svg+xml"]))}}
         if o.get("name") == "stderr" and re.search(r"\d+%\|", "".join(o["text"])): continue
         kept.append(o)
     return kept
@@ -78,17 +80,30 @@ def converted(path, repo, pages, blob, before=()):
     for i, cell in enumerate(cells): cell["id"] = f"cell-{i}"
     return nb | {"cells": cells, "metadata": {"kernelspec": dict(name="python3", display_name="Python 3", language="python")}}
 
+def lit(svg):
+    "A picture with its bright colours only: as an image it would go by the computer's scheme, not by that of the page"
+    return DARK.sub("", svg)
+
+def _box(svg):
+    "`(width, height)` of a picture, cut at the bottom or the right where it is much longer than wide or high; and the picture"
+    found = re.search(r'viewBox="([-\d.]+)[ ,]+([-\d.]+)[ ,]+([\d.]+)[ ,]+([\d.]+)"', svg)
+    if not found: return 1, 1, svg
+    x, y, w, h = map(float, found.groups())
+    wide, high = min(w, 3.2 * h), min(h, .9 * w)
+    head, rest = svg[svg.index("<svg"):].split(">", 1)
+    head = re.sub(r' (width|height)="[^"]*"', "", head).replace(found[0], f'viewBox="{x} {y} {wide} {high}" width="{wide}" height="{high}"')
+    for name, space in ("xmlns", "http://www.w3.org/2000/svg"), ("xmlns:xlink", "http://www.w3.org/1999/xlink"):
+        if f"{name}=" not in head: head += f' {name}="{space}"'
+    return w, h, f"{head}>{rest}"
+
 def picture(nb):
-    "`(suffix, bytes)` of the picture that stands for a notebook: its first large one; None if it has none"
-    for cell in nb["cells"]:
-        for o in cell.get("outputs", []):
-            data = {k: "".join(v) if isinstance(v, list) else v for k, v in o.get("data", {}).items()}
-            if "image/png" in data:
-                import base64
-                return ".png", base64.b64decode(data["image/png"])
-            svg = data.get("image/svg+xml") or next(iter(re.findall(r"<svg.*?</svg>", data.get("text/html", ""), re.S)), None)
-            if svg and len(svg) > 1500:
-                head, rest = svg[svg.index("<svg"):].split(">", 1)
-                for name, space in ("xmlns", "http://www.w3.org/2000/svg"), ("xmlns:xlink", "http://www.w3.org/1999/xlink"):
-                    if f"{name}=" not in head: head += f' {name}="{space}"'
-                return ".svg", f"{head}>{rest}".encode()
+    "`(suffix, bytes)` of the picture that stands for a notebook, the one nearest to the shape of a card; None if it has none"
+    found = []
+    for o in (o for cell in nb["cells"] for o in cell.get("outputs", [])):
+        data = {k: "".join(v) if isinstance(v, list) else v for k, v in o.get("data", {}).items()}
+        if "image/png" in data:
+            png = base64.b64decode(data["image/png"])
+            found.append((*struct.unpack(">II", png[16:24]), ".png", png))
+        svg = data.get("image/svg+xml") or next(iter(re.findall(r"<svg.*?</svg>", data.get("text/html", ""), re.S)), "")
+        if len(svg) > 1500: w, h, svg = _box(lit(svg)); found.append((w, h, ".svg", svg.encode()))
+    return min(found, key=lambda f: abs(math.log(f[0] / f[1] / 1.6)))[2:] if found else None

@@ -142,9 +142,9 @@ class Reference:
         "A class, with a table of its methods and then each of them; those of another public class only where a class adds many"
         own = self.own(cls)
         methods = self.methods(cls) if len(own) > MANY else own
-        def row(m, obj): return f"| [`{m}`](#{label}.{m}) | {summary(obj)} |"
+        def row(m, obj): return f"| [`{m}`](#{label}-{m}) | {summary(obj)} |"
         table = "\n".join(["| | |", "| --- | --- |", *(row(*each) for each in methods.items())]) if methods else ""
-        each = [self.entry(f"{label}.{m}", f"{name}.{m}", obj, level + 1) for m, obj in methods.items()]
+        each = [self.entry(f"{label}-{m}", f"{name}.{m}", obj, level + 1) for m, obj in methods.items()]
         others = [c for c in cls.__mro__[1:] if c in self.labels] if len(own) <= MANY else []
         more = "And all that there is of " + ", ".join(f"[`{c.__name__}`](#{self.labels[c]})" for c in others[:1]) + "." if others else ""
         return "\n\n".join([self.entry(label, name, cls, level), table, more, *each])
@@ -158,6 +158,10 @@ PACKAGES = {   # of the reference: its title
     "capture": "Modules of others", "apps": "Panels", "search": "Search", "extend": "Extending"}
 HOW = {"search": "`from naivenas.search import ...`; `fit`, `Fitted`, `load_fitted` and the estimators from `naivenas`, too.",
        "extend": "`from naivenas.extend import ...`: what can be taught from outside."}
+
+def label(package, name, obj):
+    "The anchor of a name; Sphinx doesn't tell capitals from small letters"
+    return f"ref-{package}-{name}" + "-class" * inspect.isclass(obj)
 
 def public():
     "`{package: {name: object}}` of all public names; those of the search from both places"
@@ -176,19 +180,19 @@ def reference(repo, blob, titles, out):
     out.mkdir(parents=True, exist_ok=True)
     for package, names in known.items():
         for name, obj in names.items():
-            if inspect.isclass(obj): ref.labels.setdefault(obj, f"{package}.{name}")
+            if inspect.isclass(obj): ref.labels.setdefault(obj, label(package, name, obj))
     def write(page, text):
         (out / f"{page}.md").write_text(text + "\n", encoding="utf-8")
         pages.append(page)
     for package, names in known.items():
-        rows = [(f"{package}.{name}", name, obj) for name, obj in names.items()]
+        rows = [(label(package, name, obj), name, obj) for name, obj in names.items()]
         big = [r for r in rows if inspect.isclass(r[2]) and len(ref.own(r[2])) > MANY]
         small = [r for r in rows if r not in big]
         index.append(f"## {PACKAGES[package]}\n\n{HOW.get(package, '`from naivenas import ...`')}\n\n{ref.table(rows)}")
-        for each in big: write(each[0], ref.of_class(*each))
-        entries = [(ref.of_class if inspect.isclass(o) else ref.entry)(label, name, o, 2) for label, name, o in small]
+        for each in big: write(f"{package}.{each[1]}", ref.of_class(*each))
+        entries = [(ref.of_class if inspect.isclass(o) else ref.entry)(at, name, o, 2) for at, name, o in small]
         if small: write(package, f"# {PACKAGES[package]}\n\n{ref.table(small)}\n\n" + "\n\n".join(entries))
     intro = "All public names, each with its signature, what it takes and gives, an example that is run, and the page that explains it."
     toc = "```{toctree}\n:hidden:\n\n" + "\n".join(pages) + "\n```"
     (out / "index.md").write_text(f"# Reference\n\n{intro}\n\n" + "\n\n".join(index) + f"\n\n{toc}\n", encoding="utf-8")
-    return [f"{package}.{name}" for package, names in known.items() for name in names]
+    return [label(package, name, obj) for package, names in known.items() for name, obj in names.items()]
