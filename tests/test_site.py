@@ -1,5 +1,5 @@
 "The site: pages made of notebooks, the reference, links; and, with -m docs, the whole of it, as a browser shows it"
-import ast, json, re, subprocess, sys, time
+import ast, json, re, resource, subprocess, sys
 from pathlib import Path
 
 import pytest
@@ -105,11 +105,12 @@ def test_a_site_in_order_has_no_problems(tmp_path):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    "The site, built as README says, and what was printed"
+    "The site, built as CONTRIBUTING says, what was printed, and the seconds of CPU that it took"
     pytest.importorskip("sphinx_design")
-    out, start = tmp_path_factory.mktemp("site"), time.perf_counter()
+    def seconds(): return sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
+    out, start = tmp_path_factory.mktemp("site"), seconds()
     done = subprocess.run([sys.executable, NBS / "site.py", "--out", out], capture_output=True, text=True)
-    return out, done, time.perf_counter() - start
+    return out, done, seconds() - start
 
 @pytest.mark.docs
 def test_the_site_is_built_without_a_word(built):
@@ -128,3 +129,15 @@ def test_search_finds_a_page(built):
 def test_a_browser_asks_for_nothing_elsewhere(built, tmp_path):
     names = "index.html", "tutorials/index.html", "tutorials/01_first_graph.html", "reference/files.Net.html", "explanations/cheat_sheet.html", "api/sizes/11_elimination.html"
     assert part("checks").look(built[0], tmp_path, names) == [] and len([*tmp_path.glob("*.png")]) == 4 * len(names)
+
+@pytest.mark.docs
+@pytest.mark.browser
+def test_the_cheat_sheet_prints_on_two_pages(built, tmp_path):
+    from playwright.sync_api import sync_playwright
+    with sync_playwright() as p:
+        chromium = p.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"])
+        page = chromium.new_page()
+        page.goto((built[0] / "explanations/cheat_sheet.html").as_uri())
+        sheet = page.pdf(format="A4", margin=dict(top="10mm", bottom="10mm", left="10mm", right="10mm"))
+        chromium.close()
+    assert len(re.findall(rb"/Type\s*/Page\b", sheet)) == 2

@@ -1,6 +1,7 @@
 "Notebooks as pages of the site: directives stripped, links made good, pictures found"
 import ast, base64, json, math, os, re, struct
 from pathlib import Path
+from xml.etree import ElementTree
 
 LEARNERS = "tutorials", "howto", "explanations"       # whoever reads these wants no assertions
 DIRECTIVE = re.compile(r"^#\|\s*([\w-]+):?\s*(.*)$")
@@ -96,6 +97,11 @@ def _box(svg):
         if f"{name}=" not in head: head += f' {name}="{space}"'
     return w, h, f"{head}>{rest}"
 
+def _whole(svg):
+    "Whether a picture can stand in a file of its own"
+    try: return ElementTree.fromstring(svg) is not None
+    except ElementTree.ParseError: return False
+
 def picture(nb):
     "`(suffix, bytes)` of the picture that stands for a notebook, the one nearest to the shape of a card; None if it has none"
     found = []
@@ -105,5 +111,7 @@ def picture(nb):
             png = base64.b64decode(data["image/png"])
             found.append((*struct.unpack(">II", png[16:24]), ".png", png))
         svg = data.get("image/svg+xml") or next(iter(re.findall(r"<svg.*?</svg>", data.get("text/html", ""), re.S)), "")
-        if len(svg) > 1500: w, h, svg = _box(lit(svg)); found.append((w, h, ".svg", svg.encode()))
+        if len(svg) < 1500: continue
+        w, h, svg = _box(lit(svg))
+        if _whole(svg): found.append((w, h, ".svg", svg.encode()))
     return min(found, key=lambda f: abs(math.log(f[0] / f[1] / 1.6)))[2:] if found else None

@@ -143,7 +143,7 @@ class Reference:
         own = self.own(cls)
         methods = self.methods(cls) if len(own) > MANY else own
         def row(m, obj): return f"| [`{m}`](#{label}-{m}) | {summary(obj)} |"
-        table = "\n".join(["| | |", "| --- | --- |", *(row(*each) for each in methods.items())]) if methods else ""
+        table = "\n".join(["| method | what it does |", "| --- | --- |", *(row(*each) for each in methods.items())]) if methods else ""
         each = [self.entry(f"{label}-{m}", f"{name}.{m}", obj, level + 1) for m, obj in methods.items()]
         others = [c for c in cls.__mro__[1:] if c in self.labels] if len(own) <= MANY else []
         more = "And all that there is of " + ", ".join(f"[`{c.__name__}`](#{self.labels[c]})" for c in others[:1]) + "." if others else ""
@@ -151,7 +151,7 @@ class Reference:
 
     def table(self, rows):
         "`[(label, name, object), ...]` with a line each"
-        return "\n".join(["| | |", "| --- | --- |", *(f"| [`{name}`](#{label}) | {summary(obj) if callable(obj) else ''} |" for label, name, obj in rows)])
+        return "\n".join(["| name | what it is |", "| --- | --- |", *(f"| [`{name}`](#{label}) | {summary(obj) if callable(obj) else ''} |" for label, name, obj in rows)])
 
 PACKAGES = {   # of the reference: its title
     "files": "Nets and files", "look": "Graphs, plans and pictures", "graph": "Vertices", "sizes": "Sizes and solvers", "nets": "Layers, importance, training",
