@@ -80,7 +80,7 @@ def efficientnetb0(): return inverted([(1, 16, 1), (6, 24, 2), (6, 40, 2), (6, 8
 # --- the reference ----------------------------------------------------------------------------------------------
 
 def one_binary_per_neuron(graph, utility, wish=None, new=True):
-    """`(most utility kept, variables)` by a binary per neuron of every vertex, and with `new` an integer per neuron for the new
+    """`(most importance kept, variables)` by a binary per neuron of every vertex, and with `new` an integer per neuron for the new
     ones behind it, with equalities between tied ones, in HiGHS"""
     start, n = {}, 0
     for v in graph: start[v], n = n, n + v.nout

@@ -27,6 +27,7 @@ from .nets.importance import geometric_median as geometric_median, keeping as ke
 from .nets.importance import magnitude as magnitude
 from .nets.data import load as load
 from .nets.passes import Before as Before
+from .nets.compare import compare as compare
 from .nets.training import accuracy as accuracy, train as train
 from .files.net import Net as Net
 from .files.giving_back import prune as prune

@@ -177,7 +177,7 @@ class Plan(PlanSketched, PlanShown, Solved):
     >>> x = inputvertex("x", 3)
     >>> g = Graph(x, "y" >> absorb(Dense(4, 2), "h" >> absorb(Dense(3, 4), x)))
     >>> g.plan({"h": +2})
-    Plan: h 4 -> 6 (+2): utility kept 6, lost 0 (nothing coupled, no solver needed)
+    Plan: h 4 -> 6 (+2): keeps 100% of the importance (nothing coupled, no solver needed)
     of 9 wires none goes, 2 are new
             before  after  kept  dropped  new
     vertex

@@ -108,7 +108,7 @@ def strips(graph: Core, by: str | Callable[[Vertex], Any] = "bundles", most: int
     """
     if callable(by): return _warmth(graph, by, most)
     if by not in ("bundles", "wires"):
-        raise ValueError(f"colours are by 'bundles', by 'wires' or by a utility, not by {by!r}")
+        raise ValueError(f"colours are by 'bundles', by 'wires' or by an importance, not by {by!r}")
     t = graph.ties
     number = bundles(list(t.labels.values()), t.wires)[0] if by == "bundles" else np.arange(t.wires)
     at = {v: number[w][np.linspace(0, len(w) - 1, min(most, len(w))).astype(int)] for v, w in t.labels.items()}

@@ -61,7 +61,7 @@ def _layers(net, held):
 
 # %% ../../nbs/api/nets/17_held.ipynb #e5a20a77
 def _kept_by(net, module):
-    "`{why: (whose fault, wires that stay)}`; who is named once is not named again"
+    "`{why: (whose fault, wires that stay)}`; a vertex that was named is not named again"
     found, t, said = {}, net.ties, {}
     for why, name, v in _holders(net, module):
         names, held = found.setdefault(said.setdefault(name, why), ([], np.zeros(t.wires, bool)))

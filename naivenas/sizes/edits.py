@@ -70,7 +70,7 @@ class Draft(Drafting):
     """
     @passing
     def solved(self, wishes: PerVertex | None = None, **how: Any) -> Solved:
-        "As `plan`, for whoever applies it at once: what it leaves is tried then, and need not be foreseen"
+        "As `plan`, for a caller that applies it at once: what it leaves is tried then, and need not be foreseen"
         if self.was is not self.graph.vertices:
             raise RuntimeError("the wiring of the graph has changed since this draft was begun; begin it anew")
         check_ties(self)

@@ -185,7 +185,7 @@ def relaxed_levels(p, soft, far):
 
 # %% ../../nbs/api/sizes/08_levels.ipynb #86fe96c7
 def _best_first(p, b):
-    "`{column: utility lost with each of it}` for the kept wires of a bundle"
+    "`{column: importance lost with each of it}` for the kept wires of a bundle"
     worth, count = np.unique(p.s.worth(b), return_counts=True)
     if len(worth) == 1: return {p.kept[b]: -worth[0]}
     parts = {p.column(f"{p.who[b]} at {u:.4g}", 0, n, False): -u for u, n in zip(worth[::-1], count[::-1])}
@@ -194,10 +194,10 @@ def _best_first(p, b):
 
 # %% ../../nbs/api/sizes/08_levels.ipynb #ca6f20bc
 def utility_levels(p):
-    "Levels 3 and 4: most utility kept, then fewest new neurons"
+    "Levels 3 and 4: most importance kept, then fewest new neurons"
     goal = {}
     for b in p.free: goal |= _best_first(p, b)
-    p.goals += [("utility lost", goal), ("new neurons", {p.new[b]: p.s.makers[b] for b in p.free})]
+    p.goals += [("importance lost", goal), ("new neurons", {p.new[b]: p.s.makers[b] for b in p.free})]
 
 # %% ../../nbs/api/sizes/08_levels.ipynb #0e25ff3e
 def _alike(rows, before, some):

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['behind', 'index_list', 'Made', 'Listed', 'Following', 'Resized', 'remembered', 'remember', 'Lists', 'size_table',
-           'named', 'at_once', 'summary_of']
+           'named', 'at_once', 'importance_kept', 'summary_of']
 
 # %% ../../nbs/api/sizes/15_lists.ipynb #bde8ff58
 from dataclasses import dataclass
@@ -291,14 +291,21 @@ def at_once(plan):
     return [f"an eighth or less is left in one step of {named(found)}: smaller steps, with training between them, "
             "or least=, keep more of what was learnt"] if found else []
 
+# %% ../../nbs/api/sizes/15_lists.ipynb #5c281505
+def importance_kept(plan):
+    "How much of the importance a plan keeps, in words"
+    u, kept = plan.utility, plan.decision.kept
+    if (u < 0).any(): return f"importance {u[kept].sum():.4g} kept, {u[~kept].sum():.4g} dropped"
+    share = u[kept].sum() / u.sum() if u[~kept].any() else 1
+    return f"keeps {100 * (share if share == 1 else min(share, .999)):.3g}% of the importance"
+
 # %% ../../nbs/api/sizes/15_lists.ipynb #fbb8014d
 def summary_of(plan):
     "One line about the whole plan"
-    kept, u, found = plan.decision.kept, plan.utility, plan.decision.solution
+    found = plan.decision.solution
     how = "nothing coupled, no solver needed"
     if found: how = f"{found.solver}, {len(plan.decision.problem.columns)} columns, {1000 * found.seconds:.0f} ms"
     if plan.decision.gap is not None: how = f"within {plan.decision.gap:.2%} of the best"
-    asked = "; ".join(filter(None, [plan.edit.why, *map(str, plan.wishes)])) or "by utility alone"
+    asked = "; ".join(filter(None, [plan.edit.why, *map(str, plan.wishes)])) or "by importance alone"
     if plan.edit.loose: asked += " (neurons that met before could not stay together; both sides were matched in order)"
-    said = f"{asked}: utility kept {u[kept].sum():.4g}, lost {u[~kept].sum():.4g} ({how})"
-    return "; ".join([said, *plan.decision.told, *plan.caveats])
+    return "; ".join([f"{asked}: {importance_kept(plan)} ({how})", *plan.decision.told, *plan.caveats])

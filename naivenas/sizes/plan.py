@@ -51,7 +51,7 @@ class Telling:
         >>> from naivenas import Net, inputvertex, linear
         >>> x = inputvertex("x", 2)
         >>> Net(x, "y" >> linear(x, 3)).plan({"y": -1}).summary
-        'y 3 -> 2 (-1): utility kept 2, lost 1 (nothing coupled, no solver needed)'
+        'y 3 -> 2 (-1): keeps 66.7% of the importance (nothing coupled, no solver needed)'
         """
         return summary_of(self)
 
@@ -187,7 +187,7 @@ class Applied(Undoing):
         >>> from naivenas import Net, inputvertex, linear
         >>> x = inputvertex("x", 2)
         >>> Net(x, "y" >> linear(x, 3)).resize("y", -1).summary
-        'y 3 -> 2 (-1): utility kept 2, lost 1 (nothing coupled, no solver needed)'
+        'y 3 -> 2 (-1): keeps 66.7% of the importance (nothing coupled, no solver needed)'
         """
         return self.plan.summary
 

@@ -96,7 +96,7 @@ class Planning(Ahead):
         Raises
         ------
         SizeError
-            It cannot be had, and why.
+            It is impossible, and why.
 
         Examples
         --------

@@ -195,7 +195,7 @@ def _finite(worths):
     "ValueError unless all numbers in `{vertex: numbers}` are finite"
     if np.isfinite(np.concatenate([np.zeros(0), *worths.values()])).all(): return
     odd = next(v for v, worth in worths.items() if not np.isfinite(worth).all())
-    raise ValueError(f"the utility of {label(odd)} is not finite everywhere")
+    raise ValueError(f"the importance of {label(odd)} is not finite everywhere")
 
 # %% ../../nbs/api/sizes/05_wishes.ipynb #c91c6cb1
 def _numbers(worth):
@@ -205,12 +205,12 @@ def _numbers(worth):
 
 # %% ../../nbs/api/sizes/05_wishes.ipynb #71a54308
 def worths_of(given):   # {vertex: number, or one number for each of its neurons}
-    "`{vertex: one number for each of its neurons}`; ValueError where that cannot be had"
+    "`{vertex: one number for each of its neurons}`; ValueError where there is none"
     made = {}
     for v, worth in given.items():
         worth = _numbers(worth)
         if worth.shape not in ((), (v.nout,)):
-            raise ValueError(f"the utility of {label(v)} has shape {worth.shape}; it needs one number for each of its "
+            raise ValueError(f"the importance of {label(v)} has shape {worth.shape}; it needs one number for each of its "
                              f"{v.nout} neurons, or one for all")
         made[v] = worth if worth.shape else np.full(v.nout, worth)
     _finite(made)
