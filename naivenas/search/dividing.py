@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['stratified', 'by_group', 'split', 'chosen_by', 'share_of_test', 'few', 'by_class', 'weights_of', 'of_classes', 'Data',
-           'weighted_data', 'longer', 'put_behind', 'divided']
+           'weighted_data', 'longer', 'behind', 'put_behind', 'divided']
 
 # %% ../../nbs/api/search/25_dividing.ipynb #c46ddff9
 from dataclasses import dataclass, field
 from typing import Any
 import numpy as np, torch
+from torch.utils.data import TensorDataset
 from .evolution import generator
 from .encoding import Encoder
 
@@ -114,13 +115,18 @@ def weighted_data(encoder, X, y, sample_weight, class_weight):
 def longer(weights, n): return None if weights is None else torch.cat([weights, torch.ones(n)])
 
 # %% ../../nbs/api/search/25_dividing.ipynb #3a651f63
+def behind(a, b):
+    "Encoded examples, and others behind them"
+    if torch.is_tensor(a): return torch.cat([a, b])
+    return TensorDataset(*map(torch.cat, zip(a.tensors, b.tensors)))
+
 def put_behind(data, encoder, pair, name):
     "Positions of encoded examples and targets that were given apart"
     if len(pair) != 2: raise ValueError(f"{name} is a share, or a tuple (X, y)")
     x, t = encoder.x(pair[0]), encoder.y(pair[1])
     if len(x) != len(t): raise ValueError(f"{name}: X has {len(x)} examples, but y has {len(t)}")
     at = torch.arange(len(data.x), len(data.x) + len(x))
-    data.x, data.t = torch.cat([data.x, x]), torch.cat([data.t, t])
+    data.x, data.t = behind(data.x, x), torch.cat([data.t, t])
     data.y = np.concatenate([data.y, np.asarray(pair[1])])
     data.weights, data.counts = longer(data.weights, len(x)), longer(data.counts, len(x))
     return at

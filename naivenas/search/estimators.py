@@ -17,6 +17,7 @@ from .search import fit
 def _checked(estimator, X, y="no_validation"):
     "X, and y if it is given, checked by scikit-learn"
     learning, several = not isinstance(y, str), getattr(y, "ndim", 1) == 2 and estimator._task == "classification"
+    if isinstance(X, dict): return (X, np.asarray(y)) if learning else X
     if isinstance(X, list) and estimator.kind in ("image", "sequence"): return (X, np.asarray(y)) if learning else X
     mixed = hasattr(X, "columns") and any(X[c].dtype.kind not in "iufb" for c in X.columns)
     if mixed: validate_data(estimator, X, y, reset=learning, skip_check_array=True)

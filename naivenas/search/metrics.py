@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from ..graph.cut import near
 from .fitness import Fitness, outputs
-from .encoding import Encoder, amounts, labels, probable
+from .encoding import Encoder, amounts, labels
+from .targets import probable
 
 # %% ../../nbs/api/search/24_metrics.ipynb #7820063f
 def truth(encoder, y):

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 import numpy as np
+from .fitness import many
 from .selection import ranked
 from .evolution import evolve
 from .candidate import Candidate, moved
@@ -76,7 +77,7 @@ def described(f):
 # %% ../../nbs/api/search/30_running.ipynb #871d7f99
 def about(x, y, **parts):
     "What a search is, as it is written down"
-    data = hashlib.sha256(x.numpy().tobytes() + y.numpy().tobytes()).hexdigest()
+    data = hashlib.sha256(b"".join(t.numpy().tobytes() for t in (*many(x[:]), y))).hexdigest()
     return {"data": data} | {k: described(v) for k, v in parts.items()}
 
 # %% ../../nbs/api/search/30_running.ipynb #b94985b8

@@ -120,8 +120,9 @@ def fit(X: Any, y: Any = None, time: float | None = None, generations: int | Non
     X, y : array, data frame or torch.Tensor
         Examples and labels or quantities; or a torch `Dataset` as `X` alone. `X` is a table (N, columns), with gaps,
         dates and categories if it likes; images (N, H, W), (N, C, H, W), (N, H, W, C) or a list of PIL images; or
-        sequences (N, T, features), (N, features, T) or a list of sequences of different lengths. `y` has a value for
-        each example, or is a table of zeros and ones, or of quantities.
+        sequences (N, T, features), (N, features, T) or a list of sequences of different lengths. A dictionary of these is
+        a network of several inputs. `y` has a value for each example, or is a table of zeros and ones, or of
+        quantities.
     time : float, optional
         Seconds in all.
     generations : int, optional
@@ -130,7 +131,7 @@ def fit(X: Any, y: Any = None, time: float | None = None, generations: int | Non
         Of the population.
     kind, task : str, optional
         `"table"`, `"image"` or `"sequence"`; `"classification"` or `"regression"`; by the look of the data if not
-        given.
+        given. `kind` is a dictionary for several inputs.
     metric : str or callable, optional
         Name of a scikit-learn scorer, a scorer, or `(y_true, y_pred)` to a number, in the units of `y`, bigger is
         better; or `(outputs, y)`, tensors, as for `Score`, if its first argument is called so.
@@ -160,6 +161,7 @@ def fit(X: Any, y: Any = None, time: float | None = None, generations: int | Non
         Whether to show a bar; called with the population of every generation, such as a `watch()`.
     layout : str, optional
         Which axis is which: `"NCHW"`, `"NHWC"`, `"NHW"`, `"NTC"` or `"NCT"`; by the look of the data if not given.
+        A dictionary for several inputs.
     validation : float, tuple or splitter, optional
         What the search chooses by: a share (.2), `(X, y)`, or a splitter of scikit-learn, whose first division counts.
     test : float or tuple, optional
