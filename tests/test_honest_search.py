@@ -75,7 +75,7 @@ def test_the_absolute_error_finds_the_median_and_the_squared_one_the_mean():
     for loss in ("absolute_error", "squared_error"):
         v = inputvertex("x", 1)
         c = Candidate(Net(v, linear(v, 1)), Settings("adam", .05, 100))
-        Train(X, goal, examples=20_000, anneal=True, loss=loss_named(loss, "regression"))(c)
+        Train(X, goal, examples=10_000, anneal=True, loss=loss_named(loss, "regression"))(c)
         said[loss] = c.net(X).mean().item()
     assert abs(said["absolute_error"] - np.median(skewed)) < .2 and abs(said["squared_error"] - skewed.mean()) < .2
 
