@@ -52,7 +52,7 @@ def one_of(X, name):
 
 def parts_in(parts, X):
     "The encoders of several inputs by name; ValueError if X has others"
-    if not isinstance(X, dict): raise TypeError(f"the model was fitted on a dictionary of {', '.join(map(repr, parts))}")
+    if not isinstance(X, dict): raise TypeError(f"the model was fitted on a dictionary: {', '.join(parts)}")
     if lost := [name for name in parts if name not in X]: raise ValueError(f"inputs are missing: {', '.join(lost)}")
     return parts.items()
 

@@ -19,7 +19,7 @@ from .crossover import Crossover
 from .fitness import Combined, Fitness, Score, default, minus_loss, objective, outputs, right, values
 from .training import Train, optimizer_of
 from .selection import elite, pareto, ranked, tournament
-from .evolution import chain, climb, combine, each, fresh, generator, pairs
+from .evolution import chain, climb, combine, each, fresh, pairs
 from .candidate import seeded
 from .population import child, crossed, mutated, structure, survive
 from .metrics import InUnits, Minus, judged, manner, truth
@@ -29,6 +29,7 @@ from .networks import founders, map_of
 # %% ../../nbs/api/search/29_defaults.ipynb #edaed001
 def trained_on(candidate, rng): return child(candidate, rng, note="trained on")
 
+# %% ../../nbs/api/search/29_defaults.ipynb #e2b3ddc0
 def restarted(candidate, rng):
     "The candidate itself, which has forgotten what it had learnt"
     candidate.net.optimizers.clear()
@@ -43,6 +44,7 @@ def only(guess, on):
     def is_it(c): return c.id == guess and c.fitness != -math.inf
     return lambda population, rng: each(on)([c for c in population if is_it(c)][:1], rng)
 
+# %% ../../nbs/api/search/29_defaults.ipynb #de3a4227
 def without(guess, step):
     "A step of everybody else"
     return lambda population, rng: step([c for c in population if c.id != guess], rng)
@@ -57,6 +59,7 @@ def default_step(size, change, cross, best=elite, guess=None, on=trained_on):
     rest = chain(tournament(max(1, size - stay - own - len(more))), mixed, each(change))
     return combine(*[only(guess, on)] * own, others(best(stay)), *more, rest)
 
+# %% ../../nbs/api/search/29_defaults.ipynb #51f7d426
 def random_step(born, size):
     "The step of random search: the best so far, and new ones"
     return combine(elite(1), fresh(born, max(1, size - 1)))
@@ -81,6 +84,7 @@ def altered(encoder, change, shrink):
     if not map_of(encoder): return lambda c, rng: restarted(inherit(c, rng), rng)
     return inherit if shrink is None else lambda c, rng: shrunk(inherit(c, rng), rng, shrink)
 
+# %% ../../nbs/api/search/29_defaults.ipynb #e1926745
 def beginning(encoder, size, change, start, method, device, also, seed, shrink=None):
     "The first candidates, the step of the usual search, and the name of the first guess"
     alter = altered(encoder, change, shrink)
@@ -112,13 +116,16 @@ def seconds_each(encoder, time, method):
     if time is None: return math.inf
     return (1 if map_of(encoder) else 3) * slice_of(time) * (3 if method == "random" else 1)
 
+# %% ../../nbs/api/search/29_defaults.ipynb #fe1c6ff6
 def part_of(weights, at): return None if weights is None else weights[at] / weights[at].mean()
 
+# %% ../../nbs/api/search/29_defaults.ipynb #72c3b3f8
 def usual_metric(encoder, bare, loss):
     "What candidates are measured by if nothing is said: accuracy, and for equals the loss; or the loss"
     if encoder.task == "regression": return Minus(loss) if loss else minus_loss if bare else default
     return right if bare else default
 
+# %% ../../nbs/api/search/29_defaults.ipynb #fa31e7bb
 def score_of(encoder, data, metric, bare, loss=None):
     "How good a candidate is on examples it has not learnt from, in the units of `y` where a metric is given"
     at, usual, counts = data.outside, usual_metric(encoder, bare, loss), part_of(data.counts, data.outside)
@@ -157,6 +164,7 @@ def trained(encoder, data, time, then, examples, method, seed, loss):
     return Train(data.x[at], data.t[at], then, examples or passes, seed=seed, anneal=True, loss=loss or objective,
                  seconds=seconds_each(encoder, time, method), weights=part_of(data.weights, at))
 
+# %% ../../nbs/api/search/29_defaults.ipynb #9148cadb
 def fitness_of(encoder, data, time, metric, also, examples, method, seed, loss=None):
     "How a candidate is trained and measured, and the score alone"
     score = score_of(encoder, data, metric, bool(also), loss)
@@ -192,9 +200,11 @@ class Stoppable(Train):
         if self.stop and self.stop(): raise KeyboardInterrupt
         return super().step(candidate, index, share)
 
+# %% ../../nbs/api/search/29_defaults.ipynb #abaa2400
 def refined(candidate, x, y, examples, seconds=math.inf, seed=0, weights=None, stop=None, loss=None):
     "A copy of the candidate, trained on with a falling learning rate; the candidate itself if that diverges"
-    c, how = copy.deepcopy(candidate), dict(seconds=seconds, seed=seed, anneal=True, weights=weights, loss=loss or objective)
+    how = dict(seconds=seconds, seed=seed, anneal=True, weights=weights, loss=loss or objective)
+    c = copy.deepcopy(candidate)
     train = Stoppable(x, y, lambda c: 0., examples, **how)
     train.stop = stop
     try: train(c)

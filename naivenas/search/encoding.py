@@ -49,9 +49,8 @@ def learn_layout(encoder, X):
         encoder.layout = encoder.layout or ("NT" if X.arrays[0].ndim == 1 else "NCT" if X.axis else "NTC")
     if encoder.layout: encoder.kind = encoder.kind or LAYOUTS[encoder.layout]
     if encoder.layout or hasattr(X, "columns"): return
-    kind, layout, doubt = look(encoder.kind, X.shape, X.dtype.kind in "bu" or encoder.seen_pictures)
-    encoder.kind, encoder.layout = kind, layout
-    if doubt and not encoder.seen_pictures: say(encoder.notes, guessed(kind, X.shape, layout))
+    encoder.kind, encoder.layout, doubt = look(encoder.kind, X.shape, X.dtype.kind in "bu" or encoder.seen_pictures)
+    if doubt and not encoder.seen_pictures: say(encoder.notes, guessed(encoder.kind, X.shape, encoder.layout))
 
 # %% ../../nbs/api/search/23_encoding.ipynb #8f7975f1
 def learn_inputs(encoder, X):

@@ -209,7 +209,7 @@ def climb(child: Callable, key: Callable | None = None, start: Callable | None =
     >>> from types import SimpleNamespace
     >>> from naivenas.search import climb, evolve
     >>> def number(n): return SimpleNamespace(n=n, fitness=-(n - 5) ** 2, log=[])
-    >>> step = climb(lambda c, rng: number(c.n + rng.choice([-1, 1])), key=lambda c: str(c.n))
+    >>> step = climb(lambda c, rng: number(c.n + int(rng.choice([-1, 1]))), key=lambda c: str(c.n))
     >>> search = evolve([number(0)], step, measure=list)
     >>> max(next(search)[0].n for _ in range(20))
     5

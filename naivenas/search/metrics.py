@@ -197,7 +197,7 @@ class Minus:
 
 # %% ../../nbs/api/search/24_metrics.ipynb #d899f084
 def leads(measure, n, draws=60, seed=0):
-    "The lead of one over another on all examples, and on `draws` drawings of them; `measure` gives both for some places"
+    "The lead of one over another on all examples, and on drawings of them; `measure` gives both at some places"
     rng, found = np.random.default_rng(seed), []
     for _ in range(draws):
         try: found.append(np.subtract(*measure(rng.integers(n, size=n))))

@@ -41,7 +41,8 @@ def stage(width, blocks, k, dim, **how):
     unit = unit_of(width, k, dim)
     last = Chain(Conv(*width, k=k, dim=dim), BatchNorm(dim=dim))
     residual = Chain(Residual(Chain(unit, last)), Relu())
-    return Chain(unit_of(width, k, dim, **how), Repeat(OneOf(residual, unit) if len(blocks) > 1 else residual, n=blocks))
+    block = OneOf(residual, unit) if len(blocks) > 1 else residual
+    return Chain(unit_of(width, k, dim, **how), Repeat(block, n=blocks))
 
 # %% ../../nbs/api/search/28_networks.ipynb #a4193ac2
 MOST = {1: 256, 2: 20}   # positions, along a sequence and along the shorter side of an image
@@ -70,7 +71,8 @@ def of_images(side, width, blocks, k, dim=2):
 def of_sequences(side, width, blocks, k):
     "Two stages at the same resolution, the second one with twice the width and half the kernel"
     many, shorter = halvings(side, 1), tuple(max(3, n // 2 | 1) for n in k)
-    parts = [unit_of(width, k, 1, stride=2)] * (many - 1) + [stage(width, blocks, k, 1, **({"stride": 2} if many else {}))]
+    first = stage(width, blocks, k, 1, **({"stride": 2} if many else {}))
+    parts = [unit_of(width, k, 1, stride=2)] * (many - 1) + [first]
     return Chain(*parts, stage([2 * w for w in width], blocks, shorter, 1)) if side >= 4 else Chain(*parts)
 
 def space(encoder,

@@ -88,7 +88,8 @@ def several(name, v):
 CHECKS = {
     "task": lambda k, v: word(k, v, ("classification", "regression")),
     "kind": lambda k, v: words(k, v, ("table", "image", "sequence")),
-    "layout": lambda k, v: words(k, v, tuple(LAYOUTS)), "method": lambda k, v: word(k, v, ("evolve", "climb", "random")),
+    "layout": lambda k, v: words(k, v, tuple(LAYOUTS)),
+    "method": lambda k, v: word(k, v, ("evolve", "climb", "random")),
     "size": lambda k, v: whole(f"{k}, how many candidates a generation has,", v, 1),
     "seed": lambda k, v: whole(k, v, 0),
     "time": lambda k, v: over_zero(k, v, "of seconds "), "timeout": lambda k, v: over_zero(k, v, "of seconds "),
@@ -107,7 +108,7 @@ def checked_options(**options: Any) -> None:
 # %% ../../nbs/api/search/31_options.ipynb #5149dde8
 def checked_together(cv, validation, asynchronous, executor, rounds, method, step, **others):
     "ValueError for options that contradict each other"
-    if cv is not None and validation is not None: raise ValueError("validation and cv both divide the data: one of them")
+    if cv is not None and validation is not None: raise ValueError("validation and cv both divide the data")
     if asynchronous and executor is None: raise ValueError("asynchronous needs workers: executor=2, say")
     if asynchronous and (rounds > 1 or method != "evolve" or step is not None):
         raise ValueError("asynchronous has no generations: it goes with neither rounds, step nor another method")

@@ -143,8 +143,8 @@ def fit(X: Any, y: Any = None, time: float | None = None, generations: int | Non
     X, y : array, data frame or torch.Tensor
         Examples and labels or quantities; or a torch `Dataset` as `X` alone. `X` is a table (N, columns), with gaps,
         dates and categories if it likes; images (N, H, W), (N, C, H, W), (N, H, W, C) or a list of PIL images; or
-        sequences (N, T, features), (N, features, T) or a list of sequences of different lengths. A dictionary of these is
-        a network of several inputs. `y` has a value for each example, or is a table of zeros and ones, or of
+        sequences (N, T, features), (N, features, T) or a list of sequences of different lengths. A dictionary of these
+        is for a network of several inputs. `y` has a value for each example, or is a table of zeros and ones, or of
         quantities.
     time : float, optional
         Seconds in all.
@@ -235,7 +235,8 @@ def fit(X: Any, y: Any = None, time: float | None = None, generations: int | Non
     loss, told_loss = loss and loss_named(loss, encoder.task, data.weights is not None), loss
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     told = about(data.x, data.t, parts=parts_of(data), seed=seed, size=size, examples=examples, metric=metric,
-                 also=also, start=start, change=change, step=step, method=method, rounds=rounds, **more_told(loss=told_loss, shrink=shrink))
+                 also=also, start=start, change=change, step=step, method=method, rounds=rounds,
+                 **more_told(loss=told_loss, shrink=shrink, cv=cv))
     fitness, score = fitness_of(encoder, data, time, metric, also, examples, method, seed, loss)
     start = starting(start, data.x[:2])
     first, usual, guess = beginning(encoder, size, change, start, method, device, also, seed, shrink)
