@@ -110,10 +110,54 @@ def test_tables_in_other_clothes(X):
     encoder, _ = said(Encoder().fit, X, [0, 1, 0, 1])
     assert encoder.kind == "table" and encoder.columns and encoder.x(X).shape[0] == 4
 
-@pytest.mark.parametrize("X,word", [(["a great film", "bad"] * 5, "TfidfVectorizer"), ({"a": np.zeros((10, 3)), "b": np.zeros((10, 8, 8))}, "dictionary"),
+@pytest.mark.parametrize("X,word", [(["a great film", "bad"] * 5, "TfidfVectorizer"), ({"a": np.zeros(10), "b": np.zeros(9)}, "different lengths"), ({"a": np.zeros((10, 3)), "b": np.zeros((9, 8, 8))}, "different numbers of examples"),
                                     (pandas.DataFrame([[1, 2]] * 10, columns=["a", "a"]), "two columns are called 'a'")])
 def test_what_is_no_table_is_refused(X, word):
     with pytest.raises((TypeError, ValueError), match=word): fit(X, np.arange(10) % 2, **QUICK)
+
+
+# --- several inputs ----------------------------------------------------------------------------------------------
+
+def both(n=48):
+    "A picture, a table, a sequence and a column that belong together; the label is in the picture alone"
+    y = np.arange(n) % 2
+    return {"photo": rng.normal(size=(n, 8, 8)) + 2. * y[:, None, None], "owner": table(n)[["age", "city"]], "steps": rng.normal(size=(n, 20, 2)), "weight": rng.normal(size=n)}, y
+
+def test_each_of_several_inputs_is_encoded_as_if_it_were_alone():
+    X, y = both()
+    encoder, _ = said(Encoder(layout={"steps": "NTC"}).fit, X, y)
+    alone = {k: said(Encoder(layout="NTC" if k == "steps" else None).fit, pandas.DataFrame({k: v}) if k == "weight" else v, y)[0] for k, v in X.items()}
+    given_together = encoder.x(X)
+    assert len(given_together) == 48 and [p.kind for p in encoder.parts.values()] == ["image", "table", "sequence", "table"]
+    for k, t in zip(X, given_together[:]): assert torch.equal(t, alone[k].x(pandas.DataFrame({k: X[k]}) if k == "weight" else X[k]))
+
+def test_a_network_of_several_inputs_learns_from_them_and_is_kept(tmp_path):
+    X, y = both()
+    holed = y.astype(float)
+    holed[3] = np.nan
+    (model, population), told = said(fit, X, holed, task="classification", generations=3, size=2, examples=192, progress=False, folder=tmp_path / "search", layout={"steps": "NTC"}, test=.25)
+    assert len(told) == 1 and len(model.net.inputs) == 4 and model.report_.fresh
+    model.save(tmp_path / "model")
+    again = load_fitted(tmp_path / "model")
+    assert np.array_equal(again.predict_proba(X), model.predict_proba(X)) and model.score(X, y) > .8
+    swapped = X | {"owner": X["owner"][::-1]}
+    assert np.array_equal(model.predict_proba({k: X[k] for k in reversed(X)}), model.predict_proba(X)) and not np.array_equal(model.predict_proba(swapped), model.predict_proba(X))
+    written = json.loads((tmp_path / "model" / "model.json").read_text())
+    for wrong in ([1], {"photo": {"kind": "film"}}, {"photo": {"kind": "image", "shape": [8, 8], "mean": 0., "scale": 0.}}):
+        (tmp_path / "model" / "model.json").write_text(json.dumps(written | {"encoder": written["encoder"] | {"parts": wrong}}))
+        with pytest.raises(ValueError, match="model.json"): load_fitted(tmp_path / "model")
+    with pytest.raises(ValueError, match="'photo'|photo"): model.predict({k: v for k, v in X.items() if k != "photo"})
+    with pytest.raises(TypeError, match="dictionary"): model.predict(X["photo"])
+
+def test_all_mutations_of_a_net_of_several_inputs_leave_it_running():
+    from naivenas.search import mutations, network
+    from naivenas.search.networks import map_of
+    X, y = both()
+    encoder, draws = said(Encoder().fit, X, y)[0], np.random.default_rng(1)
+    for _ in range(6):
+        net = network(encoder, draws, width=(4, 8), blocks=(0, 1))
+        change = mutations(map_of(encoder), rate=3)(net, draws)
+        assert net.eval()(*encoder.x(X)[:4]).shape == (4, 2)
 
 
 # --- pictures and sequences --------------------------------------------------------------------------------------

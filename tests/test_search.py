@@ -371,7 +371,7 @@ def test_pareto_halving_and_random_search():
     assert len({c.seen for c in halved}) > 1
     _, drawn = fit(X, Y, **TINY, method="random")
     assert all(c.born == 0 for c in drawn) and told(drawn) == told(fit(X, Y, **TINY, method="random")[1])
-    with pytest.raises(ValueError, match="'evolve' or 'random'"): fit(X, Y, **TINY, method="guess")
+    with pytest.raises(ValueError, match="'climb' or 'random'"): fit(X, Y, **TINY, method="guess")
 
 def test_time_is_kept_roughly_and_a_whole_generation_comes_back():
     model, population = fit(X, Y, time=3, size=4, progress=False)

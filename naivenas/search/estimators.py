@@ -17,6 +17,7 @@ from .search import fit
 def _checked(estimator, X, y="no_validation"):
     "X, and y if it is given, checked by scikit-learn"
     learning, several = not isinstance(y, str), getattr(y, "ndim", 1) == 2 and estimator._task == "classification"
+    if isinstance(X, dict): return (X, np.asarray(y)) if learning else X
     if isinstance(X, list) and estimator.kind in ("image", "sequence"): return (X, np.asarray(y)) if learning else X
     mixed = hasattr(X, "columns") and any(X[c].dtype.kind not in "iufb" for c in X.columns)
     if mixed: validate_data(estimator, X, y, reset=learning, skip_check_array=True)
@@ -66,7 +67,8 @@ class _NAS(_AllowsGaps, BaseEstimator):
                  executor: Any = None, timeout: float | None = None, memory: int | None = None, folder: Any = None,
                  ensemble: bool = False, device: Any = None, threads: int = 1, seed: int = 0, progress: bool = False,
                  watch: Any = None, layout: str | None = None, validation: Any = None, test: Any = None,
-                 class_weight: Any = None, random_state: Any = None, n_jobs: int | None = None):
+                 class_weight: Any = None, random_state: Any = None, n_jobs: int | None = None, cv: Any = None,
+                 loss: Any = None, shrink: float | None = None, asynchronous: bool = False):
         vars(self).update({k: v for k, v in locals().items() if k != "self"})
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> "_NAS":
@@ -135,8 +137,10 @@ class NASClassifier(ClassifierMixin, _NAS):
         `"table"`, `"image"` or `"sequence"`.
     metric, also, examples, start, change, step, method, rounds, watch, layout, timeout, memory
         As for `fit`.
-    validation, test
+    validation, test, cv
         What the search chooses by, and what is for the final score: as for `fit`.
+    loss, shrink, asynchronous
+        What training makes small, what children keep, and whether workers wait: as for `fit`.
     executor, n_jobs, threads, device
         Where candidates are trained; `n_jobs` is a number of processes.
     class_weight : "balanced" or dict, optional
@@ -226,8 +230,10 @@ class NASRegressor(RegressorMixin, _NAS):
         `"table"`, `"image"` or `"sequence"`.
     metric, also, examples, start, change, step, method, rounds, watch, layout, timeout, memory
         As for `fit`.
-    validation, test
+    validation, test, cv
         What the search chooses by, and what is for the final score: as for `fit`.
+    loss, shrink, asynchronous
+        What training makes small, what children keep, and whether workers wait: as for `fit`.
     executor, n_jobs, threads, device
         Where candidates are trained; `n_jobs` is a number of processes.
     folder : path, optional

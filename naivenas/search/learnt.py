@@ -54,15 +54,17 @@ def learnt(where, k, v):
 # %% ../../nbs/api/search/26_learnt.ipynb #619843d4
 _PREDICTS = {"classification": ["classes"], "regression": ["ndim", "y_mean", "y_scale"]}
 
-def all_there(where, encoder):
-    "ValueError if an encoder lacks what it learns"
-    if encoder.kind not in ("table", "image", "sequence"): raise senseless(f"{where}: kind", encoder.kind, "kind of data")
-    if encoder.task not in _PREDICTS: raise senseless(f"{where}: task", encoder.task, "task")
-    needs = ["shape", "columns", "mean", "scale", *_PREDICTS[encoder.task]]
+def all_there(where, encoder, part=False):
+    "ValueError if an encoder, or that of one of several inputs, lacks what it learns"
+    kinds = ("several",) if getattr(encoder, "parts", None) else ("table", "image", "sequence")
+    if encoder.kind not in kinds: raise senseless(f"{where}: kind", encoder.kind, "kind of data")
+    if not part and encoder.task not in _PREDICTS: raise senseless(f"{where}: task", encoder.task, "task")
+    own = [] if encoder.kind == "several" or part else ["columns"]
+    needs = ["shape", *own, "mean", "scale", *([] if part else _PREDICTS[encoder.task])]
     if lost := [k for k in needs if k not in vars(encoder)]: raise ValueError(f"{where}: encoder has no {lost[0]!r}")
 
 # %% ../../nbs/api/search/26_learnt.ipynb #e79b05f6
-def sound(where, encoder):
+def sound(where, encoder, part=False):
     "ValueError if the numbers of an encoder do not fit together"
     if not encoder.shape: raise senseless(f"{where}: shape", [], "shape of an example")
     for n in encoder.shape: whole(n, f"{where}: shape", 1)
@@ -71,5 +73,6 @@ def sound(where, encoder):
         bad = not np.isfinite(value).all() or k == "scale" and not (value > 0).all()
         if bad: raise senseless(f"{where}: {k}", value.tolist(), "list of such numbers")
         at(f"{where}: {k}", np.broadcast_to, value, inside)
+    if part: return
     kept, axes = (encoder.classes, 1) if encoder.task == "classification" else (encoder.y_mean, encoder.ndim - 1)
     if kept.ndim != axes: raise senseless(f"{where}: encoder", kept.tolist(), "list of what is predicted")

@@ -4,21 +4,25 @@
 
 # %% auto #0
 __all__ = ['passes_in', 'share_for', 'no_search', 'Budget', 'described', 'about', 'resumed', 'workers', 'claim', 'Search',
-           'alive', 'noted', 'whole', 'best_so_far', 'populations', 'go_through', 'cut_short', 'run', 'Presses',
-           'presses']
+           'alive', 'noted', 'whole', 'best_so_far', 'joined', 'at_once', 'measured_by', 'flowing', 'populations',
+           'go_through', 'cut_short', 'run', 'Presses', 'presses']
 
 # %% ../../nbs/api/search/30_running.ipynb #58d7766f
-import contextlib, hashlib, inspect, math, re, signal, threading, time as clock, warnings
+import contextlib, hashlib, inspect, math, os, pickle, re, signal, threading, time as clock, warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from concurrent.futures import FIRST_COMPLETED, wait
+from typing import Any
 import numpy as np
+from .fitness import many
 from .selection import ranked
-from .evolution import evolve
+from .evolution import evolve, generator
 from .candidate import Candidate, moved
 from .population import Population
 from .store import Store
-from .executors import Processes, evaluate, halving
+from .executors import Parcel, Processes, evaluate, halving, refuse_if_all_failed, remotely
+from .measuring import failed
 
 # %% ../../nbs/api/search/30_running.ipynb #354ab7ab
 def passes_in(time, c, n):
@@ -76,7 +80,7 @@ def described(f):
 # %% ../../nbs/api/search/30_running.ipynb #871d7f99
 def about(x, y, **parts):
     "What a search is, as it is written down"
-    data = hashlib.sha256(x.numpy().tobytes() + y.numpy().tobytes()).hexdigest()
+    data = hashlib.sha256(b"".join(t.numpy().tobytes() for t in (*many(x[:]), y))).hexdigest()
     return {"data": data} | {k: described(v) for k, v in parts.items()}
 
 # %% ../../nbs/api/search/30_running.ipynb #b94985b8
@@ -126,6 +130,11 @@ class Search:
         The last whole generation, and who was measured since then.
     interrupted : bool
         Whether somebody has pressed Ctrl-C.
+    guess, mine : str, Candidate, optional
+        The name of the first guess; and itself, as it was measured last.
+    flow : callable, optional
+        From candidates, a generator, a number and the names of those who are being measured to the next one to measure:
+        then no worker waits.
     """
     first: list
     step: Callable
@@ -141,6 +150,9 @@ class Search:
     found: list = ()
     late: list = field(default_factory=list)
     interrupted: bool = False
+    guess: str | None = None
+    mine: Any = None
+    flow: Callable | None = None
 
 # %% ../../nbs/api/search/30_running.ipynb #b6072dd0
 def alive(some): return [c for c in some if c.fitness != -math.inf]
@@ -149,6 +161,7 @@ def alive(some): return [c for c in some if c.fitness != -math.inf]
 def noted(search, c):
     "Somebody was measured; TimeoutError if the time is up, and somebody is there to go on with"
     search.late.append(c)
+    if c.id == search.guess and c.fitness != -math.inf: search.mine = c
     if search.budget.over(c) and (search.found or alive(search.late)): raise TimeoutError
 
 # %% ../../nbs/api/search/30_running.ipynb #d400d2f9
@@ -156,6 +169,7 @@ def whole(search, population, generation):
     "A generation is whole: it is kept and shown"
     search.found = population
     search.late.clear()
+    search.mine = next((c for c in alive(population) if c.id == search.guess), search.mine)
     if search.store: search.store.save(population, generation, search.about)
     if search.watch: search.watch(population)
 
@@ -166,9 +180,49 @@ def best_so_far(search):
     for c in known.values(): c.fitness = c.before if c.fitness is None else c.fitness   # about to be measured again
     return Population(ranked(known.values())[:len(search.found or search.first)])
 
+# %% ../../nbs/api/search/30_running.ipynb #1eeb83dd
+def joined(members, c, size, guess):
+    "The best of the members and one more, the first guess among them"
+    known = ranked([*(m for m in members if m.id != c.id), c])
+    mine = [m for m in known[size:] if m.id == guess]
+    return [*known[:size - len(mine)], *mine]
+
+def at_once(pool):
+    "How many candidates are measured at the same time"
+    return getattr(pool, "n", None) or getattr(pool, "_max_workers", None) or os.cpu_count() or 1
+
+# %% ../../nbs/api/search/30_running.ipynb #c9c72540
+def measured_by(task, c):
+    "The candidate with what a worker has found"
+    try: return pickle.loads(task.result())
+    except Exception as e: failed(c, e)
+    return c
+
+def flowing(search, population, at, pool):
+    "The populations of a search in which no worker waits, one whenever as many were measured as it has"
+    size, members, todo = len(search.first), list(population or ()), [] if population else list(search.first)
+    parcel, tasks, turn = Parcel(search.fitness, search.store and search.store.folder), {}, max(at, 0) * size
+    def next_one(turn):
+        busy = {c.id for c in tasks.values()}
+        return todo.pop(0) if todo else search.flow(alive(members), generator(search.seed, 1, turn), turn, busy)
+    try:
+        while True:
+            while len(tasks) < at_once(pool) and (todo or alive(members)):
+                c, turn = next_one(turn), turn + 1
+                tasks[pool.submit(remotely, parcel, pickle.dumps(c), search.threads)] = c
+            if not tasks: refuse_if_all_failed(members)
+            for task in wait(tasks, return_when=FIRST_COMPLETED).done:
+                c = measured_by(task, tasks.pop(task))
+                members, ready = joined(members, c, size, search.guess), len(search.late) + 1
+                noted(search, c)
+                if ready >= size: yield Population(members)
+    finally:
+        for task in tasks: task.cancel()
+
 # %% ../../nbs/api/search/30_running.ipynb #b0d0ef0a
 def populations(search, population, at, executor):
     "The measured generations of a search, without end: what was stored as generation `at` is measured already"
+    if search.flow: return flowing(search, population, at, executor)
     folder = search.store and search.store.folder
     done = partial(noted, search)
     def measure(p): return evaluate(p, search.fitness, executor, search.threads, folder, done)
