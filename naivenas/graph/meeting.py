@@ -193,7 +193,7 @@ def _within(q, limit, most):
     for v, (scope, best) in reversed(backs.items()): states[v] = best[tuple(states[u] for u in scope)]
     return Found(price, many, states, _chosen(q, rows, states))
 
-# %% ../../nbs/api/graph/14_meeting.ipynb #0b680166
+# %% ../../nbs/api/graph/14_meeting.ipynb #0d9aca82
 def _chosen(q, rows, states):
     "`{vertex: window}` of an answer, where a vertex has one"
     found = {}
@@ -202,7 +202,7 @@ def _chosen(q, rows, states):
         found[v] = next(o.window for _, read, o in some if o.out == states[v] and [*read] == reads)
     return {v: w for v, w in found.items() if w is not None}
 
-def nearest(q: Question, most: int = 300_000) -> Found | None:
+def nearest(q: Question, most: int = 300_000, dearest: float = math.inf) -> Found | None:
     """The nearest answer, or None if there is none.
 
     Parameters
@@ -211,6 +211,8 @@ def nearest(q: Question, most: int = 300_000) -> Found | None:
         What is asked.
     most : int
         How many combinations to look at before giving up.
+    dearest : float
+        The highest price that an answer may have.
 
     Returns
     -------
@@ -230,5 +232,5 @@ def nearest(q: Question, most: int = 300_000) -> Found | None:
     >>> nearest(Question(["x", "y"], {"x": [], "y": ["x"]}.get, steps, bool, {"x": (5,)}, {"y": {(7,)}})).price
     2
     """
-    for limit in _LIMITS:
+    for limit in [n for n in _LIMITS if n < dearest] + [dearest]:
         if (found := _within(q, limit, most)) is not None: return found
