@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from .nearness import Option
 
-# %% ../../nbs/api/graph/14_meeting.ipynb #f6d16f54
+# %% ../../nbs/api/graph/14_meeting.ipynb #569e9c47
 @dataclass(frozen=True)
 class Question:
     "What is asked along one axis"
@@ -23,10 +23,11 @@ class Question:
     start: dict         # {input: state}
     wanted: dict        # {vertex: states that it may have}
 
+# %% ../../nbs/api/graph/14_meeting.ipynb #ef9d125a
 class TooMany(Exception):
     "More combinations than one wants to look at"
 
-# %% ../../nbs/api/graph/14_meeting.ipynb #374e18cb
+# %% ../../nbs/api/graph/14_meeting.ipynb #d15e35ab
 @dataclass(frozen=True)
 class Found:
     "An answer, the nearest there is"
@@ -35,7 +36,7 @@ class Found:
     states: dict        # {vertex: state}
     windows: dict       # {vertex: Window}
 
-# %% ../../nbs/api/graph/14_meeting.ipynb #254d0f75
+# %% ../../nbs/api/graph/14_meeting.ipynb #52998ccd
 def _combined(q, v, read, domains):
     "The states in which `v` may find the vertices that it reads, each once"
     ins = [domains[u] for u in read]
@@ -44,6 +45,7 @@ def _combined(q, v, read, domains):
     alike = [s for s in wide[0] if all(s in d for d in wide)]
     return [tuple(s if len(d) > 1 else next(iter(d)) for d in ins) for s in alike]
 
+# %% ../../nbs/api/graph/14_meeting.ipynb #2306513f
 def _rows(q, v, domains, limit):
     "`(least price, states read, Option)` of all that can come out of a vertex for at most `limit` in all"
     read = list(dict.fromkeys(q.reads(v)))
@@ -53,7 +55,7 @@ def _rows(q, v, domains, limit):
         for o in q.steps(v, [states[i] for i in at], limit - low):
             if low + o.price <= limit and (v not in q.wanted or o.out in q.wanted[v]): yield low, states, o
 
-# %% ../../nbs/api/graph/14_meeting.ipynb #c81b97de
+# %% ../../nbs/api/graph/14_meeting.ipynb #274c5b40
 def _forwards(q, limit, most):
     "`({vertex: {state: least price}}, {vertex: rows})`; None if a vertex can have no state at all"
     domains, rows, left = {}, {}, most
@@ -66,7 +68,7 @@ def _forwards(q, limit, most):
         if not domains[v]: return None
     return domains, rows
 
-# %% ../../nbs/api/graph/14_meeting.ipynb #678ac20f
+# %% ../../nbs/api/graph/14_meeting.ipynb #58b80088
 def _worth(q, v, rows, rest):
     "Lower bounds of what `v` asks of each vertex that it reads: `{vertex: {state: price}}`"
     read = list(dict.fromkeys(q.reads(v)))
@@ -75,6 +77,7 @@ def _worth(q, v, rows, rest):
         for u, s in zip(read, states): found[u][s] = min(found[u].get(s, math.inf), o.price + rest[v][o.out])
     return found
 
+# %% ../../nbs/api/graph/14_meeting.ipynb #093aa518
 def _backwards(q, domains, rows, limit):
     "`{vertex: rows}` that lead to the end for at most `limit`; None if none do"
     rest, kept = {v: dict.fromkeys(d, 0) for v, d in domains.items()}, {}
@@ -86,12 +89,13 @@ def _backwards(q, domains, rows, limit):
             if not rest[u]: return None
     return {v: _living(q, v, kept[v], rest) for v in rows}
 
+# %% ../../nbs/api/graph/14_meeting.ipynb #7088fd1a
 def _living(q, v, rows, rest):
     "The rows whose states are all possible still"
     read = list(dict.fromkeys(q.reads(v)))
     return [r for r in rows if r[2].out in rest[v] and all(s in rest[u] for u, s in zip(read, r[1]))]
 
-# %% ../../nbs/api/graph/14_meeting.ipynb #89df3430
+# %% ../../nbs/api/graph/14_meeting.ipynb #3d86f7f5
 def _tables(q, rows):
     "`[(vertices, {states: (price, how early, how many)}), ...]`, and the states of vertices that have only one"
     single, made = _single(q, rows), []
@@ -106,18 +110,20 @@ def _tables(q, rows):
         made.append((tuple(scope[k] for k in where), table))
     return made, single
 
+# %% ../../nbs/api/graph/14_meeting.ipynb #9f10cd73
 def _single(q, rows):
     "`{vertex: its state}` of all that have only one"
     seen = {v: {s} for v, s in q.start.items()} | {v: {o.out for _, _, o in some} for v, some in rows.items()}
     return {v: next(iter(some)) for v, some in seen.items() if len(some) == 1}
 
+# %% ../../nbs/api/graph/14_meeting.ipynb #d1e5277f
 def _put(table, key, cost):
     "Note a price, if it is the least so far; equal ones are counted together"
     if (old := table.get(key)) is None or cost[:2] < old[:2]:
         table[key] = cost if old is None or old[0] > cost[0] else (*cost[:2], cost[2] + old[2])
     elif old[0] == cost[0]: table[key] = (*old[:2], old[2] + cost[2])
 
-# %% ../../nbs/api/graph/14_meeting.ipynb #6b6451db
+# %% ../../nbs/api/graph/14_meeting.ipynb #b02c0685
 def _joined(one, other, limit, most):
     "Two tables as one, without what is dearer than the limit"
     (a, rows), (b, others) = one, other
@@ -131,7 +137,7 @@ def _joined(one, other, limit, most):
         if len(made) > most: raise TooMany
     return a + tuple(b[i] for i in extra), made
 
-# %% ../../nbs/api/graph/14_meeting.ipynb #b1ef8310
+# %% ../../nbs/api/graph/14_meeting.ipynb #5d79f7da
 def _without(v, table):
     "A table without a vertex, and `{states of the others: its best state}`"
     (scope, rows), made, best = table, {}, {}
@@ -142,11 +148,12 @@ def _without(v, table):
         _put(made, rest, cost)
     return (scope[:i] + scope[i + 1:], made), best
 
+# %% ../../nbs/api/graph/14_meeting.ipynb #a54ac9d3
 def _effort(v, tables, wide):
     "How large a table the elimination of `v` may make"
     return math.prod(wide[u] for u in {u for scope, _ in tables[v] for u in scope})
 
-# %% ../../nbs/api/graph/14_meeting.ipynb #3986b871
+# %% ../../nbs/api/graph/14_meeting.ipynb #4b0a38da
 def _eliminated(tables, limit, most):
     "`((price, how early, how many), {vertex: (the others, their states -> its own)})`; None if nothing fits"
     wide, total, backs = {}, (0, 0, 1), {}
@@ -169,7 +176,7 @@ def _eliminated(tables, limit, most):
         efforts |= {u: _effort(u, known, wide) for u in scope}
     return (total, backs) if total[0] <= limit and total[0] < math.inf else None
 
-# %% ../../nbs/api/graph/14_meeting.ipynb #53567df4
+# %% ../../nbs/api/graph/14_meeting.ipynb #79d1f6e7
 def _sum(a, b): return a[0] + b[0], a[1] + b[1], a[2] * b[2]
 
 def _all_of(tables, limit, most):
@@ -178,7 +185,7 @@ def _all_of(tables, limit, most):
     for t in others: first = _joined(first, t, limit, most)
     return first
 
-# %% ../../nbs/api/graph/14_meeting.ipynb #4be5e666
+# %% ../../nbs/api/graph/14_meeting.ipynb #4138d83e
 _LIMITS = 0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 36, math.inf
 
 def _within(q, limit, most):
@@ -193,7 +200,7 @@ def _within(q, limit, most):
     for v, (scope, best) in reversed(backs.items()): states[v] = best[tuple(states[u] for u in scope)]
     return Found(price, many, states, _chosen(q, rows, states))
 
-# %% ../../nbs/api/graph/14_meeting.ipynb #0d9aca82
+# %% ../../nbs/api/graph/14_meeting.ipynb #57fcec8b
 def _chosen(q, rows, states):
     "`{vertex: window}` of an answer, where a vertex has one"
     found = {}
@@ -202,6 +209,7 @@ def _chosen(q, rows, states):
         found[v] = next(o.window for _, read, o in some if o.out == states[v] and [*read] == reads)
     return {v: w for v, w in found.items() if w is not None}
 
+# %% ../../nbs/api/graph/14_meeting.ipynb #f0cee187
 def nearest(q: Question, most: int = 300_000, dearest: float = math.inf) -> Found | None:
     """The nearest answer, or None if there is none.
 

@@ -5,16 +5,16 @@
 # %% auto #0
 __all__ = ['demands_of', 'possible', 'conflict', 'present', 'size_text', 'along_axis', 'nearby', 'multiple', 'refusal']
 
-# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #15289544
+# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #4e955ab0
 import itertools
 from dataclasses import replace
 from typing import Any
 from ..graph.meeting import TooMany, nearest
 from ..graph.roles import SizeError
 from ..graph.vertex import label
-from .mapping import Asked, ends_of, mapped, passes, question, states_wanted, wanted_of
+from .mapping import Asked, ends_of, map_of, passes, question, states_wanted, wanted_of
 
-# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #4f1c14ae
+# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #0a2d6f3e
 def demands_of(asked: Asked, axis: int) -> list[tuple]:
     "`[(kind, vertex, states that it may have or None), ...]` along an axis"
     many = len(asked.shapes)
@@ -22,28 +22,37 @@ def demands_of(asked: Asked, axis: int) -> list[tuple]:
     found += [("end", v, {(m[axis],) * many for m in maps}) for v, maps in ends_of(asked, False).items()]
     return found + [("wanted", v, states) for v, states in states_wanted(asked, axis).items()]
 
+# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #884f5f81
 def possible(asked: Asked, axis: int, demands: list) -> bool:
     "Whether some demands can hold together; also true where nobody knows"
     wanted = {}
     for _, v, states in demands:
         if states: wanted[v] = wanted.get(v, states) & states
-    loose = frozenset(v for v in asked.ways.net if asked.ways.joins(v)).difference(v for _, v, s in demands if s is None)
+    joining = {v for v in asked.ways.net if asked.ways.joins(v)}
+    loose = frozenset(joining.difference(v for _, v, states in demands if states is None))
     try: return nearest(question(asked, axis, wanted, loose), min(asked.most, 60_000)) is not None
     except TooMany: return True
 
-# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #7f538124
+# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #6ef9162b
 def conflict(asked: Asked) -> tuple[int, list]:
     "`(axis, demands)` that cannot hold together along it, none of which could be left out; an empty list if unknown"
     for axis in range(asked.ways.dims):
         demands = demands_of(asked, axis)
-        if possible(asked, axis, demands): continue
-        for d in list(demands):
-            rest = [e for e in demands if e is not d]
-            if not possible(asked, axis, rest): demands = rest
-        return axis, demands
+        if not possible(asked, axis, demands): return axis, _least(asked, axis, demands)
     return 0, []
 
-# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #cbb21749
+# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #a737c213
+def _least(asked, axis, demands):
+    "The demands that are needed for a conflict: halves are left out first, then quarters, at last single ones"
+    many = len(demands)
+    while many > 1:
+        many = (many + 1) // 2
+        for i in range(len(demands) - 1, -1, -many):
+            rest = demands[:max(i - many + 1, 0)] + demands[i + 1:]
+            if not possible(asked, axis, rest): demands = rest
+    return demands
+
+# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #aeb180d4
 def present(asked: Asked, i: int = 0) -> dict:
     "`{vertex: map}` as it is, for one of the sizes that were asked for"
     one = replace(asked, shapes=[asked.shapes[i]], wanted={}, near=asked.near._replace(change=()))
@@ -52,36 +61,49 @@ def present(asked: Asked, i: int = 0) -> dict:
     if None in along: return {}
     return {v: tuple(f.states[v][0] for f in along) for v in asked.ways.net if v in asked.ways.maps}
 
+# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #2e441d8e
 def size_text(m: tuple | None) -> str: return " x ".join(map(str, m)) if m else "no map that it can read"
 
-# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #a55f0e80
+# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #c1fbe097
 def _sentence(asked, kind, v, maps, i):
     "A demand in words, with the maps as they are"
     if kind == "meets":
         read = [u for u in dict.fromkeys(v.inputs) if maps.get(u)]
         return f"{label(v)} meets {' and '.join(f'{size_text(maps[u])} from {label(u)}' for u in read)}"
-    if kind == "wanted": return f"{label(v)} is to have {size_text(asked.wanted[v][i])}, and has {size_text(maps.get(v))}"
+    has = size_text(maps.get(v))
+    if kind == "wanted": return f"{label(v)} is to have {size_text(asked.wanted[v][i])}, and has {has}"
     reader = next(u for u in asked.ways.ends if v in u.inputs)
     many = reader.nout // v.nout if reader.role.maps else size_text(tuple(asked.ways.forms[v].shape[2:]))
-    return f"{label(reader)} needs {many} positions of {label(v)}, which has {size_text(maps.get(v))}"
+    return f"{label(reader)} needs {many} positions of {label(v)}, which has {has}"
 
-def _worst(asked, axis, demands):
-    "The first of the sizes at which these demands don't hold as it is"
-    for i in range(len(asked.shapes)):
-        one = replace(asked, shapes=[asked.shapes[i]], wanted={v: [m[i]] for v, m in asked.wanted.items()},
-                      near=asked.near._replace(change=()))
-        kinds = {(kind, v) for kind, v, _ in demands}
-        if not possible(one, axis, [d for d in demands_of(one, axis) if d[:2] in kinds]): return i
-    return 0
+# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #3f13057e
+def _broken(asked, kind, v, maps, i):
+    "Whether a demand does not hold, with the maps as they are"
+    if kind == "meets": return len({maps.get(u) for u in v.inputs if u in asked.ways.maps}) > 1
+    return kind == "end" or maps.get(v) != asked.wanted[v][i]
 
-# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #c88c064a
+# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #ce96d11a
+def _as_it_is(asked, maps):
+    "Up to three demands that don't hold as it is, for a conflict that is too large to be looked at"
+    broken = lambda kind, v: any(_broken(asked, kind, v, m, i) for i, m in enumerate(maps))
+    return [d for d in demands_of(asked, 0) if broken(*d[:2])][:3]
+
+# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #88e62aa5
+def _told(asked, kind, v, maps):
+    "The sentence about a demand, at the first size at which it doesn't hold; `maps`: for each size"
+    i = next((i for i, m in enumerate(maps) if _broken(asked, kind, v, m, i)), 0)
+    at = f" (where {size_text(next(iter(asked.shapes[i].values())))} goes in)" if len(maps) > 1 else ""
+    return _sentence(asked, kind, v, maps[i], i) + at
+
+# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #412394fd
 def _with_map(asked, m):
     "The same question about another size, with nothing that may change"
-    same = asked.words == "input" or isinstance(asked.words, tuple) and asked.words == next(iter(asked.shapes[0].values()))
+    same = asked.words in ("input", next(iter(asked.shapes[0].values())))
     shapes = [dict.fromkeys(asked.shapes[0], m)]
     wanted = wanted_of(asked.ways, "input" if same else asked.words, shapes)
     return replace(asked, shapes=shapes, wanted=wanted, near=asked.near._replace(change=()))
 
+# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #a7ca1600
 def _single(words): return words is None or isinstance(words, (str, tuple, dict))
 
 def along_axis(asked: Asked, axis: int, sizes: range) -> list[int]:
@@ -90,16 +112,18 @@ def along_axis(asked: Asked, axis: int, sizes: range) -> list[int]:
         one = _with_map(asked, (n,) * asked.ways.dims)
         wanted = states_wanted(one, axis)
         for v, maps in ends_of(one, False).items(): wanted[v] = {(m[axis],) for m in maps}
-        if not isinstance(asked.words, dict) and asked.words not in (None, "input"): wanted = _kept(asked, axis, wanted, n)
+        if isinstance(asked.words, (tuple, int)): wanted = _kept(asked, axis, wanted)
         return nearest(question(one, axis, wanted), dearest=0) is not None
     return [n for n in sizes if fits(n)]
 
-def _kept(asked, axis, wanted, n):
-    "What is wanted along an axis, where the user has named a map"
-    if asked.words == next(iter(asked.shapes[0].values())): return wanted
-    return wanted | {v: {(asked.words[axis],)} for v in asked.wanted}
+# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #3dca3294
+def _kept(asked, axis, wanted):
+    "What is wanted along an axis, where the user has named a map: that one, unless it is the input's"
+    words = map_of(asked.words, asked.ways.dims)
+    if words == next(iter(asked.shapes[0].values())): return wanted
+    return wanted | {v: {(words[axis],)} for v in asked.wanted}
 
-# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #d33fc096
+# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #fc6f821f
 def nearby(asked: Asked, along: list[list[int]], many: int = 4) -> list[tuple]:
     "Maps made of sizes that fit along their axes, the nearest first; each has been run"
     want, found = next(iter(asked.shapes[0].values())), []
@@ -110,7 +134,7 @@ def nearby(asked: Asked, along: list[list[int]], many: int = 4) -> list[tuple]:
         if len(found) == many: break
     return found
 
-# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #2d9df461
+# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #a5a77173
 def multiple(sizes: list[int], last: int) -> tuple[int, int] | None:
     "`(m, first)`: every multiple of `m` from `first` up to `last` is among the sizes; None if there is no such `m`"
     have = {*sizes}
@@ -120,20 +144,19 @@ def multiple(sizes: list[int], last: int) -> tuple[int, int] | None:
         if last - first >= 2 * m: return m, first
     return None
 
-# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #678cfbc3
+# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #713c67b5
 def refusal(asked: Asked, said: str = "") -> SizeError:
     "The error about maps that cannot be made to fit; `said`: what PyTorch had against the nearest answer"
     axis, demands = conflict(asked)
-    i = _worst(asked, axis, demands)
-    maps, order = present(asked, i), list(asked.ways.net)
-    lines = [(kind, [label(v)], _sentence(asked, kind, v, maps, i)) for kind, v, _ in
-             sorted(demands, key=lambda d: order.index(d[1]))]
+    maps, order = [present(asked, i) for i in range(len(asked.shapes))], list(asked.ways.net)
+    demands = sorted(demands or _as_it_is(asked, maps), key=lambda d: order.index(d[1]))
+    lines = [(kind, [label(v)], _told(asked, kind, v, maps)) for kind, v, _ in demands]
     which = ", ".join(asked.near.change) or "parameter"
     reason = "; ".join(line for *_, line in lines) or said or "no window can take maps of these sizes"
     text = f"no change of {which} by up to {asked.near.reach} makes the maps fit: {reason}"
-    if len(asked.shapes) > 1: return SizeError(f"{text} (where {size_text(next(iter(asked.shapes[i].values())))} goes in)", conflict=lines)
-    return SizeError(f"{text}{_works(asked)}", conflict=lines)
+    return SizeError(f"{text}{_works(asked) if len(asked.shapes) == 1 else ''}", conflict=lines)
 
+# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #e49fb52f
 def _works(asked):
     "Input sizes nearby that fit as it is, in words"
     want = next(iter(asked.shapes[0].values()))

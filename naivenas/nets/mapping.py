@@ -24,7 +24,7 @@ from .shadows import Form, shadow
 from .trials import _preference
 from .ways import REFUSED, Ways, example_of, forms_of, windows_on
 
-# %% ../../nbs/api/nets/30_mapping.ipynb #77b1cb6e
+# %% ../../nbs/api/nets/30_mapping.ipynb #1aa26e96
 def axes_of(net: Any, given: Any) -> int:
     "How many axes a map has: as many as the first that is given, or as the first layer that slides"
     first = given[0] if isinstance(given, (list, range)) else given
@@ -33,13 +33,14 @@ def axes_of(net: Any, given: Any) -> int:
     names = [type(v.op).__name__ for v in net if isinstance(v.op, nn.Module)]
     return next((int(n[-2]) for n in names if n[-1] == "d" and n[-2] in "123" and "Dropout" not in n), 1)
 
+# %% ../../nbs/api/nets/30_mapping.ipynb #0c1ea808
 def map_of(n: Any, dims: int) -> tuple[int, ...]:
     "A map, checked; a number is a length along every axis"
     found = n if isinstance(n, tuple) else (n,) * dims
     if len(found) == dims and all(type(m) is int and m > 0 for m in found): return found
     raise ValueError(f"a map is {dims} whole numbers from 1 on, such as {(28,) * dims}, not {n!r}")
 
-# %% ../../nbs/api/nets/30_mapping.ipynb #261f7dab
+# %% ../../nbs/api/nets/30_mapping.ipynb #c11df4b2
 def mapped(net: Any, dims: int) -> list:
     "The inputs that have a map"
     seen = net.__dict__.get("_example") or [None] * len(net.inputs)
@@ -47,6 +48,7 @@ def mapped(net: Any, dims: int) -> list:
     found = [x for x, known in zip(net.inputs, seen) if has(x, known)]
     return found or list(net.inputs)[:1]
 
+# %% ../../nbs/api/nets/30_mapping.ipynb #66742a71
 def shapes_of(net: Any, given: Any, dims: int) -> list[dict]:
     "`[{input: map}, ...]`, one for each size that is asked for"
     if isinstance(given, (list, range)):
@@ -55,7 +57,7 @@ def shapes_of(net: Any, given: Any, dims: int) -> list[dict]:
     if isinstance(given, dict): return [{net[x]: map_of(m, dims) for x, m in given.items() if m != ()}]
     return [dict.fromkeys(mapped(net, dims), map_of(given, dims))]
 
-# %% ../../nbs/api/nets/30_mapping.ipynb #fd7bf332
+# %% ../../nbs/api/nets/30_mapping.ipynb #1bd932ce
 def wanted_of(ways: Ways, wanted: Any, shapes: list[dict]) -> dict:
     "`{vertex: [map, ...]}`, a map for each size that is asked for"
     net, many = ways.net, len(shapes)
@@ -70,11 +72,12 @@ def wanted_of(ways: Ways, wanted: Any, shapes: list[dict]) -> dict:
         made[v] = [_wish(ways, m, shape) for m, shape in zip(how, shapes)]
     return made
 
+# %% ../../nbs/api/nets/30_mapping.ipynb #852414f8
 def _wish(ways, m, shape):
     if isinstance(m, str) and m != "input": raise ValueError(f"wanted is a map or 'input', not {m!r}")
     return next(iter(shape.values())) if m == "input" else map_of(m, ways.dims)
 
-# %% ../../nbs/api/nets/30_mapping.ipynb #da8cdf75
+# %% ../../nbs/api/nets/30_mapping.ipynb #ebc82f3b
 @dataclass
 class Asked:
     "What a user asked for, in full"
@@ -94,13 +97,14 @@ class Asked:
         self.windows = {v: w for v, w in slides.items() if w}
         self.nears = {v: self.near._replace(change=_changing(self, v)) for v in self.windows}
 
-# %% ../../nbs/api/nets/30_mapping.ipynb #8f75c171
+# %% ../../nbs/api/nets/30_mapping.ipynb #7989d531
 def _changing(asked, v):
     "The settings of `v` that may change"
     never = {"kernel_size"} if obstacle(v.op) else set()
     if v in asked.firm: never.add("stride")
     return tuple(k for k in asked.near.change if k not in never and hasattr(v.op, k))
 
+# %% ../../nbs/api/nets/30_mapping.ipynb #49b3378b
 def before(net: Any, named: Any) -> set:
     "The vertices that these depend on, and themselves"
     found = {*named}
@@ -108,7 +112,7 @@ def before(net: Any, named: Any) -> set:
         if v in found: found |= {*v.inputs}
     return found
 
-# %% ../../nbs/api/nets/30_mapping.ipynb #d73d4cce
+# %% ../../nbs/api/nets/30_mapping.ipynb #95a0ca5c
 def _steps(asked, axis, v, states, most):
     "What can come out of a vertex, as `Question.steps` says it"
     if v in asked.windows and states[0][0] is not None:
@@ -117,7 +121,7 @@ def _steps(asked, axis, v, states, most):
     if not states: out = (asked.ways.out(v, axis, ()),) * len(asked.shapes)
     return [] if any(n is REFUSED for n in out) else [Option(0, 1, out, None)]
 
-# %% ../../nbs/api/nets/30_mapping.ipynb #d14e9f0d
+# %% ../../nbs/api/nets/30_mapping.ipynb #38ab422f
 def question(asked: Asked, axis: int, wanted: dict, loose: frozenset = frozenset()) -> Question:
     "What is asked along an axis; `wanted`: `{vertex: states}`, `loose`: vertices whose inputs need not meet"
     maps, net = asked.ways.maps, asked.ways.net
@@ -128,16 +132,18 @@ def question(asked: Asked, axis: int, wanted: dict, loose: frozenset = frozenset
     joins = lambda v: v not in loose and asked.ways.joins(v)
     return Question(list(net), lambda v: first.get(v, v.inputs), steps, joins, start, wanted)
 
+# %% ../../nbs/api/nets/30_mapping.ipynb #92ef805f
 def states_wanted(asked: Asked, axis: int) -> dict:
     "`{vertex: states that it may have}` along an axis"
     return {v: {tuple(m[axis] for m in maps)} for v, maps in asked.wanted.items()}
 
-# %% ../../nbs/api/nets/30_mapping.ipynb #ca2357e3
+# %% ../../nbs/api/nets/30_mapping.ipynb #fad2f968
 def _factors(n, dims):
     "All maps with `n` positions"
     if dims == 1: return [(n,)]
     return [(d, *rest) for d in range(1, n + 1) if n % d == 0 for rest in _factors(n // d, dims - 1)]
 
+# %% ../../nbs/api/nets/30_mapping.ipynb #3c1345f2
 def ends_of(asked: Asked, strict: bool) -> dict:
     "`{vertex: maps, one of which it must have}`; `strict`: for ends that may take others, too"
     found, ways = {}, asked.ways
@@ -147,7 +153,7 @@ def ends_of(asked: Asked, strict: bool) -> dict:
         found[u] = _factors(v.nout // u.nout, ways.dims) if v.role.maps else [tuple(ways.forms[u].shape[2:])]
     return found
 
-# %% ../../nbs/api/nets/30_mapping.ipynb #9e2a54aa
+# %% ../../nbs/api/nets/30_mapping.ipynb #ec6a297a
 def _solved(asked, axis, ends, memory):
     "The nearest answer along an axis; `ends`: `{vertex: positions that it must have}`"
     key = axis, *ends.items()
@@ -158,6 +164,7 @@ def _solved(asked, axis, ends, memory):
     except TooMany: raise too_many(asked.most) from None
     return memory[key]
 
+# %% ../../nbs/api/nets/30_mapping.ipynb #1d567633
 def solved(asked: Asked, strict: bool = False) -> list | None:
     "The answer for each axis, the nearest in all; None if there is none"
     ends, memory, best = ends_of(asked, strict), {}, None
@@ -169,9 +176,10 @@ def solved(asked: Asked, strict: bool = False) -> list | None:
         if None not in along and (best is None or _price(along) < _price(best)): best = along
     return best
 
+# %% ../../nbs/api/nets/30_mapping.ipynb #038e6d42
 def _price(along): return sum(found.price for found in along)
 
-# %% ../../nbs/api/nets/30_mapping.ipynb #b3aa4a88
+# %% ../../nbs/api/nets/30_mapping.ipynb #10b16194
 def changed_ops(changes: dict) -> dict:
     "`{vertex: module without entries}` of changed settings"
     made = {}
@@ -183,6 +191,7 @@ def changed_ops(changes: dict) -> dict:
             op._parameters["weight"] = torch.empty((*w.shape[:2], *how["kernel_size"]), dtype=w.dtype, device="meta")
     return made
 
+# %% ../../nbs/api/nets/30_mapping.ipynb #01c95a77
 def passes(asked: Asked, changes: dict) -> tuple[list, str]:
     "`({vertex: map} for each size, what is wrong or nothing)` with these changes"
     net, ops, maps, wrong = asked.ways.net, changed_ops(changes), [], ""
@@ -194,7 +203,7 @@ def passes(asked: Asked, changes: dict) -> tuple[list, str]:
         if odd: wrong = wrong or f"{label(odd[0])} has the map {maps[-1][odd[0]]}"
     return maps, wrong
 
-# %% ../../nbs/api/nets/30_mapping.ipynb #aa9ea793
+# %% ../../nbs/api/nets/30_mapping.ipynb #bfb200a9
 def answered(asked: Asked) -> tuple[dict, list]:
     "`(changes, answer for each axis)`, tried; SizeError if there are none"
     wrong = ""
@@ -206,8 +215,9 @@ def answered(asked: Asked) -> tuple[dict, list]:
         if not wrong: return changes, along
     raise SizeError(wrong) if wrong and along is not None else SizeError("")
 
-# %% ../../nbs/api/nets/30_mapping.ipynb #5d8abfa5
-def asking(net: Any, shape: Any, wanted: Any, near: Nearness, held: Any = (), firm: Any = (), most: int = 300_000) -> Asked:
+# %% ../../nbs/api/nets/30_mapping.ipynb #6f6ed310
+def asking(net: Any, shape: Any, wanted: Any, near: Nearness, held: Any = (), firm: Any = (),
+           most: int = 300_000) -> Asked:
     "What was asked for, with names as vertices and maps checked"
     dims = axes_of(net, shape)
     shapes = shapes_of(net, shape, dims)

@@ -34,18 +34,18 @@ def example_of(net: Any, maps: dict) -> list[Form]:   # maps: {input: map}
         made.append(Form(tuple(shape), home if dtype.is_floating_point else dtype))
     return made
 
-# %% ../../nbs/api/nets/29_ways.ipynb #4c08ec55
+# %% ../../nbs/api/nets/29_ways.ipynb #3034c62a
 @torch.no_grad()
 def forms_of(net: Any, example: list[Form], ops: dict | None = None) -> tuple[dict, dict]:
     "`({vertex: form}, {vertex: error})` of a pass of shapes; `ops`: `{vertex: module}` in place of its own"
     made, failed = dict(zip(net.inputs, example)), {}
     for v in net.vertices:
-        if v in made or any(u in failed for u in v.inputs): failed.setdefault(v, None) if v not in made else None; continue
+        if v in made or any(u not in made for u in v.inputs): continue
         try: made[v], _ = shaped((ops or {}).get(v, v.op), [made[u] for u in v.inputs], None)
         except Exception as e: failed[v] = e
-    return made, {v: e for v, e in failed.items() if e is not None}
+    return made, failed
 
-# %% ../../nbs/api/nets/29_ways.ipynb #0aec4ce9
+# %% ../../nbs/api/nets/29_ways.ipynb #d961b6a8
 def reference(net: Any, example: list[Form]) -> dict:
     "The form of each vertex; where a pass fails, a likely one"
     made = dict(zip(net.inputs, example))
@@ -55,7 +55,8 @@ def reference(net: Any, example: list[Form]) -> dict:
         try:
             with torch.no_grad(): made[v], _ = shaped(v.op, read, None)
         except Exception:
-            wide = max((f for f in read if type(f) is Form), key=lambda f: len(f.shape), default=Form((2, v.nout), torch.float32))
+            tensors = [f for f in read if type(f) is Form] or [Form((2, v.nout), torch.float32)]
+            wide = max(tensors, key=lambda f: len(f.shape))
             made[v] = Form((*wide.shape[:1], v.nout, *wide.shape[2:]), wide.dtype)
     return made
 
@@ -95,11 +96,11 @@ def _judge(ways, v):
         if len(v.inputs) == 1 and len(known) == 3 and all(same): ways.plain.add(v)
     elif len(known) < 3 or len(set(known)) > 1: ways.ends.add(v)
 
-# %% ../../nbs/api/nets/29_ways.ipynb #0bdc881f
+# %% ../../nbs/api/nets/29_ways.ipynb #fefd9702
 def _met(ways, v, axis, states):
     "What comes out where maps meet; None if they don't. A gate, of one position in the example, too, is spread"
     gate = lambda u: not v.role.joins and ways.forms[u].shape[2 + axis:][:1] == (1,)
-    known = [(u, n) for u, n in zip(v.inputs, states) if n is not None]
+    known = [(u, n) for u, n in zip(v.inputs, states) if n is not None and u in ways.maps | ways.told]
     sizes = {n for u, n in known if n > 1 or not gate(u)} or {n for _, n in known}
     return sizes.pop() if len(sizes) == 1 else None
 
