@@ -5,21 +5,21 @@
 # %% auto #0
 __all__ = ['demands_of', 'possible', 'conflict', 'present', 'size_text', 'along_axis', 'nearby', 'multiple', 'refusal']
 
-# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #4e955ab0
+# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #ea245f55
 import itertools
 from dataclasses import replace
 from typing import Any
 from ..graph.meeting import TooMany, nearest
 from ..graph.roles import SizeError
 from ..graph.vertex import label
-from .mapping import Asked, ends_of, map_of, passes, question, states_wanted, wanted_of
+from .mapping import Asked, ends_of, flat, map_of, passes, question, states_wanted, wanted_of
 
-# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #0a2d6f3e
+# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #c439d75a
 def demands_of(asked: Asked, axis: int) -> list[tuple]:
     "`[(kind, vertex, states that it may have or None), ...]` along an axis"
     many = len(asked.shapes)
     found = [("meets", v, None) for v in asked.ways.net if asked.ways.joins(v)]
-    found += [("end", v, {(m[axis],) * many for m in maps}) for v, maps in ends_of(asked, False).items()]
+    found += [("end", v, {(m[axis],) * many for m in maps}) for v, maps in ends_of(asked, asked.strict).items()]
     return found + [("wanted", v, states) for v, states in states_wanted(asked, axis).items()]
 
 # %% ../../nbs/api/nets/31_fitting_reasons.ipynb #884f5f81
@@ -64,7 +64,7 @@ def present(asked: Asked, i: int = 0) -> dict:
 # %% ../../nbs/api/nets/31_fitting_reasons.ipynb #2e441d8e
 def size_text(m: tuple | None) -> str: return " x ".join(map(str, m)) if m else "no map that it can read"
 
-# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #c1fbe097
+# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #92d46ee4
 def _sentence(asked, kind, v, maps, i):
     "A demand in words, with the maps as they are"
     if kind == "meets":
@@ -73,8 +73,8 @@ def _sentence(asked, kind, v, maps, i):
     has = size_text(maps.get(v))
     if kind == "wanted": return f"{label(v)} is to have {size_text(asked.wanted[v][i])}, and has {has}"
     reader = next(u for u in asked.ways.ends if v in u.inputs)
-    many = reader.nout // v.nout if reader.role.maps else size_text(tuple(asked.ways.forms[v].shape[2:]))
-    return f"{label(reader)} needs {many} positions of {label(v)}, which has {has}"
+    many = reader.nout // v.nout if flat(asked.ways, reader) else size_text(tuple(asked.ways.forms[v].shape[2:]))
+    return f"{label(reader)} needs {many}{' positions' * isinstance(many, int)} of {label(v)}, which has {has}"
 
 # %% ../../nbs/api/nets/31_fitting_reasons.ipynb #3f13057e
 def _broken(asked, kind, v, maps, i):
@@ -103,7 +103,7 @@ def _with_map(asked, m):
     wanted = wanted_of(asked.ways, "input" if same else asked.words, shapes)
     return replace(asked, shapes=shapes, wanted=wanted, near=asked.near._replace(change=()))
 
-# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #a7ca1600
+# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #025af248
 def _single(words): return words is None or isinstance(words, (str, tuple, dict))
 
 def along_axis(asked: Asked, axis: int, sizes: range) -> list[int]:
@@ -111,7 +111,7 @@ def along_axis(asked: Asked, axis: int, sizes: range) -> list[int]:
     def fits(n):
         one = _with_map(asked, (n,) * asked.ways.dims)
         wanted = states_wanted(one, axis)
-        for v, maps in ends_of(one, False).items(): wanted[v] = {(m[axis],) for m in maps}
+        for v, maps in ends_of(one, one.strict).items(): wanted[v] = {(m[axis],) for m in maps}
         if isinstance(asked.words, (tuple, int)): wanted = _kept(asked, axis, wanted)
         return nearest(question(one, axis, wanted), dearest=0) is not None
     return [n for n in sizes if fits(n)]

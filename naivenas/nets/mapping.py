@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['axes_of', 'map_of', 'mapped', 'shapes_of', 'wanted_of', 'Asked', 'before', 'question', 'states_wanted', 'ends_of',
-           'solved', 'changed_ops', 'passes', 'answered', 'asking']
+           'flat', 'solved', 'changed_ops', 'passes', 'answered', 'asking']
 
 # %% ../../nbs/api/nets/30_mapping.ipynb #48228eb1
 import itertools
@@ -77,7 +77,7 @@ def _wish(ways, m, shape):
     if isinstance(m, str) and m != "input": raise ValueError(f"wanted is a map or 'input', not {m!r}")
     return next(iter(shape.values())) if m == "input" else map_of(m, ways.dims)
 
-# %% ../../nbs/api/nets/30_mapping.ipynb #ebc82f3b
+# %% ../../nbs/api/nets/30_mapping.ipynb #d3160d4f
 @dataclass
 class Asked:
     "What a user asked for, in full"
@@ -89,6 +89,7 @@ class Asked:
     held: set = field(default_factory=set)       # vertices whose windows stay
     firm: set = field(default_factory=set)       # vertices whose strides stay
     most: int = 300_000
+    strict: bool = False         # whether all ends need the map that they have in the example
 
     def __post_init__(self):
         users = Counter(id(v.op) for v in self.ways.net)
@@ -143,15 +144,17 @@ def _factors(n, dims):
     if dims == 1: return [(n,)]
     return [(d, *rest) for d in range(1, n + 1) if n % d == 0 for rest in _factors(n // d, dims - 1)]
 
-# %% ../../nbs/api/nets/30_mapping.ipynb #3c1345f2
+# %% ../../nbs/api/nets/30_mapping.ipynb #7734e516
 def ends_of(asked: Asked, strict: bool) -> dict:
     "`{vertex: maps, one of which it must have}`; `strict`: for ends that may take others, too"
     found, ways = {}, asked.ways
     for v in ways.net:
         u = next((u for u in v.inputs if u in ways.maps), None)
-        if v not in ways.ends or not (strict or v.role.maps): continue
-        found[u] = _factors(v.nout // u.nout, ways.dims) if v.role.maps else [tuple(ways.forms[u].shape[2:])]
+        if v not in ways.ends or not (strict or flat(ways, v) and v.role.maps): continue
+        found[u] = _factors(v.nout // u.nout, ways.dims) if flat(ways, v) else [tuple(ways.forms[u].shape[2:])]
     return found
+
+def flat(ways: Ways, v: Any) -> bool: return len(ways.forms[v].shape) == 2      # whether an end makes features of a map
 
 # %% ../../nbs/api/nets/30_mapping.ipynb #ec6a297a
 def _solved(asked, axis, ends, memory):
@@ -203,12 +206,12 @@ def passes(asked: Asked, changes: dict) -> tuple[list, str]:
         if odd: wrong = wrong or f"{label(odd[0])} has the map {maps[-1][odd[0]]}"
     return maps, wrong
 
-# %% ../../nbs/api/nets/30_mapping.ipynb #bfb200a9
+# %% ../../nbs/api/nets/30_mapping.ipynb #6bd1dcac
 def answered(asked: Asked) -> tuple[dict, list]:
     "`(changes, answer for each axis)`, tried; SizeError if there are none"
     wrong = ""
-    for strict in (False, True):
-        along = solved(asked, strict)
+    for asked.strict in (False, True):
+        along = solved(asked, asked.strict)
         if along is None: break
         changes = differences(asked.ways.net, [f.windows for f in along], asked.ways.dims, windows_on)
         _, wrong = passes(asked, changes)
