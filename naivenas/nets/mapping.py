@@ -24,9 +24,10 @@ from .shadows import Form, shadow
 from .trials import _preference
 from .ways import REFUSED, Ways, example_of, forms_of, windows_on
 
-# %% ../../nbs/api/nets/30_mapping.ipynb #1aa26e96
+# %% ../../nbs/api/nets/30_mapping.ipynb #59671be4
 def axes_of(net: Any, given: Any) -> int:
     "How many axes a map has: as many as the first that is given, or as the first layer that slides"
+    if isinstance(given, (list, range)) and not len(given): raise ValueError("an empty list asks for no size at all")
     first = given[0] if isinstance(given, (list, range)) else given
     if isinstance(first, dict): first = next((m for m in first.values() if m), 0)
     if isinstance(first, tuple): return len(first)
@@ -48,11 +49,10 @@ def mapped(net: Any, dims: int) -> list:
     found = [x for x, known in zip(net.inputs, seen) if has(x, known)]
     return found or list(net.inputs)[:1]
 
-# %% ../../nbs/api/nets/30_mapping.ipynb #66742a71
+# %% ../../nbs/api/nets/30_mapping.ipynb #3651b42d
 def shapes_of(net: Any, given: Any, dims: int) -> list[dict]:
     "`[{input: map}, ...]`, one for each size that is asked for"
     if isinstance(given, (list, range)):
-        if not len(given): raise ValueError("an empty list asks for no size at all")
         return [shape for one in given for shape in shapes_of(net, one, dims)]
     if isinstance(given, dict): return [{net[x]: map_of(m, dims) for x, m in given.items() if m != ()}]
     return [dict.fromkeys(mapped(net, dims), map_of(given, dims))]
