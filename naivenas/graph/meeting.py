@@ -9,8 +9,6 @@ __all__ = ['Question', 'TooMany', 'Found', 'nearest']
 import itertools, math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-from .nearness import Option
 
 # %% ../../nbs/api/graph/14_meeting.ipynb #569e9c47
 @dataclass(frozen=True)

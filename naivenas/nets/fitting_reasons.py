@@ -8,7 +8,6 @@ __all__ = ['demands_of', 'possible', 'conflict', 'present', 'size_text', 'along_
 # %% ../../nbs/api/nets/31_fitting_reasons.ipynb #ea245f55
 import itertools
 from dataclasses import replace
-from typing import Any
 from ..graph.meeting import TooMany, nearest
 from ..graph.roles import SizeError
 from ..graph.vertex import label

@@ -9,14 +9,14 @@ __all__ = ['axes_of', 'map_of', 'mapped', 'shapes_of', 'wanted_of', 'Asked', 'be
 # %% ../../nbs/api/nets/30_mapping.ipynb #48228eb1
 import itertools
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 import torch
 from torch import nn
 from ..graph.alignment import differences, too_many
 from ..graph.cut import obstacle
 from ..graph.meeting import Question, TooMany, nearest
-from ..graph.nearness import FIELDS, Nearness, Option, outcomes
+from ..graph.nearness import Nearness, Option, outcomes
 from ..graph.order import chosen
 from ..graph.roles import SizeError
 from ..graph.vertex import label

@@ -6,15 +6,13 @@
 __all__ = ['REFUSED', 'windows_on', 'example_of', 'forms_of', 'reference', 'stretched', 'tried', 'Ways']
 
 # %% ../../nbs/api/nets/29_ways.ipynb #b433964d
-import math
-from collections.abc import Iterable
 from typing import Any
 import torch
 from torch import nn
 from ..graph.fmap import Window, _Valid, places, windows
 from ..graph.vertex import Vertex
 from .rules import rule
-from .shadows import Form, shadow, shaped
+from .shadows import Form, shaped
 
 # %% ../../nbs/api/nets/29_ways.ipynb #9b71d519
 def windows_on(op: Any, dims: int) -> list[Window] | None:
