@@ -3,7 +3,8 @@ import itertools, random
 import numpy as np, pytest, torch
 from torch import nn
 from naivenas.graph.fmap import FIELDS, Window, fmaps, legal, places, windows
-from naivenas.graph.alignment import PRICES, align_fmaps
+from naivenas.graph.alignment import align_fmaps
+from naivenas.graph.nearness import PRICES
 from naivenas.nets.layers import conv, linear, cat
 from naivenas.nets.norms import avgpool, globalpool, maxpool
 from naivenas.nets.shapes import flatten

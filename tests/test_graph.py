@@ -4,16 +4,16 @@ import doctest, importlib, inspect, warnings
 import numpy as np, pytest
 
 import naivenas.extend
-from naivenas.graph import alignment, axes, core, cut, fmap, fold, hooks, moves, names, order, roles, vertex
+from naivenas.graph import alignment, axes, core, cut, fmap, fold, hooks, meeting, moves, names, nearness, order, roles, vertex
 from test_guards import undocumented, unhinted
 
-MODULES = cut, roles, vertex, moves, axes, order, hooks, core, fold, fmap, alignment, names
+MODULES = cut, roles, vertex, moves, axes, order, hooks, core, fold, fmap, nearness, meeting, alignment, names
 
 # What users hold in their hands, and what is built with it
 HELD = {
     cut: "Cut GroupCut Dense cut", roles: "SizeError Slice Gather Heads", axes: "Layout Flow", names: "named",
     vertex: "Vertex inputvertex absorb invariant stack indexmap immutable", moves: "cat split shuffle heads",
-    core: "Core", fold: "Box fold", fmap: "Window fmap_of fmaps", alignment: "options align_fmaps",
+    core: "Core", fold: "Box fold", fmap: "Window fmap_of fmaps", alignment: "align_fmaps",
 }
 
 def held():

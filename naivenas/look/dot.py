@@ -101,10 +101,11 @@ def _looks(graph, box, told, old, mark):   # old: as for `look`
     return looks | {"class": _classes(graph, box, told, old, mark), "penwidth": "2.5" if thick else "1",
                     "peripheries": "2" if box.last in graph.outputs else "1"}
 
-def _node(graph, box, old, changed, strips, marks):
+def _node(graph, box, old, changed, strips, marks, facts):
     "Lines and attributes of a box"
     mark = next((marks[u] for u in box.vertices if u in marks), "")
-    lines = [box.name, _fact(graph, box, old)] + ["@@@@@@@@@@"] * (box.last in strips)
+    lines = [box.name, _fact(graph, box, old), *facts.get(box.last, "").splitlines()]
+    lines += ["@@@@@@@@@@"] * (box.last in strips)
     return lines, _looks(graph, box, _told(box, old), old if changed else None, mark)
 
 # %% ../../nbs/api/look/01_dot.ipynb #906f2228
@@ -122,14 +123,14 @@ def _arrows(boxes, edges, labelled):
         for u in dict.fromkeys(read) if box.parts else read: yield place[u], i, _strands(u, edges, labelled)
 
 # %% ../../nbs/api/look/01_dot.ipynb #2871af64
-def _dot(graph, boxes, old, changed, down, labels, strips, marks, edges):
+def _dot(graph, boxes, old, changed, down, labels, strips, marks, edges, facts):
     "The picture in DOT"
     graphviz = _load("graphviz", "a picture")
     much = effort(graph) > 600 if len(boxes) == len(graph) else len(boxes) > 150
     page = PAGE | dict(rankdir="TB" if down else "LR") | (HASTE if much else {})
     d = graphviz.Digraph(node_attr=NODE, edge_attr=EDGE, graph_attr=page)
     for i, box in enumerate(boxes):
-        lines, looks = _node(graph, box, old, changed, strips, marks)
+        lines, looks = _node(graph, box, old, changed, strips, marks, facts)
         d.node(f"v{i}", "\n".join(_literal(graphviz, s) for s in lines), **looks)
     labelled = not much if labels is None else labels
     for a, b, how in _arrows(boxes, edges, labelled): d.edge(f"v{a}", f"v{b}", **how)
@@ -170,4 +171,4 @@ def dot(graph: Core, was: dict[str, int | None] | Core | None = None, down: bool
     2
     """
     boxes, old = folded(graph, fold, unfold), changes(graph, was)
-    return _dot(graph, boxes, old, was is not None, down, labels, strips or {}, marks or {}, edges or {})
+    return _dot(graph, boxes, old, was is not None, down, labels, strips or {}, marks or {}, edges or {}, {})

@@ -169,10 +169,12 @@ def _sentence(graph, box, old, marks):
     return " ".join(filter(None, facts))
 
 # %% ../../nbs/api/look/02_picture.ipynb #31308721
-def _drawn(graph, was, down, labels, fold, unfold, strips, marks, edges):
+def _by_vertex(graph, facts): return {graph[v]: str(said) for v, said in facts.items()}
+
+def _drawn(graph, was, down, labels, fold, unfold, strips, marks, edges, facts):
     "A `Picture` with a sentence and a strip for each box"
     boxes, old = folded(graph, fold, unfold), changes(graph, was)
-    source = _dot(graph, boxes, old, was is not None, down, labels, strips, marks, edges)
+    source = _dot(graph, boxes, old, was is not None, down, labels, strips, marks, edges, _by_vertex(graph, facts))
     said = {f"v{i}": (box.name, _sentence(graph, box, old, marks)) for i, box in enumerate(boxes)}
     shown = {f"v{i}": strips[box.last] for i, box in enumerate(boxes) if box.last in strips}
     return Picture(source, text(graph, was, unfold=unfold), said, shown)
@@ -181,7 +183,7 @@ def _drawn(graph, was, down, labels, fold, unfold, strips, marks, edges):
 def draw(graph: Core, was: dict[str, int | None] | Core | str | Path | None = None, down: bool = True,
          labels: bool | None = None, fold: int | None = 24, unfold: Iterable[str] | str = (),
          strips: dict[Vertex, list[str]] | None = None, marks: dict[Vertex, str] | None = None,
-         edges: dict[Vertex, list[str]] | None = None) -> Picture:
+         edges: dict[Vertex, list[str]] | None = None, facts: dict[Vertex | str, str] | None = None) -> Picture:
     """A picture of a graph as it is now.
 
     Parameters
@@ -203,6 +205,8 @@ def draw(graph: Core, was: dict[str, int | None] | Core | str | Path | None = No
         A strip in the vertex, with a colour for each stretch of neurons; strands in the edges that leave it.
     marks : dict of Vertex to str
         "gone", "conflict" or "chosen".
+    facts : dict of Vertex or str to str, optional
+        A further line for each vertex, such as `net.maps((28, 28))["map"]`.
 
     Returns
     -------
@@ -222,10 +226,11 @@ def draw(graph: Core, was: dict[str, int | None] | Core | str | Path | None = No
     """
     graph_of(graph, "draw")
     if isinstance(was, (str, Path)):
-        picture = draw(graph, None, down, labels, fold, unfold, strips, marks, edges)
+        picture = draw(graph, None, down, labels, fold, unfold, strips, marks, edges, facts)
         picture.save(was)
         return picture
-    return _drawn(graph, was, down, labels, fold, unfold, strips or {}, marks or {}, edges or {})
+    return _drawn(graph, was, down, labels, fold, unfold, strips or {}, marks or {}, edges or {},
+                  {} if facts is None else facts)
 
 # %% ../../nbs/api/look/02_picture.ipynb #956cd7bc
 def bundle(graph: Core) -> dict[str, Any]:

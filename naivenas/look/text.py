@@ -57,14 +57,22 @@ def sizetext(v: Vertex, old: dict[Vertex, int | None]) -> str:
     return f"{v.nout}" if v not in old else f"{v.nout} new" if old[v] is None else f"{old[v]} → {v.nout}"
 
 # %% ../../nbs/api/look/00_text.ipynb #d1a1d8fb
-SETTINGS = ("kernel_size", "k", None), ("stride", "stride", 1), ("dilation", "dilation", 1), ("groups", "groups", 1)
+SETTINGS = dict(kernel_size="k", stride="stride", padding="padding", output_padding="output_padding",
+                dilation="dilation", groups="groups", ceil_mode="ceil_mode")
 
-def _setting(op, key, short, usual):
-    "'k=3' or 'k=3x5'; nothing for what is usual, or for a stride that is the kernel's size"
-    value = getattr(op, key, usual)
-    many = list(np.ravel(usual if value is None else value))
-    if set(many) == {usual} or short == "stride" and value == getattr(op, "kernel_size", 0): return ""
-    return f"{short}={'x'.join(map(str, many if len(set(many)) > 1 else many[:1]))}"
+def _usual(op, key):
+    "What a setting is if nobody says it: pools step as far as they are wide, and convolutions keep the map"
+    if key == "stride" and "pool" in kind(op): return op.kernel_size
+    if key == "padding" and getattr(op, "transposed", True) is False:
+        return (np.ravel(op.kernel_size) - 1) * np.ravel(op.dilation) // 2
+    return int(key in ("stride", "dilation", "groups"))
+
+def _setting(op, key, short):
+    "'k=3' or 'k=3x5'; nothing for what the layer has not, or for what is usual"
+    if (value := getattr(op, key, None)) is None: return ""
+    many, word = np.ravel(value).tolist(), isinstance(value, str)
+    if key != "kernel_size" and not word and (np.ravel(value) == np.ravel(_usual(op, key))).all(): return ""
+    return f"{short}={'x'.join(map(str, many if len({*many}) > 1 else many[:1]))}"
 
 # %% ../../nbs/api/look/00_text.ipynb #247ec05b
 SIGNS = dict(add=" + ", sub=" - ", mul=" * ", truediv=" / ")
@@ -75,7 +83,7 @@ def call(v: Vertex) -> str:
     if v.role.given: return f"inputvertex({v.nout})"
     if word in SIGNS and len(v.inputs) > 1: return SIGNS[word].join(u.name for u in v.inputs)
     size = [str(v.nout)] * (v.role.makes or v.role.freezes)
-    settings = filter(None, (_setting(v.op, *setting) for setting in SETTINGS))
+    settings = filter(None, (_setting(v.op, *setting) for setting in SETTINGS.items()))
     return f"{'cat' if v.role.joins else word}({', '.join([inputtext(v, 6), *size, *settings])})"
 
 # %% ../../nbs/api/look/00_text.ipynb #09db362d

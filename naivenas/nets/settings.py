@@ -32,7 +32,9 @@ def standstill(net, why):
 
 # %% ../../nbs/api/nets/08_settings.ipynb #cdf62e31
 def settings_changed(net,
-                     changes):   # {vertex or name: {setting: value}}; the setting "activation" is another module
+                     changes,       # {vertex or name: {setting: value}}; the setting "activation" is another module
+                     why=None,      # what for, in words; None: the settings themselves
+                     trial=None):   # called last, in place of the net's own trial
     "The `Report` of settings of several vertices, all changed or none"
     changes = {net[v]: dict(settings) for v, settings in changes.items()}
     for v in changes:
@@ -41,10 +43,10 @@ def settings_changed(net,
         other = next((u for u in changes if u.op is v.op and u is not v), None)
         if other is not None: raise ValueError(f"{label(v)} and {label(other)} share their module: name one of them")
     said = lambda given: ", ".join(f"{key}={value!r}" for key, value in given.items())
-    why = "; ".join(f"setting {said(given)} of {label(v)}" for v, given in changes.items())
+    why = why or "; ".join(f"setting {said(given)} of {label(v)}" for v, given in changes.items())
     plan = standstill(net, why)
     steps = [step for one in (net, *net.twins) for step in _settings(one, changes)]
-    return told(net, lambda: net.report_type(plan, commit(steps, net._settle, net.trial(plan))))
+    return told(net, lambda: net.report_type(plan, commit(steps, net._settle, trial or net.trial(plan))))
 
 # %% ../../nbs/api/nets/08_settings.ipynb #3337364f
 def _settings(net, changes):
@@ -69,6 +71,14 @@ def _exchanged(v, activation):
         raise TypeError(f"{activation!r} is no module that works neuron by neuron without parameters, as nn.GELU() is")
     return [(v, "op", copy.deepcopy(activation).train(v.op.training))]
 
+# %% ../../nbs/api/nets/08_settings.ipynb #14e1609d
+def _ahead(op, settings):
+    "By how many taps a kernel begins further in front, for each axis; None where that cannot be said"
+    same = all(settings.get(k, getattr(op, k)) == getattr(op, k) for k in ("stride", "dilation"))
+    new = settings.get("padding", op.padding)
+    if not same or isinstance(new, str) or isinstance(op.padding, str): return [None] * len(op.kernel_size)
+    return [None if (q - p) % d else (q - p) // d for p, q, d in zip(op.padding, new, op.dilation)]
+
 # %% ../../nbs/api/nets/08_settings.ipynb #4c185f7d
 def _set(net, name, op, settings, rng):
     "Assignments for new settings of the module `op`"
@@ -79,8 +89,8 @@ def _set(net, name, op, settings, rng):
     if "kernel_size" in settings and (why := obstacle(op)):
         raise ValueError(f"the kernel of {name} cannot be changed: {why}")
     if "kernel_size" in settings and getattr(op, "weight", None) is not None:
-        sides = zip(range(2, op.weight.ndim), op.kernel_size, settings["kernel_size"])
-        yield from net.cut(op, {"weight": Cut({axis: taps(old, new) for axis, old, new in sides})}, rng)
+        sides = zip(range(2, op.weight.ndim), op.kernel_size, settings["kernel_size"], _ahead(op, settings))
+        yield from net.cut(op, {"weight": Cut({axis: taps(*side) for axis, *side in sides})}, rng)
     for key, value in settings.items(): yield op, key, value
 
 # %% ../../nbs/api/nets/08_settings.ipynb #d8259614
@@ -111,9 +121,9 @@ def _checked(name, op, key, value):
 _WINDOWS = *_TAPS, "stride", "padding", "output_padding"
 
 # %% ../../nbs/api/nets/08_settings.ipynb #e5a6da96
-def taps(old, new):
-    "Index list of a kernel's positions: the middle of the old ones, or these in the middle, as padding='same' has it"
-    first = (old - 1) // 2 - (new - 1) // 2
+def taps(old, new, ahead=None):   # ahead: by how many taps further in front it begins; None: as padding="same" has it
+    "Index list of a kernel's positions: as many of the old ones as there is room for, each in its place"
+    first = (old - 1) // 2 - (new - 1) // 2 if ahead is None else -max(min(ahead, max(new - old, 0)), min(new - old, 0))
     return [i if 0 <= i < old else -1 for i in range(first, first + new)]
 
 # %% ../../nbs/api/nets/08_settings.ipynb #8cff6de6

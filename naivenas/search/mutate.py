@@ -46,7 +46,7 @@ def retuned(net, shape, given, first=("padding", "output_padding"), then=("strid
     "Changes with which the windows `given` go, outputs' maps unchanged; SizeError if there are none"
     before, start = fmaps(net, *maps(shape)), dict(zip(net.inputs, cycle(maps(shape))))
     held = [v for v in net if v in net.frozen or not open_to(net, v, "kernel")]
-    how = dict(given=given, reach=2, most=1000, held=held)
+    how = dict(given=given, reach=2, most=20_000, held=held, sound=True)
     try: return align_fmaps(net, start, {v: before[v] for v in net.outputs}, change=first, **how)
     except ValueError: return align_fmaps(net, start, {v: before[v] for v in net.outputs}, change=then, **how)
 
