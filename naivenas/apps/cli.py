@@ -94,16 +94,16 @@ def _add_fit(commands):
 # %% ../../nbs/api/apps/16_cli.ipynb #2c49f442
 def _add_predict(commands):
     "The command `predict` and its options"
-    add = commands.add_parser("predict", help="predict for a CSV file with a model that `fit` has written").add_argument
+    add = commands.add_parser("predict", help="predict with a model that `fit` has written").add_argument
     add("model", help="the folder that `naivenas fit --out` has written")
     add("data", type=_table, help="a CSV file with the columns that the model was fitted on")
     add("--out", type=Path, help="a CSV file for the predictions (default: the screen)")
 
 # %% ../../nbs/api/apps/16_cli.ipynb #d5a0c001
 EXAMPLES = """three to begin with:
-  naivenas demo                               train and prune a network on real images
-  naivenas fit data.csv --target price        find a network for a table
-  naivenas predict naivenas-fit new.csv       what that network says of new rows"""
+  naivenas demo                         train and prune a network on real images
+  naivenas fit data.csv --target price  find a network for a table
+  naivenas predict naivenas-fit new.csv what that network says of new rows"""
 
 # %% ../../nbs/api/apps/16_cli.ipynb #44c99b35
 def parser() -> argparse.ArgumentParser:

@@ -20,6 +20,14 @@ from ..nets.counts import macs, parameters, positions
 from .replay import Script, brought_blocks, brought_utilities, quoted, sources
 from .telling import around, asks, change, details, told_of, uses
 
+# %% ../../nbs/api/apps/09_exploring.ipynb #e6b1d001
+class _Ear:
+    "Told of every change of a graph, it tells an `Explored`, as long as that is there"
+    def __init__(self, explored): self.explored = weakref.ref(explored)
+    def __call__(self, report):
+        explored = self.explored()
+        if explored is not None: explored.heard(report)
+
 # %% ../../nbs/api/apps/09_exploring.ipynb #41651f3c
 class Explored:
     """A graph, a proposal, and the way back.
@@ -66,14 +74,6 @@ class Explored:
         self.plan: Plan | None = None
         self.error: Exception | None = None
         self.line, self.by = "", None
-
-# %% ../../nbs/api/apps/09_exploring.ipynb #e6b1d001
-class _Ear:
-    "Told of every change of a graph, it tells an `Explored`, as long as that is there"
-    def __init__(self, explored): self.explored = weakref.ref(explored)
-    def __call__(self, report):
-        explored = self.explored()
-        if explored is not None: explored.heard(report)
 
 # %% ../../nbs/api/apps/09_exploring.ipynb #5ced995e
 def _edit(explored, what, target, block):

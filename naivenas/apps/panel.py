@@ -74,11 +74,11 @@ def _offer(panel, w, word, act):
 # %% ../../nbs/api/apps/13_panel.ipynb #ae197042
 class Refreshed(Twice, Parts):
     "Widgets that show what is true now"
-    failed, limits, sure, _busy = (), "", "", False
+    failed, limits, sure, _busy, _picture = (), "", "", False, ""
 
     def still(self) -> str:
         "The panel as it is, as HTML that needs no kernel"
-        picture = self.svg()
+        picture = self._picture or self.svg()
         shown = still(picture, self.says()) if picture.startswith("<svg") else picture
         done = ("Done", "\n".join(self.lines))
         return card(shown, ("", self.says()), ("", self.counts()), (self.chosen, self.details()), done)
@@ -121,6 +121,7 @@ class Refreshed(Twice, Parts):
         if not hasattr(self.canvas, "svg"): self.canvas.value = picture + legend(picture)
         else: self.canvas.legend, self.canvas.names = legend(picture), list(self.graph.names)
         if hasattr(self.canvas, "svg"): self.canvas.svg, self.canvas.status = picture, self.says()
+        self._picture = picture
 
     def _weigh(self):
         "Work the weights out, while somebody looks"

@@ -6,7 +6,7 @@
 __all__ = ['HIDE', 'still', 'card', 'is_notebook', 'Twice']
 
 # %% ../../nbs/api/apps/10_saved.ipynb #23077909
-import base64, html
+import asyncio, base64, html
 from typing import Any
 
 # %% ../../nbs/api/apps/10_saved.ipynb #0f4d3c74
@@ -46,7 +46,7 @@ class Twice:
     >>> Small()._repr_mimebundle_()["text/html"]
     '<b>small</b>'
     """
-    _handle = None
+    _handle, _due = None, None
 
     def still(self) -> str:
         "What is shown where there is no kernel, as HTML"
@@ -69,5 +69,10 @@ class Twice:
         if live: display(live, raw=True)
 
     def renew(self) -> None:
-        "Bring what is saved up to date"
-        if self._handle is not None: self._handle.update(self._bundle(), raw=True)
+        "Bring what is saved up to date, as soon as nothing has happened for half a second"
+        if self._handle is None: return
+        if self._due is not None: self._due.cancel()
+        try: self._due = asyncio.get_running_loop().call_later(.5, self._renewed)
+        except RuntimeError: self._renewed()
+
+    def _renewed(self): self._handle.update(self._bundle(), raw=True)
