@@ -190,3 +190,36 @@ def test_what_was_shown_last_is_what_is_kept(monkeypatch):
     panel.how_big.value = 9
     panel.buttons["apply"].click()
     assert len(panel._handle.said) == 2 and "step1" in panel._handle.said[-1] and "step1" not in panel._handle.said[0]
+
+# ------------------------------------------------------------------------------------------------ a search, watched
+
+def test_a_search_waits_and_stops_when_a_button_says_so():
+    import time
+    from naivenas import watch
+    x, y = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 2
+    w = watch()
+    w.build()
+    w.buttons["pause"].disabled or w.press("pause")
+    own = w.began
+    def began(*facts):
+        own(*facts)
+        w.press("pause")
+    w.began = began
+    w.fit(x, y, generations=3, size=2)
+    end = time.time() + 60
+    while not w.measuring and time.time() < end: time.sleep(.01)
+    assert w.measuring == 1 and "paused, 1 of 2 candidates" in w.says() and w.buttons["pause"].disabled and not w.buttons["run"].disabled
+    w.press("run")
+    while not w.rows and time.time() < end: time.sleep(.01)
+    w.press("stop")
+    model, population = w.wait()
+    assert model.predict(x[:2]).shape == (2,) and 1 <= len(w.rows) <= 3 and "finished" in w.says()
+    assert w.buttons["stop"].disabled and w.buttons["run"].disabled and not w.buttons["explore"].disabled
+    assert "<img" in w.still() and "Box(" not in w._repr_mimebundle_()["text/plain"]
+
+def test_a_search_in_the_cell_itself_is_followed_to_its_end():
+    from naivenas import fit, watch
+    w = watch()
+    fit(np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 2, generations=1, size=2, progress=False, watch=w)
+    assert w.over and "finished" in w.says() and w.plots()[0].count('r="4"') == 4       # one generation: a marker for each curve
+    with pytest.raises(ValueError, match="no search was started"): w.wait()

@@ -18,14 +18,16 @@ def still(svg: str, words: str) -> str:
 
 def card(picture: str, *parts: tuple[str, str]) -> str:   # parts: (title or nothing, text)
     "A picture and texts beside it"
-    said = "".join(f"<p><b>{html.escape(title)}</b></p><pre>{html.escape(text)}</pre>" if title else
+    row, wrap = "display:flex;flex-wrap:wrap;gap:1em;align-items:flex-start", "white-space:pre-wrap"
+    said = "".join(f"<p><b>{html.escape(title)}</b></p><pre style='{wrap}'>{html.escape(text)}</pre>" if title else
                    f"<p>{html.escape(text)}</p>" for title, text in parts if text)
-    row = "display:flex;flex-wrap:wrap;gap:1em;align-items:flex-start"
-    return f'<div class="nn-kept" style="{row}"><div>{picture}</div><div style="min-width:0">{said}</div></div>{HIDE}'
+    said = f'<div style="flex:0 1 26em;min-width:0">{said}</div>'
+    return f'<div class="nn-kept" style="{row}">{said}<div>{picture}</div></div>{HIDE}'
 
 # %% ../../nbs/api/apps/10_saved.ipynb #6a4b4c1f
 HIDE = """<style>.jp-OutputArea:has(.nn-live) .nn-kept{display:none!important}
-.jp-OutputArea-child:has(.nn-kept)+.jp-OutputArea-child:has(.jupyter-widgets):not(:has(.nn-live)){display:none}</style>"""
+.jp-OutputArea-child:has(.nn-kept)+.jp-OutputArea-child:has(.jupyter-widgets):not(:has(.nn-live)){display:none}
+</style>"""
 
 # %% ../../nbs/api/apps/10_saved.ipynb #fa92325c
 def is_notebook() -> bool:

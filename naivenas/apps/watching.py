@@ -13,7 +13,9 @@ from ..look.picture import draw
 from ..nets.counts import parameters
 from ..look.pages import page
 from .panel import explore
-from .plots import plot
+from .led import Led
+from .plots import plot, readable
+from .saved import Twice, card, still
 from .record import Record, alive, merit
 
 # %% ../../nbs/api/apps/14_watching.ipynb #884dfb63
@@ -35,6 +37,7 @@ class Following(Record):
 
     def __call__(self, population: Iterable[Any]) -> None:
         "Take this population in, and show it"
+        self.measuring = 0
         self.take(population)
         self.show()
 
@@ -47,7 +50,7 @@ class Following(Record):
         "Called after each population; there is nothing here to bring up to date"
 
 # %% ../../nbs/api/apps/14_watching.ipynb #7542d789
-BEST, MEAN, DOT, PAST = "#D55E00", "#2F8ED0", "#009E73", "#999999"
+BEST, MEAN, DOT, PAST = "#D55E00", "#2F8ED0", "#009E73", "#808080"
 
 # %% ../../nbs/api/apps/14_watching.ipynb #f0541fe3
 def _cloud(record):
@@ -88,24 +91,27 @@ def _curves(record):
     return plot("Fitness", "generation", "fitness", lines)
 
 # %% ../../nbs/api/apps/14_watching.ipynb #32faa9dd
-def _body(record):
+def _body(record, shown=lambda svg, words: svg):   # shown: what becomes of an SVG
     "Three plots and the best, as HTML"
     if not record.rows: return "<p>nothing yet</p>"
     best = "<p>no candidate has a fitness yet</p>"
-    try: best = draw(record.best.graph).svg if record.best else best
+    try: best = shown(draw(record.best.graph).svg, "the best network so far") if record.best else best
     except (ImportError, RuntimeError) as e:
         best = f"<pre>{html.escape(repr(record.best.graph))}\n{html.escape(str(e))}</pre>"
-    plots = "".join(f"<div>{svg}</div>" for svg in record.plots())
+    words = "fitness over time", "the population", "who descends from whom"
+    plots = "".join(f"<div>{shown(svg, word)}</div>" for svg, word in zip(record.plots(), words))
     return f'<div style="display:flex;flex-wrap:wrap;gap:1em">{plots}<div><b>The best</b><br>{best}</div></div>'
 
 # %% ../../nbs/api/apps/14_watching.ipynb #5f72d5b1
 def _state(record):
     "What the search does, in a word"
-    if record.error: return f"stopped by {type(record.error).__name__}: {record.error}"
+    wrong = record.error or record.failure
+    if wrong: return f"stopped by {type(wrong).__name__}: {wrong}"
+    if record.led: return "finished" if record.over else "paused" if record.paused else "running"
     return "finished" if record.finished else "running" if record.running else "paused"
 
 # %% ../../nbs/api/apps/14_watching.ipynb #c8b1012b
-class Plotted(Following):
+class Plotted(Led, Following):
     "A search in pictures and in words; parameters as for `Watch`"
     def plots(self) -> tuple[str, str, str]:
         "The three plots as SVG texts: fitness over time, the population, the tree of descent"
@@ -121,9 +127,11 @@ class Plotted(Following):
 
     def says(self) -> str:
         "The state in one sentence"
+        if not self.rows and self.led: return f"the first generation ({_state(self)}, {self.progress()})"
         if not self.rows: return "no population yet: step(), or a loop over the watch"
         best, mean = merit(self.best) if self.best else np.nan, self.rows[-1]["mean"]
-        return f"generation {len(self.rows) - 1}, best {best:.4g}, mean {mean:.4g} ({_state(self)})"
+        how = ", ".join(filter(None, [_state(self), self.progress()]))
+        return f"generation {len(self.rows) - 1}, best {readable(best)}, mean {readable(mean)} ({how})"
 
     def __repr__(self): return self.says()
 
@@ -149,7 +157,15 @@ def _widgets(watch):
     buttons["explore"].on_click(lambda _: watch.open(watch.pick.value))
     run = [buttons[k] for k in ("run", "pause", "stop")]
     bar = w.HBox([*run, watch.pick, buttons["explore"]], layout={"flex_flow": "row wrap"})
-    return w.VBox([bar, watch.line, watch.area, watch.inside]).add_class("nn-watch")
+    watch.buttons = buttons
+    return w.VBox([bar, watch.line, watch.area, watch.inside]).add_class("nn-watch").add_class("nn-live")
+
+def _set_buttons(watch):
+    "A button can be pressed where it would do something"
+    over = watch.over if watch.led else watch.finished
+    on = not over and (not watch.paused if watch.led else watch.running)
+    can = dict(run=not over and not on, pause=on, stop=not over, explore=bool(watch.population))
+    for name, use in can.items(): watch.buttons[name].disabled = not use
 
 # %% ../../nbs/api/apps/14_watching.ipynb #57a46cde
 async def _run(watch):
@@ -162,7 +178,10 @@ async def _run(watch):
 
 # %% ../../nbs/api/apps/14_watching.ipynb #c387cecf
 def _pressed(watch, what):
-    "What a button asks for: run, pause or stop"
+    "What a button asks for: run, pause or stop; of a search by `fit`, or of populations that are given"
+    if watch.led:
+        watch.paused, watch.stopping = what == "pause", watch.stopping or what == "stop"
+        return watch.show()
     if what == "stop": watch.stop()
     was, watch.running = watch.running, what == "run" and not watch.finished
     if watch.running and not was: watch._task = asyncio.get_event_loop().create_task(watch._run())
@@ -172,7 +191,7 @@ def _pressed(watch, what):
 HINT = "the buttons need ipywidgets and anywidget (pip install ipywidgets anywidget); step() and html() need neither"
 
 # %% ../../nbs/api/apps/14_watching.ipynb #8f605c47
-class Watch(Plotted):
+class Watch(Twice, Plotted):
     """Follows an iterable of populations, with buttons in a notebook.
 
     Parameters
@@ -197,9 +216,17 @@ class Watch(Plotted):
 
     def show(self) -> None:
         "Bring the widgets, if there are any, up to date"
+        self.renew()
         if self._widget is None: return
-        self.area.value, self.line.value = self.body(), f"<span class='nn-says'>{html.escape(self.says())}</span>"
+        self.tick()
+        self.area.value = self.body()
         _listed(self.pick, self.population)
+
+    def tick(self) -> None:
+        "Bring the line and the buttons, if there are any, up to date"
+        if self._widget is None: return
+        _set_buttons(self)
+        self.line.value = f"<span class='nn-says' role='status'>{html.escape(self.says())}</span>"
 
     def press(self, what: str) -> None:
         "A button was pressed: run, pause or stop"
@@ -211,11 +238,20 @@ class Watch(Plotted):
         "Show a candidate of the present population in a panel"
         if i is not None: self.inside.children = [explore(self.population[i].graph).widget]
 
-    def _repr_mimebundle_(self, **kwargs):
-        try:
-            if self._widget is None: self.build()
-            return {"text/plain": repr(self)} | self._widget._repr_mimebundle_(**kwargs)
-        except ImportError: return {"text/plain": f"{self!r}\n{HINT}"}
+    @property
+    def widget(self) -> Any:
+        "The widgets; ImportError without ipywidgets"
+        if self._widget is None: self.build()
+        return self._widget
+
+    def still(self) -> str:
+        "The search as it is, as HTML that needs no kernel"
+        return card(_body(self, still), ("", self.says()))
+
+    def _bundle(self):
+        try: self.widget
+        except ImportError: return {"text/plain": f"{self!r}\n{HINT}", "text/html": self.still()}
+        return super()._bundle()
 
 # %% ../../nbs/api/apps/14_watching.ipynb #650ebe8a
 def watch(populations: Iterable[Iterable[Any]] = ()) -> Watch:
@@ -225,7 +261,8 @@ def watch(populations: Iterable[Iterable[Any]] = ()) -> Watch:
     ----------
     populations : iterable of lists of candidates
         Candidates have a `.fitness`, larger is better, and a `.graph`, and may have an `.id` and `.parents`.
-        Without populations, call the watch with each one, as `fit(..., watch=w)` does.
+        Without populations, call the watch with each one, as `fit(..., watch=w)` does; `w.fit(X, y)` runs a search
+        beside the notebook, which waits and stops when a button says so, and `w.wait()` gives its result.
 
     Returns
     -------
