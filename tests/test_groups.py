@@ -155,4 +155,4 @@ def test_each_layer_in_its_own_way():
 def test_equal_groups_need_no_program():
     "32 groups, all in one bundle"
     net = grouped_net(lambda v: conv(v, 128, groups=32), 128)
-    assert net.prune_plan(.7, {v: np.random.default_rng(0).random(v.nout) for v in net if v.role == "absorb"}).milp is None
+    assert net.prune_plan(.7, {v: np.random.default_rng(0).random(v.nout) for v in net if v.role == "absorb"}).decision.problem is None

@@ -5,8 +5,9 @@ from naivenas.graph.cut import Dense
 from naivenas.graph.fold import fold, reads
 from naivenas import Graph
 from naivenas.look.text import changes, diff, table, text
-from naivenas.look.dot import dot, look
-from naivenas.look.picture import DARK, LIGHT, Picture, draw, render
+from naivenas.look.dot import EDGE, dot, look
+from naivenas.look.picture import DARK, INKS, LIGHT, MEANS, Picture, draw, legend, render
+from naivenas.look.report import FATES
 from naivenas.graph.vertex import absorb, immutable, indexmap, inputvertex, invariant
 from naivenas.graph.moves import cat
 
@@ -94,7 +95,7 @@ def test_ten_thousand_vertices_as_text():
     g = Graph(x, v)
     lines = repr(g).splitlines()
     bundle = g._repr_mimebundle_()
-    assert len(lines) == 3 and lines[0] == "Graph of 10001 vertices, folded into 2 lines" and "2000 x" in lines[2]
+    assert len(lines) == 3 and lines[0] == "Graph of 10001 vertices, folded into 2 lines; .text(full=True) shows all" and "2000 x" in lines[2]
     assert "image/svg+xml" in bundle
     assert len(table(g)) == 10_001 and diff(g, copy.deepcopy(g)).empty
 
@@ -138,7 +139,7 @@ def test_boxes_say_who_they_are_and_the_text_is_there_for_those_who_cannot_see(n
 def test_strips_and_marks(no_program):
     g = small()
     svg = draw(g, strips={g["stem"]: ["#000000", "#ffffff"]}, marks={g["res"]: "conflict"}).svg
-    assert svg.count("<rect") == 2 and re.search(r'class="node invariant conflict" data-v="res"', svg) and "@@" not in svg
+    assert svg.count("<rect") == 2 and "<path class=\"hatch\" d=\"\"" in svg and re.search(r'class="node invariant conflict" data-v="res"', svg) and "@@" not in svg
 
 def contrast(a, b):
     "The contrast of two colours as the accessibility guidelines count it"
@@ -149,9 +150,22 @@ def contrast(a, b):
         light.append(.05 + sum(w * (u / 12.92 if u <= .03928 else ((u + .055) / 1.055) ** 2.4) for w, u in zip((.2126, .7152, .0722), rgb)))
     return max(light) / min(light)
 
-def test_words_can_be_read_in_light_and_dark():
-    for colours, inks in (LIGHT, ("#222222", "#555555")), (DARK, ("#f2f2f2", "#c8c8c8")):
-        assert min(contrast(fill, ink) for fill, _ in colours.values() for ink in inks) >= 4.5
+@pytest.mark.parametrize("theme,colours", [("light", LIGHT), ("dark", DARK)])
+def test_words_and_lines_can_be_seen_in_light_and_dark(theme, colours):
+    inks = INKS[theme]
+    grounds = [inks["ground"], *(fill for fill, _ in colours.values())]
+    assert min(contrast(ground, inks[k]) for ground in grounds for k in ("ink", "soft")) >= 4.5
+    lines = [line for _, line in colours.values()] + [inks[k] for k in ("chosen", "conflict", "found")] + [EDGE["color"]]
+    assert min(contrast(inks["ground"], line) for line in lines) >= 3
+    for fate in FATES.values(): assert contrast(fate, "#ffffff") >= 3
+
+def test_each_role_has_a_look_in_both_themes_and_a_legend_says_what_is_there(no_program):
+    from naivenas.graph.roles import ROLES
+    assert {r.replace(" ", "") for r in ROLES} | {"indexmap"} <= LIGHT.keys() == DARK.keys() <= MEANS.keys()
+    svg = draw(small(), marks={small()["stem"]: "chosen"}).svg
+    said = re.sub("<[^>]*>", " ", legend(svg)).split()
+    assert {"concatenation", "frozen", "output"} <= {w.strip(":") for w in said} and "shrinks" not in said
+    assert legend(draw(small(12), was=small()).svg).count("shrinks") == 1
 
 def test_300_vertices_are_drawn(no_program):
     render("digraph { a }")

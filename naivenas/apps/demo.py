@@ -92,7 +92,7 @@ def job(data: Data, epochs: int = 24, seed: int = 0, quantile: float = .25, targ
     Yields
     ------
     dict
-        A row per epoch; the last one has the nets, before and after, under "nets".
+        A row per epoch, with the nets, before and after, under "nets".
     """
     (x, y), held = _split(data)
     with torch.random.fork_rng(devices=[]):
@@ -109,7 +109,7 @@ def job(data: Data, epochs: int = 24, seed: int = 0, quantile: float = .25, targ
         now = before and epoch <= epochs * 3 // 4 and epoch < epochs
         if now and valid >= good - slack and row["parameters"] > target * full:
             row["pruned"] = _prune(net, taylor, quantile)
-        yield row if epoch < epochs else row | {"nets": (before or net, net)}
+        yield row | {"nets": (before or net, net)}
     taylor.remove()
 
 # %% ../../nbs/api/apps/05_demo.ipynb #1f1347ae
@@ -134,7 +134,8 @@ STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem a
 body{color:#222;background:#fff}
 table{border-collapse:collapse;font-size:14px}td,th{padding:.15rem .7rem;text-align:right;border-bottom:1px solid #ddd}
 td:first-child,th:first-child{text-align:left}.side{display:flex;flex-wrap:wrap;gap:2rem;align-items:flex-start}
-.two{display:grid;grid-template-columns:1fr 1fr;gap:1rem}.card svg{width:100%;height:auto}
+.wide{overflow-x:auto}
+.two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(20rem,100%),1fr));gap:1rem}.card svg{width:100%;height:auto}
 .card{background:#fff;border:1px solid #ddd;border-radius:8px;padding:1rem;overflow:auto}
 b.big{font-size:2rem;display:block;color:#0072B2}
 @media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}td,th{border-color:#444}b.big{color:#56B4E9}}"""
@@ -149,14 +150,14 @@ def _rows_html(titles, rows):
     return "<table>" + _row("th", titles) + "".join(_row("td", r) for r in rows) + "</table>"
 
 # %% ../../nbs/api/apps/05_demo.ipynb #76f6f08b
-def _facts(before, after, accuracy, reference, seconds):
+def _facts(before, after, accuracy, reference, seconds):   # reference: None if it was not trained
     "The numbers that matter, each with its words"
     small = 1 - count(after) / count(before)
+    other = [] if reference is None else [("unpruned, as many epochs", f"{100 * reference:.1f}%")]
     return [("fewer parameters", f"{100 * small:.1f}%"), ("parameters", f"{count(before):,} → {count(after):,}"),
-            ("test accuracy", f"{100 * accuracy:.1f}%"), ("unpruned, as many epochs", f"{100 * reference:.1f}%"),
-            ("seconds", f"{seconds:.0f}")]
+            ("test accuracy", f"{100 * accuracy:.1f}%"), *other, ("seconds", f"{seconds:.0f}")]
 
-def _card(svg): return f'<div class="card">{svg}</div>'
+def _card(svg): return f'<div class="card nn-light">{svg}</div>'
 HEAD = ("<!DOCTYPE html><html lang=en><meta charset=utf-8>"
         "<meta name=viewport content='width=device-width'><title>naivenas demo</title>")
 
@@ -164,7 +165,7 @@ HEAD = ("<!DOCTYPE html><html lang=en><meta charset=utf-8>"
 def page(data: Data,
          rows: list[dict[str, Any]],   # one per epoch
          before: Net, after: Net,
-         reference: float,             # test accuracy of the unpruned net after as many epochs
+         reference: float | None,      # test accuracy of the unpruned net after as many epochs; None: not trained
          seconds: float) -> str:       # how long it took
     "The report, as one self-contained HTML page"
     facts = _facts(before, after, rows[-1]["accuracy"], reference, seconds)
@@ -176,8 +177,8 @@ def page(data: Data,
         "</div><h2>Over time</h2>", _card(curves(rows)), "<h2>The network</h2>",
         "<p>Before on the left; on the right what became of it. Orange shrank.</p><div class=two>",
         _card(draw(before).svg), _card(draw(after, was=before.sizes).svg),
-        "</div><h2>Epochs</h2>", _rows_html(list(rows[0]), epochs),
-        "<h2>Sizes</h2>", _rows_html(["vertex", "before", "after"], sizes), "</html>"])
+        "</div><h2>Epochs</h2><div class=wide>", _rows_html(list(rows[0]), epochs),
+        "</div><h2>Sizes</h2><div class=wide>", _rows_html(["vertex", "before", "after"], sizes), "</div></html>"])
 
 # %% ../../nbs/api/apps/05_demo.ipynb #7ccc4940
 LINE = "{epoch:>5}  {loss:>7}  {valid:>10}  {accuracy:>8}  {parameters:>10}  {pruned}"
@@ -219,25 +220,35 @@ def demo(data: str = "digits", device: str | None = None, epochs: int = 24, seed
     data = load(data).to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     print(data)
     _print(TITLES)
-    rows = []
-    with _threads(1 if data.x_train[0].numel() <= 256 else torch.get_num_threads()):
-        for row in job(data, epochs, seed):
-            before, after = row.pop("nets", (None, None))
-            rows.append(row)
-            _print(row)
-        *_, unpruned = job(data, epochs, seed, target=1)
-    _write(out, data, rows, before, after, unpruned["accuracy"], time.perf_counter() - start)
+    rows, nets, reference = [], (), None
+    try:
+        with _threads(1 if data.x_train[0].numel() <= 256 else torch.get_num_threads()):
+            for row in job(data, epochs, seed):
+                nets = row.pop("nets")
+                rows.append(row)
+                _print(row)
+            *_, unpruned = job(data, epochs, seed, target=1)
+            reference = unpruned["accuracy"]
+    finally:       # stopped from the keyboard, what is finished is kept
+        if rows: _write(out, data, rows, *nets, reference, time.perf_counter() - start)
     return rows
 
 # %% ../../nbs/api/apps/05_demo.ipynb #130a7bdc
+def _put(path, text):
+    "Write a file, whole or not at all"
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8", newline="")
+    part.replace(path)
+
 def _write(out, data, rows, before, after, reference, seconds):
     "The files, and the last lines on the screen"
-    with open(out / "epochs.csv", "w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, list(rows[0]))
-        table.writeheader()
-        table.writerows(rows)
-    (out / "report.html").write_text(page(data, rows, before, after, reference, seconds), encoding="utf-8")
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(rows[0]))
+    table.writeheader()
+    table.writerows(rows)
+    _put(out / "epochs.csv", text.getvalue())
+    _put(out / "report.html", page(data, rows, before, after, reference, seconds))
     was, now, last = count(before), count(after), rows[-1]["accuracy"]
-    print(f"{100 * (1 - now / was):.1f}% of the parameters are gone ({was:,} -> {now:,}). "
-          f"Test accuracy {100 * last:.1f}%, unpruned after as many epochs {100 * reference:.1f}%. {seconds:.0f} s.\n"
-          f"{out / 'report.html'} shows it all.")
+    other = "" if reference is None else f", unpruned after as many epochs {100 * reference:.1f}%"
+    print(f"{100 * (1 - now / was):.1f}% of the parameters are gone ({was:,} -> {now:,}) after {len(rows)} epochs. "
+          f"Test accuracy {100 * last:.1f}%{other}. {seconds:.0f} s.\n{out / 'report.html'} shows it all.")

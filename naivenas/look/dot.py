@@ -11,16 +11,17 @@ from typing import Iterable
 from ..graph.core import Core
 from ..graph.fold import fold
 from ..graph.vertex import Vertex
-from .text import _load, changes, contents, notes, optext, roletext, sizetext
+from .text import _load, changes, contents, middle, notes, optext, roletext, sizetext
 
 # %% ../../nbs/api/look/01_dot.ipynb #2be68066
 LOOKS = {            # role: shape, fill, border
-    "input":     (dict(shape="invhouse", margin="0"), "#D5EFE6", "#009E73"),
+    "input":     (dict(shape="invhouse", margin="0"), "#D5EFE6", "#007F5C"),
     "absorb":    (dict(shape="box"), "#D3E6F3", "#0072B2"),
-    "invariant": (dict(shape="ellipse", margin="0"), "#F4F4F4", "#8C8C8C"),
-    "stack":     (dict(shape="polygon", sides="4", distortion="-.15", margin="0"), "#FBEBCB", "#D08C00"),
-    "index map": (dict(shape="polygon", sides="4", skew=".2", margin="0"), "#F6E2EE", "#B85F92"),
+    "invariant": (dict(shape="ellipse", margin="0"), "#F4F4F4", "#757575"),
+    "stack":     (dict(shape="polygon", sides="4", distortion="-.15", margin="0"), "#FBEBCB", "#9A6700"),
+    "index map": (dict(shape="polygon", sides="4", skew=".2", margin="0"), "#F6E2EE", "#A3487F"),
     "immutable": (dict(shape="octagon", margin="0"), "#DDDDDD", "#555555"),
+    "scalar":    (dict(shape="hexagon", margin="0"), "#E9E4F5", "#7A5FB0"),
 }
 
 # %% ../../nbs/api/look/01_dot.ipynb #03e943af
@@ -30,8 +31,8 @@ def drawn_as(v: Vertex) -> str:
     return word if word in LOOKS else "immutable" if v.role.fixed else "index map"
 
 # %% ../../nbs/api/look/01_dot.ipynb #f55c97f4
-SAME, GREW, SHRANK = ("#F4F4F4", "#8C8C8C"), ("#CFE8F8", "#0072B2"), ("#FBDCC4", "#D55E00")
-NEW, GONE = ("#CBEBDD", "#009E73"), ("#F7D3DE", "#A0365C")
+SAME, GREW, SHRANK = ("#F4F4F4", "#757575"), ("#CFE8F8", "#0072B2"), ("#FBDCC4", "#B84A00")
+NEW, GONE = ("#CBEBDD", "#007F5C"), ("#F7D3DE", "#A0365C")
 STATES = dict(same=SAME, grew=GREW, shrank=SHRANK, new=NEW, gone=GONE)
 
 def state(v: Vertex, old: dict[Vertex, int | None]) -> str:
@@ -56,8 +57,8 @@ def effort(graph: Core) -> int:
 
 # %% ../../nbs/api/look/01_dot.ipynb #a46c18c4
 FONT = dict(fontname="Helvetica,Arial,sans-serif")
-NODE = FONT | dict(style="rounded,filled", fontsize="10", fontcolor="#222222", margin=".14,.06", height=".3")
-EDGE = FONT | dict(color="#8C8C8C", fontsize="8", fontcolor="#666666", arrowsize=".6")
+NODE = dict(fontname="Helvetica-Bold", style="rounded,filled", fontsize="10", fontcolor="#222222", margin=".14,.06", height=".3")
+EDGE = FONT | dict(color="#808080", fontsize="8", fontcolor="#666666", arrowsize=".6")
 PAGE = dict(bgcolor="transparent", ranksep=".2", nodesep=".2", pad=".05")
 HASTE = dict(nslimit="1", nslimit1="1", mclimit=".3")
 
@@ -66,7 +67,7 @@ def _literal(graphviz, s): return graphviz.escape(s.replace("&", "&amp;"))
 # %% ../../nbs/api/look/01_dot.ipynb #fc0361d3
 def _shape(box, told, old):   # told: the vertex that gives the colour; old: as for `look`
     "Shape, fill and border of a box"
-    layer = look(box.vertices[0])
+    layer = look(box.head)
     if box.chain:
         own = {k: layer[k] for k in ("shape", "margin") if k in layer}
         return layer | look(told, old) | {"margin": NODE["margin"]} | own
@@ -77,7 +78,7 @@ def _shape(box, told, old):   # told: the vertex that gives the colour; old: as 
 # %% ../../nbs/api/look/01_dot.ipynb #42137678
 def _classes(graph, box, told, old, mark):
     "The classes of a box in the picture"
-    role = "fold" if box.parts and not box.chain else drawn_as(box.vertices[0]).replace(" ", "")
+    role = "fold" if box.parts and not box.chain else drawn_as(box.head).replace(" ", "")
     special = [word for word, group in (("frozen", graph.frozen), ("output", graph.outputs))
                if any(v in group for v in box.vertices)]
     return " ".join(filter(None, [role if old is None else state(told, old), mark, *special]))
@@ -85,7 +86,13 @@ def _classes(graph, box, told, old, mark):
 def _fact(graph, box, old):
     "The second line of a box: what it computes, its size, what is special about it"
     made = contents(box).replace("conv2d ", "conv ") if box.parts else optext(box.last)
-    return " · ".join(filter(None, (made, sizetext(box.last, old), notes(graph, box.last))))
+    return " · ".join(filter(None, (made, _sizes(box, old), notes(graph, box.last))))
+
+def _sizes(box, old):
+    "The size of a box; '3 inside: 128 → 60' where only others than its last vertex change"
+    changed = [v for v in box.vertices if v in old]
+    if not changed or box.last in changed: return sizetext(box.last, old)
+    return f"{box.last.nout} · {len(changed)} inside: {sizetext(changed[0], old)}"
 
 # %% ../../nbs/api/look/01_dot.ipynb #87344c50
 def _told(box, old):
@@ -104,16 +111,16 @@ def _looks(graph, box, told, old, mark):   # old: as for `look`
 def _node(graph, box, old, changed, strips, marks, facts):
     "Lines and attributes of a box"
     mark = next((marks[u] for u in box.vertices if u in marks), "")
-    lines = [box.name, _fact(graph, box, old), *facts.get(box.last, "").splitlines()]
+    lines = [middle(box.short, 36), _fact(graph, box, old), *facts.get(box.last, "").splitlines()]
     lines += ["@@@@@@@@@@"] * (box.last in strips)
     return lines, _looks(graph, box, _told(box, old), old if changed else None, mark)
 
 # %% ../../nbs/api/look/01_dot.ipynb #906f2228
 def _strands(u, edges, labelled):
     "The attributes of an arrow from `u`: a strand of each colour, and the size beside them"
-    colours = edges.get(u, ".")[:7]
+    colours = list(dict.fromkeys(c[:7] for c in edges.get(u, [])))[:7]
     looks = dict(color=":".join(colours), penwidth="1.8") if u in edges else {}
-    return looks | dict(label=f"{' ' * len(colours)}{u.nout} " if labelled else None)
+    return looks | dict(label=f"{' ' * max(len(colours), 1)}{u.nout} " if labelled else None)
 
 def _arrows(boxes, edges, labelled):
     "`(from, to, attributes)` for each arrow between boxes, by their positions"

@@ -84,6 +84,33 @@ class Drawing(Drawn):
         """
         return wires(self)
 
+    def text(self, full: bool = False, **how: Any) -> str:
+        """The graph as lines of text, as `print` shows it.
+
+        Parameters
+        ----------
+        full : bool
+            Every vertex, and nothing cut; by default large graphs are folded as in their picture.
+        **how
+            Options of `naivenas.look.text.text`.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> from naivenas import Graph, inputvertex
+        >>> from naivenas.graph.cut import Dense
+        >>> from naivenas.graph.vertex import absorb
+        >>> x = inputvertex("x", 3)
+        >>> print(Graph(x, "y" >> absorb(Dense(3, 2), x)).text(full=True))
+        Graph of 2 vertices
+        x = inputvertex(3)  # 3
+        y = dense(x, 2)     # 2, output
+        """
+        return text(self, full=full, **how)
+
     def html(self) -> str:
         """The graph as one self-contained HTML page: a picture whose boxes open, and the text.
 

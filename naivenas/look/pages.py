@@ -10,7 +10,7 @@ import html
 from typing import Callable
 from ..graph.core import Core
 from ..graph.fold import fold
-from .picture import draw
+from .picture import draw, legend
 
 # %% ../../nbs/api/look/06_pages.ipynb #6c909841
 PAGE = """
@@ -50,12 +50,20 @@ def page(title: str, *parts: str) -> str:
 # %% ../../nbs/api/look/06_pages.ipynb #c0374c37
 OPEN = """<script>{
 const view = document.currentScript.previousElementSibling, shut = view.innerHTML;
-const hit = e => {
-  const node = e.target.closest("[data-v],button"), boxes = [...view.parentNode.querySelectorAll("template")];
-  const at = node && boxes.find(t => t.dataset.open === node.dataset.v);
-  if (node && (e.type === "click" || e.key === "Enter") && (at || node.tagName === "BUTTON"))
-    view.innerHTML = at ? "<button>close the box</button><br>" + at.innerHTML : shut;
+const box = n => [...view.parentNode.querySelectorAll("template")].find(t => t.dataset.open === n.dataset.v);
+const dress = () => {
+  view.querySelector("svg").setAttribute("role", "group");
+  for (const n of view.querySelectorAll("[data-v]")) if (box(n)) { n.setAttribute("role", "button"); n.setAttribute("tabindex", 0); }
 };
+const hit = e => {
+  const node = e.target.closest("[data-v],button"), at = node && box(node);
+  if (!node || !(at || node.tagName === "BUTTON") || !(e.type === "click" || at && (e.key === "Enter" || e.key === " "))) return;
+  e.preventDefault();
+  view.innerHTML = at ? "<button>close the box</button><br>" + at.innerHTML : shut;
+  dress();
+  (view.querySelector("button") || view.querySelector("[role=button]")).focus();
+};
+dress();
 view.addEventListener("click", hit); view.addEventListener("keydown", hit);
 }</script>"""
 
@@ -68,6 +76,6 @@ def openable(graph: Core, svg: Callable[..., str], most: int = 16) -> str:   # s
 # %% ../../nbs/api/look/06_pages.ipynb #c4978eed
 def graph_page(graph: Core) -> str:
     "A graph as one self-contained HTML page: a picture whose boxes open, and the text"
-    picture = openable(graph, lambda **how: draw(graph, **how).svg)
+    picture = openable(graph, lambda **how: (svg := draw(graph, **how).svg) + legend(svg))
     title, words = f"{type(graph).__name__} of {len(graph)} vertices", html.escape(repr(graph))
     return page(title, picture, f"<pre>{words}</pre>")

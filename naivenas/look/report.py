@@ -13,7 +13,8 @@ import numpy as np
 from ..graph.vertex import Vertex
 from ..sizes.bundles import bundles
 from ..sizes.plan import Solved
-from .picture import Picture, draw
+from .picture import Picture, draw, legend
+from .text import narrow, wrapped
 
 # %% ../../nbs/api/look/03_report.ipynb #2f5510c3
 def preview_of(plan: Solved) -> dict[str, Any]:
@@ -84,7 +85,7 @@ def wires_of(plan: Solved) -> Any:
         if not through: continue
         numbers = before[b], stay[b], before[b] - stay[b], come[b]
         rows.append((*numbers, _which(plan, through, number == b, gone), _named(through)))
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return narrow(pd.DataFrame(rows, columns=COLUMNS))
 
 # %% ../../nbs/api/look/03_report.ipynb #8d56af7f
 def wire_line(plan: Solved) -> str:
@@ -99,7 +100,8 @@ def wire_line(plan: Solved) -> str:
 # %% ../../nbs/api/look/03_report.ipynb #127b7efd
 def text_of(word: str, plan: Solved) -> str:
     "The plan in three lines and a table"
-    return f"{word}: {plan.summary}\n{plan.wire_line}\n{plan.table if len(plan.table) else 'no size changes'}"
+    said = f"{wrapped(f'{word}: {plan.summary}')}\n{wrapped(plan.wire_line)}"
+    return f"{said}\n{narrow(plan.table) if len(plan.table) else 'no size changes'}"
 
 # %% ../../nbs/api/look/03_report.ipynb #dc77d5c6
 def past_of(plan: Solved) -> dict[str, Any]:
@@ -144,7 +146,8 @@ def _as_it_was(plan, marks, how):
 def _as_it_would_be(plan, marks, how):
     "The graph after the plan: old and new sizes, and strips that tell what becomes of the neurons"
     seen, fates, sizes = plan.preview(), plan.fates(), {v.name: n for v, n in plan.before.items()}
-    strips = {v: fates[v.name] for v in seen if v.name in fates}
+    words = {colour: f"{colour} {state}" for state, colour in FATES.items()}
+    strips = {v: [words[colour] for colour in fates[v.name]] for v in seen if v.name in fates}
     was = {v.name: sizes.get(v.name) for v in seen}
     return draw(seen, was, marks=_marked(plan, seen, marks), **{"strips": strips} | how)
 
@@ -158,7 +161,7 @@ def _legend(colours, words):
     "Coloured squares and what they mean"
     return " ".join(f"<span style='color:{c}'>■</span> {w}" for c, w in zip(colours, words))
 
-LEGEND = f"<p><small>{_legend(FATES.values(), ('stays', 'goes', 'new'))}</small></p>"
+LEGEND = f"<p><small>neurons: {_legend(FATES.values(), ('stay', 'go (hatched)', 'new (barred)'))}</small></p>"
 ROW = "display:flex;align-items:flex-start;min-width:0;max-width:100%;"
 
 # %% ../../nbs/api/look/03_report.ipynb #6f0bc536
@@ -166,8 +169,10 @@ def _pictures(plan):
     "Before and after where the wiring changes, else one picture; or what to install"
     card = lambda title, body: f'<div style="flex:0 1 auto;min-width:0">{title}{body}</div>'
     try:
-        if not plan.edit.why: return card("", plan.draw().svg + LEGEND)
-        return card("<p>before</p>", plan.draw(before=True).svg) + card("<p>after</p>", plan.draw().svg + LEGEND)
+        after = plan.draw().svg
+        after += legend(after) + LEGEND
+        if not plan.edit.why: return card("", after)
+        return card("<p>before</p>", plan.draw(before=True).svg) + card("<p>after</p>", after)
     except (ImportError, RuntimeError) as e: return f"<p>{html.escape(str(e))}</p>"
 
 # %% ../../nbs/api/look/03_report.ipynb #4639c8d3

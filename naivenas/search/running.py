@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['passes_in', 'share_for', 'no_search', 'Budget', 'described', 'about', 'resumed', 'workers', 'claim', 'Search',
-           'alive', 'noted', 'whole', 'best_so_far', 'joined', 'at_once', 'measured_by', 'flowing', 'populations',
-           'go_through', 'cut_short', 'run', 'Presses', 'presses']
+           'alive', 'tell', 'noted', 'whole', 'best_so_far', 'joined', 'at_once', 'measured_by', 'flowing',
+           'populations', 'go_through', 'cut_short', 'run', 'Presses', 'presses']
 
 # %% ../../nbs/api/search/30_running.ipynb #58d7766f
 import contextlib, hashlib, inspect, math, os, pickle, re, signal, threading, time as clock, warnings
@@ -157,11 +157,18 @@ class Search:
 # %% ../../nbs/api/search/30_running.ipynb #b6072dd0
 def alive(some): return [c for c in some if c.fitness != -math.inf]
 
+# %% ../../nbs/api/search/30_running.ipynb #f8e3d001
+def tell(search, what, *facts):
+    "Tell whoever watches, if they listen to that: `began(candidates, seconds left)`, `measured(candidate)`, `ended()`"
+    hear = getattr(search.watch, what, None)
+    if hear is not None: hear(*facts)
+
 # %% ../../nbs/api/search/30_running.ipynb #ad18c5ab
 def noted(search, c):
     "Somebody was measured; TimeoutError if the time is up, and somebody is there to go on with"
     search.late.append(c)
     if c.id == search.guess and c.fitness != -math.inf: search.mine = c
+    tell(search, "measured", c)
     if search.budget.over(c) and (search.found or alive(search.late)): raise TimeoutError
 
 # %% ../../nbs/api/search/30_running.ipynb #d400d2f9
@@ -251,6 +258,7 @@ def run(search, executor, device, progress, pressed=None):
     from tqdm.auto import tqdm
     population, at = resumed(search.store, search.about, device) if search.store else (None, -1)
     search.found, loop = population or (), populations(search, population, at, executor)
+    tell(search, "began", len(search.first), search.budget.left)
     with tqdm(total=search.generations, initial=at + 1, desc="generations", disable=not progress) as bar:
         try:
             go_through(search, loop, at + 1, bar)
@@ -258,6 +266,7 @@ def run(search, executor, device, progress, pressed=None):
         except (TimeoutError, KeyboardInterrupt) as e:
             if pressed: pressed.searching = False
             return cut_short(search, e)
+        finally: tell(search, "ended")
     return search.found
 
 # %% ../../nbs/api/search/30_running.ipynb #fbe05769
