@@ -206,7 +206,7 @@ def test_no_worker_waits_for_a_slow_one():
         made.id, made.fitness = f"{turn:02x}", None
         bred.append(made.id)
         return made
-    search = SimpleNamespace(first=some, fitness=Slow(), store=None, guess="01", flow=breed, seed=0, threads=1, late=[], found=(), mine=None, budget=SimpleNamespace(over=lambda c: False))
+    search = SimpleNamespace(first=some, fitness=Slow(), store=None, guess="01", flow=breed, seed=0, threads=1, late=[], found=(), mine=None, watch=None, budget=SimpleNamespace(over=lambda c: False))
     with ThreadPoolExecutor(2) as pool:
         begin, loop, sizes = time.monotonic(), flowing(search, None, -1, pool), []
         for _ in range(3):

@@ -184,5 +184,5 @@ def test_imports(module, example, shape, changes):
 def test_the_text_says_what_is_no_default():
     x = inputvertex("x", 4)
     v = conv(maxpool(conv(x, 8, k=3, stride=3), 3, stride=1, padding=1), 8, padding=0)
-    text = str(Net(x, convtranspose(layer(nn.MaxPool2d(2, ceil_mode=True), v), 8, k=3, padding=1)))
+    text = Net(x, convtranspose(layer(nn.MaxPool2d(2, ceil_mode=True), v), 8, k=3, padding=1)).text(full=True)
     for said in "k=3, stride=3)", "k=3, stride=1, padding=1)", "k=3, padding=0)", "k=2, ceil_mode=True)", "k=3, stride=2, padding=1)": assert said in text

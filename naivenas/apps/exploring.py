@@ -45,7 +45,7 @@ class Explored:
     name : str
         What the graph is called in the lines of code.
     scope : dict, optional
-        Variables of whoever asks, `{name: value}`: what functions are called in the lines of code.
+        Variables of the notebook that asks, `{name: value}`: what functions are called in the lines of code.
     """
     def __init__(self, graph: Graph, example: Any = None, utilities: dict[str, Callable] | None = None,
                  blocks: dict[str, Callable[[Vertex], Vertex]] | None = None, name: str = "g",

@@ -12,14 +12,14 @@ import pandas as pd
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
-from .costing import _calmly
+from .costing import calmly
 
 # %% ../../nbs/api/nets/35_compare.ipynb #8ba8e87a
 @torch.no_grad()
 def macs_of(module: nn.Module, *example: Any) -> int:
     "Multiplications of any module for one example, by computing a batch of them"
     many = next((x.shape[0] for x in example if torch.is_tensor(x) and x.dim()), 1)
-    with FlopCounterMode(display=False) as counter: _calmly(module, lambda: module(*example))
+    with FlopCounterMode(display=False) as counter: calmly(module, lambda: module(*example))
     return round(counter.get_total_flops() / 2 / many)
 
 # %% ../../nbs/api/nets/35_compare.ipynb #21edab85
