@@ -106,6 +106,11 @@ def test_the_first_guess_is_trained_in_every_generation_and_wins_ties():
     net = next(c for c in population if c.id == guess).net
     assert [v.name for v in model.net] == [v.name for v in net] and all(len(p) == 6 for p in seen)
 
+def test_a_search_that_was_finished_gives_the_same_when_it_is_asked_again(tmp_path):
+    how = QUICK | dict(metric=lambda true, said: 0.)
+    once, twice = (fit(images, y, **how, folder=tmp_path)[0] for _ in range(2))
+    assert np.array_equal(once.predict_proba(images), twice.predict_proba(images))
+
 def test_two_are_compared_as_the_metric_says():
     encoder, held = Encoder().fit(table, y), divided(Encoder().fit(table, y), table, y)
     v = inputvertex("x", 3)
@@ -206,7 +211,7 @@ def test_no_worker_waits_for_a_slow_one():
         made.id, made.fitness = f"{turn:02x}", None
         bred.append(made.id)
         return made
-    search = SimpleNamespace(first=some, fitness=Slow(), store=None, guess="01", flow=breed, seed=0, threads=1, late=[], found=(), mine=None, budget=SimpleNamespace(over=lambda c: False))
+    search = SimpleNamespace(first=some, fitness=Slow(), store=None, guess="01", flow=breed, seed=0, threads=1, late=[], found=(), budget=SimpleNamespace(over=lambda c: False))
     with ThreadPoolExecutor(2) as pool:
         begin, loop, sizes = time.monotonic(), flowing(search, None, -1, pool), []
         for _ in range(3):
