@@ -75,9 +75,9 @@ def test_the_absolute_error_finds_the_median_and_the_squared_one_the_mean():
     for loss in ("absolute_error", "squared_error"):
         v = inputvertex("x", 1)
         c = Candidate(Net(v, linear(v, 1)), Settings("adam", .05, 100))
-        Train(X, goal, examples=10_000, anneal=True, loss=loss_named(loss, "regression"))(c)
+        Train(X, goal, examples=20_000, anneal=True, loss=loss_named(loss, "regression"))(c)
         said[loss] = c.net(X).mean().item()
-    assert abs(said["absolute_error"] - np.median(skewed)) < .2 and abs(said["squared_error"] - skewed.mean()) < .2
+    assert abs(said["absolute_error"] - np.median(skewed)) < .2 and abs(said["squared_error"] - skewed.mean()) < .3
 
 @pytest.mark.parametrize("how,word", [(dict(loss="huber"), "'log_loss'"), (dict(loss=lambda out: 0), "outputs and targets"), (dict(loss=lambda out, y: 0, sample_weight=np.ones(90)), "weights"), (dict(loss=3), "function"),
                                       (dict(shrink=2), "shrink"), (dict(asynchronous=True), "executor"), (dict(start=nn.Sequential(nn.Linear(3, 5))), "start gives 5 numbers, and it needs 2"), (dict(start=lambda: 3), "module")])
@@ -105,6 +105,11 @@ def test_the_first_guess_is_trained_in_every_generation_and_wins_ties():
     assert next(c for c in population if c.id == guess).log == ["founder"] and max(seen[-1].values()) == 192
     net = next(c for c in population if c.id == guess).net
     assert [v.name for v in model.net] == [v.name for v in net] and all(len(p) == 6 for p in seen)
+
+def test_a_search_that_was_finished_gives_the_same_when_it_is_asked_again(tmp_path):
+    how = QUICK | dict(metric=lambda true, said: 0.)
+    once, twice = (fit(images, y, **how, folder=tmp_path)[0] for _ in range(2))
+    assert np.array_equal(once.predict_proba(images), twice.predict_proba(images))
 
 def test_two_are_compared_as_the_metric_says():
     encoder, held = Encoder().fit(table, y), divided(Encoder().fit(table, y), table, y)
@@ -206,7 +211,7 @@ def test_no_worker_waits_for_a_slow_one():
         made.id, made.fitness = f"{turn:02x}", None
         bred.append(made.id)
         return made
-    search = SimpleNamespace(first=some, fitness=Slow(), store=None, guess="01", flow=breed, seed=0, threads=1, late=[], found=(), mine=None, watch=None, budget=SimpleNamespace(over=lambda c: False))
+    search = SimpleNamespace(first=some, fitness=Slow(), store=None, guess="01", flow=breed, seed=0, threads=1, late=[], found=(), watch=None, budget=SimpleNamespace(over=lambda c: False))
     with ThreadPoolExecutor(2) as pool:
         begin, loop, sizes = time.monotonic(), flowing(search, None, -1, pool), []
         for _ in range(3):

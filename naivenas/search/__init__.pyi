@@ -14,11 +14,11 @@ from .crossover import Crossover as Crossover, segments as segments
 from .fitness import Combined as Combined, Latency as Latency, Macs as Macs, Score as Score, Smoothed as Smoothed
 from .training import Train as Train, augmented as augmented
 from .selection import elite as elite, pareto as pareto, ranked as ranked, sus as sus, tournament as tournament
-from .evolution import ageing as ageing, chain as chain, combine as combine, each as each, evolve as evolve
-from .evolution import fresh as fresh, pairs as pairs, shuffle as shuffle
+from .evolution import ageing as ageing, chain as chain, climb as climb, combine as combine, each as each
+from .evolution import evolve as evolve, fresh as fresh, pairs as pairs, shuffle as shuffle
 from .candidate import Candidate as Candidate, seeded as seeded
 from .population import Population as Population, crossed as crossed, founder as founder, mutated as mutated
-from .population import survive as survive
+from .population import structure as structure, survive as survive
 from .store import Store as Store
 from .executors import Processes as Processes, evaluate as evaluate, halving as halving
 from .fitted import Fitted as Fitted, load_fitted as load_fitted

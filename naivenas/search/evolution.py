@@ -178,8 +178,8 @@ def remembering(candidate, tried):
 # %% ../../nbs/api/search/12_evolution.ipynb #5c32adbb
 def untried(child, key, here, tried, rng, tries):
     "A child that has not been tried; None if there seems to be none"
-    for r in rng.spawn(tries):
-        made = child(here, r)
+    for _ in range(tries):
+        made = child(here, *rng.spawn(1))
         if key is None or key(made) not in tried: return made
 
 def climb(child: Callable, key: Callable | None = None, start: Callable | None = None, on: Callable | None = None,

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from concurrent.futures import FIRST_COMPLETED, wait
-from typing import Any
 import numpy as np
 from .fitness import many
 from .selection import ranked
@@ -130,8 +129,8 @@ class Search:
         The last whole generation, and who was measured since then.
     interrupted : bool
         Whether somebody has pressed Ctrl-C.
-    guess, mine : str, Candidate, optional
-        The name of the first guess; and itself, as it was measured last.
+    guess : str, optional
+        The name of the first guess.
     flow : callable, optional
         From candidates, a generator, a number and the names of those who are being measured to the next one to measure:
         then no worker waits.
@@ -151,7 +150,6 @@ class Search:
     late: list = field(default_factory=list)
     interrupted: bool = False
     guess: str | None = None
-    mine: Any = None
     flow: Callable | None = None
 
 # %% ../../nbs/api/search/30_running.ipynb #b6072dd0
@@ -167,7 +165,6 @@ def tell(search, what, *facts):
 def noted(search, c):
     "Somebody was measured; TimeoutError if the time is up, and somebody is there to go on with"
     search.late.append(c)
-    if c.id == search.guess and c.fitness != -math.inf: search.mine = c
     tell(search, "measured", c)
     if search.budget.over(c) and (search.found or alive(search.late)): raise TimeoutError
 
@@ -176,7 +173,6 @@ def whole(search, population, generation):
     "A generation is whole: it is kept and shown"
     search.found = population
     search.late.clear()
-    search.mine = next((c for c in alive(population) if c.id == search.guess), search.mine)
     if search.store: search.store.save(population, generation, search.about)
     if search.watch: search.watch(population)
 

@@ -60,12 +60,12 @@ def allotted(encoder, time, generations, n, method, begin):
     return generations or usual, Budget(time, n, share, begin)
 
 # %% ../../nbs/api/search/33_search.ipynb #3c2afe71
-def winners(population, ensemble, mine=None, lead=None):
-    "Who is trained at last, the best first; `mine` is the first guess"
+def winners(population, ensemble, guess=None, lead=None):
+    "Who is trained at last, the best first; `guess` is the name of the first guess"
     alive = [c for c in ranked(population) if c.fitness != -math.inf]
-    many = max(1, len(population) // 2) if ensemble else 1
-    if mine is None or not alive or alive[0].id == mine.id or lead(alive[0], mine): return alive[:many]
-    return [mine, *(c for c in alive if c.id != mine.id)][:many]
+    many, mine = max(1, len(population) // 2) if ensemble else 1, [c for c in alive if c.id == guess]
+    if not mine or alive[0] is mine[0] or lead(alive[0], mine[0]): return alive[:many]
+    return [*mine, *(c for c in alive if c.id != guess)][:many]
 
 def is_ahead(score, n):
     "A function that tells whether one candidate is ahead of another"
@@ -247,7 +247,7 @@ def fit(X: Any, y: Any = None, time: float | None = None, generations: int | Non
     with presses() as pressed, claim(search):
         with workers(executor, timeout, memory) as pool: population = run(search, pool, device, progress, pressed)
         n, lead = len(data.all), is_ahead(score, len(score.y if hasattr(score, "y") else score.true))
-        best = winners(population, ensemble, search.mine, lead)
+        best = winners(population, ensemble, guess, lead)
         if search.interrupted: say_interrupted(lasting(best, encoder, fitness, n, budget.left(), size))
         nets = last_trainings(best, encoder, data, budget.left(), size, seed, pressed.stop, loss)
     return Fitted(encoder, nets, report_of(encoder, data, metric, nets, best)), population
