@@ -58,10 +58,10 @@ def verdict_on(number: str, check: Callable, answer: Any) -> Verdict:
     except Exception as e: return Verdict(number, f"your answer raised {type(e).__name__}: {e}")
     return Verdict(number)
 
-# %% ../../nbs/api/apps/17_exercise.ipynb #231d6a1f
+# %% ../../nbs/api/apps/17_exercise.ipynb #fba24d87
 def run(answer: Any, *values: Any, gives: str = "") -> Any:
     "What an answer gives that must be a function; something, if it's said what"
-    must(callable(answer), f"the answer is a function; {type(answer).__name__} is none. Give it by its name, without calling it")
+    must(callable(answer), f"the answer should be a function, and this is {type(answer).__name__}; give it by its name, without calling it")
     given = answer(*values)
     must(given is not None or not gives, f"your function gives nothing: return {gives}")
     return given
