@@ -186,3 +186,9 @@ def test_the_text_says_what_is_no_default():
     v = conv(maxpool(conv(x, 8, k=3, stride=3), 3, stride=1, padding=1), 8, padding=0)
     text = Net(x, convtranspose(layer(nn.MaxPool2d(2, ceil_mode=True), v), 8, k=3, padding=1)).text(full=True)
     for said in "k=3, stride=3)", "k=3, stride=1, padding=1)", "k=3, padding=0)", "k=2, ceil_mode=True)", "k=3, stride=2, padding=1)": assert said in text
+
+def test_a_decoder_behind_a_bottleneck_is_followed():
+    module = nn.Sequential(nn.Conv2d(1, 4, 3, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(64, 6), nn.Linear(6, 64), nn.Unflatten(1, (4, 4, 4)), nn.ConvTranspose2d(4, 1, 2, 2))
+    net = Net.from_torch(module.eval(), torch.zeros(2, 1, 8, 8))
+    report = net.fit_maps((9, 9), "input")
+    assert net(torch.zeros(2, 1, 9, 9)).shape == (2, 1, 9, 9) and net.maps().loc["0", "map"] == "4 x 4"

@@ -104,6 +104,7 @@ def _tables(q, rows):
         table = {}
         for _, states, o in rows[v]:
             key = (*states, o.out)
+            if any(single.get(u, s) != s for u, s in zip(scope, key)): continue      # its only state is another one
             _put(table, tuple(key[k] for k in where), (o.price, o.price * (len(q.order) - i), o.many))
         made.append((tuple(scope[k] for k in where), table))
     return made, single

@@ -54,8 +54,19 @@ def shapes_of(net: Any, given: Any, dims: int) -> list[dict]:
     "`[{input: map}, ...]`, one for each size that is asked for"
     if isinstance(given, (list, range)):
         return [shape for one in given for shape in shapes_of(net, one, dims)]
-    if isinstance(given, dict): return [{net[x]: map_of(m, dims) for x, m in given.items() if m != ()}]
+    if isinstance(given, dict): return [_all_told(net, {net[x]: m for x, m in given.items()}, dims)]
     return [dict.fromkeys(mapped(net, dims), map_of(given, dims))]
+
+# %% ../../nbs/api/nets/30_mapping.ipynb #405ed365
+def _all_told(net, given, dims):
+    "`{input: map}` of what is given, `()` for plain features; the others' maps are those of the last call"
+    seen = dict(zip(net.inputs, net.__dict__.get("_example") or ()))
+    made = {x: map_of(m, dims) for x, m in given.items() if m != ()}
+    for x in mapped(net, dims):
+        if x in given: continue
+        if x not in seen: raise ValueError(f"how large is the map of {label(x)}? Say it, too, or () if it has none")
+        made[x] = tuple(seen[x][0][2:])
+    return made
 
 # %% ../../nbs/api/nets/30_mapping.ipynb #1bd932ce
 def wanted_of(ways: Ways, wanted: Any, shapes: list[dict]) -> dict:

@@ -131,9 +131,13 @@ class Ways:
         self.net, self.dims, self.memory = net, dims, {}
         self.forms, self.plain, self.ends, self.told = reference(net, example), set(), set(), set()
         self.maps = {x for x in net.inputs if _as_map(self, x)}
-        for v in net.vertices: _judge(self, v)
+        slid = {v.inputs[0] for v in net.vertices if windows_on(v.op, dims)}
+        for v in net.vertices:
+            if v in slid and _as_map(self, v) and self.maps.isdisjoint((v, *v.inputs)): self.told.add(v)
+            _judge(self, v)
+            self.maps |= self.told & {v}
         read = {u for v in self.maps for u in v.inputs}
-        self.told = {v for v in read - self.maps if _as_map(self, v)}      # made of none, and read as a map
+        self.told |= {v for v in read - self.maps if _as_map(self, v)}     # made of none, and read as a map
 
     def out(self, v: Vertex, axis: int, states: tuple) -> Any:
         "What comes out of `v` along an axis, for what comes out of each vertex that it reads"
