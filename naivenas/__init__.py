@@ -28,7 +28,7 @@ Where to go
     naivenas.extend             teach it a layer, an operator, a solver, a mutation, an importance
     naivenas.explore(net)       a panel in a notebook
     naivenas.solvers()          which solvers work here, and why others don't
-    nbs/tutorials               notebooks to run; start with 01_first_graph
+    nbs/tutorials               five notebooks to run; start with 01_first_graph
     nbs/explanations/the_house  the map: which package does what
 
 `from naivenas import *` takes the names of layers, `Net` and what goes with it. Names that other packages and your
