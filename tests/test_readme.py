@@ -76,3 +76,12 @@ def test_what_a_terminal_is_told_is_understood():
     verbs = {shlex.split(c)[1] for c in told}
     assert {"demo", "fit"} <= verbs <= {"demo", "fit", "predict", "solvers"}, verbs
     assert callable(cli.main)
+
+def test_numbers_agree():
+    "Those of the table with the picture's, and those of the list of pages with what the pages show"
+    before, after = re.search(r"^parameters +(\d+) +(\d+)", README, re.M).groups()
+    picture = (REPO / "nbs/images/prune.svg").read_text()
+    assert f"before: {int(before):,} parameters" in picture and f"after: {int(after):,} parameters" in picture
+    assert "to a tenth of its parameters" in README and "a tenth of its parameters" in (REPO / "nbs/tutorials/01_first_graph.ipynb").read_text()
+    gone = re.search(r"(\d+)% of the parameters are gone", (REPO / "nbs/tutorials/02_prune_a_cnn.ipynb").read_text())[1]
+    assert abs(int(gone) - 90) <= 2

@@ -59,6 +59,17 @@ def test_next_pages_are_the_next_pages():
         text = "\n".join("".join(c["source"]) for c in json.loads(path.read_text())["cells"] if c["cell_type"] == "markdown")
         for link in re.findall(r"\[[^\]]*next page[^\]]*\]\(([^)]+)\)", text): assert link == follows.name, path.name
 
+@pytest.mark.parametrize("svg,size", [
+    ('<svg width="30pt" height="300pt" viewBox="0 0 30 300" xmlns="http://www.w3.org/2000/svg">%s</svg>', (30, 27)), ('<svg width="300" height="30">%s</svg>', (96, 30)),
+    ('<svg width="40" height="30"><style>@media(prefers-color-scheme:dark){.a{b:c}.d{e:f}}</style>%s</svg>', (40, 30)), ("<svg>%s</svg>", None), ('<svg width="40" height="30">&nbsp;%s</svg>', None)])
+def test_thumbnails_are_pictures_of_their_own(svg, size):
+    from xml.etree import ElementTree
+    made = part("convert").picture(dict(cells=[dict(outputs=[dict(data={"text/html": "<p>" + svg % ("<g/>" * 400)})])]))
+    if size is None: assert made is None; return
+    suffix, data = made
+    root = ElementTree.fromstring(data)
+    assert suffix == ".svg" and root.tag == "{http://www.w3.org/2000/svg}svg" and [*map(float, root.get("viewBox").split())] == [0, 0, *size] and b"dark" not in data
+
 # ----------------------------------------------------------------------------------------------------------- reference
 
 def test_the_reference_has_all_public_names():

@@ -48,9 +48,11 @@ def compare(before: nn.Module, after: nn.Module, *example: Any,
     >>> naivenas.compare(module, small, torch.zeros(5, 4))["after"].tolist()
     [30, 24]
     """
+    if len(example) == 1 and isinstance(example[0], (tuple, list)): example = tuple(example[0])
     def parameters(m): return sum(p.numel() for p in m.parameters())
     asked = {"parameters": parameters} | ({"MACs": lambda m: macs_of(m, *example)} if example else {}) | measures
     rows = [(ask(before), ask(after)) for ask in asked.values()]
-    def told(n): return n if isinstance(n, int) else round(float(n), 4)
+    def told(n): return n if isinstance(n, int) else round(n, 4)
+    rows = [[n.item() if hasattr(n, "item") else n for n in row] for row in rows]
     made = [[told(old), told(new), f"{new / old:.0%}" if old else ""] for old, new in rows]
     return pd.DataFrame(made, pd.Index([*asked]), ["before", "after", "after / before"], dtype=object)

@@ -86,13 +86,14 @@ def lit(svg):
     return DARK.sub("", svg)
 
 def _box(svg):
-    "`(width, height)` of a picture, cut at the bottom or the right where it is much longer than wide or high; and the picture"
-    found = re.search(r'viewBox="([-\d.]+)[ ,]+([-\d.]+)[ ,]+([\d.]+)[ ,]+([\d.]+)"', svg)
-    if not found: return 1, 1, svg
-    x, y, w, h = map(float, found.groups())
-    wide, high = min(w, 3.2 * h), min(h, .9 * w)
+    "`(width, height, picture)`: in a file of its own, cut at the bottom or the right where it is much longer than wide or high"
     head, rest = svg[svg.index("<svg"):].split(">", 1)
-    head = re.sub(r' (width|height)="[^"]*"', "", head).replace(found[0], f'viewBox="{x} {y} {wide} {high}" width="{wide}" height="{high}"')
+    sized = {k: float(n) for k, n in re.findall(r'\s(width|height)="([\d.]+)', head)}
+    found = re.search(r'\sviewBox="([-\d.]+)[ ,]+([-\d.]+)[ ,]+([\d.]+)[ ,]+([\d.]+)"', head)
+    if not found and len(sized) < 2: return 1, 1, ""
+    x, y, w, h = map(float, found.groups()) if found else (0., 0., sized["width"], sized["height"])
+    wide, high = min(w, 3.2 * h), min(h, .9 * w)
+    head = re.sub(r'\s(width|height|viewBox)="[^"]*"', "", head) + f' viewBox="{x} {y} {wide} {high}" width="{wide}" height="{high}"'
     for name, space in ("xmlns", "http://www.w3.org/2000/svg"), ("xmlns:xlink", "http://www.w3.org/1999/xlink"):
         if f"{name}=" not in head: head += f' {name}="{space}"'
     return w, h, f"{head}>{rest}"
