@@ -41,6 +41,16 @@ def test_the_panel_in_a_browser(lab, browser):
     for _ in range(4): handle.press("ArrowLeft")
     panel.locator("svg.nn-graph", has_text="16 → 12").wait_for()
     assert size() == (16, 16, 24) and kernel("panel.done") == []
+    assert handle.get_attribute("aria-label") == "neurons" and panel.locator("input[type=number]").get_attribute("aria-label")
+    assert panel.locator('[data-v][tabindex="0"]').count() == 1 and panel.locator('[data-v="stem"]').get_attribute("aria-pressed") == "true"
+    panel.locator('[data-v="stem"]').focus()                              # along the edges, by keyboard; a redraw leaves the focus where it was
+    for key in "ArrowDown", "ArrowUp", "Enter": page.keyboard.press(key)
+    here = "document.activeElement.getAttribute('data-v')"
+    page.wait_for_function("!document.querySelector('.nn-explore .nn-code').innerText.includes('proposed')")
+    assert page.evaluate(here) == "stem" and page.evaluate("document.querySelector('.nn-explore .nn-status').innerText") == "nothing proposed"
+    handle.focus()
+    for _ in range(4): handle.press("ArrowLeft")
+    panel.locator("svg.nn-graph", has_text="16 → 12").wait_for()
     assert panel.locator(".nn-code").inner_text().strip().endswith('net.resize("stem", -4)   # proposed')
     pointer = kernel("[p.data_ptr() for p in net.parameters()]")
 
@@ -60,6 +70,7 @@ def test_the_panel_in_a_browser(lab, browser):
     handle.press("ArrowRight")
     page.wait_for_function("document.querySelector('.nn-explore .nn-says').innerText.includes('impossible')")
     assert "image keeps its 3 neurons" in panel.locator(".nn-says").inner_text() and size() == (12, 12, 20)
+    assert panel.get_by_role("button", name="as near as possible").count() == 1
     assert button("apply").is_disabled() and panel.locator(".node.conflict").count() == 1
     if shots := os.environ.get("NAIVENAS_SHOTS"): panel.screenshot(path=f"{shots}/explore.png")
 

@@ -122,15 +122,15 @@ def image(channels=3, side=8): return (torch.zeros(2, channels, side, side),)
 def tokens(): return (torch.zeros(2, 6, dtype=torch.long),)
 
 NETS = dict(cnn=(cnn, image()), vit=(ViT, image()), swin=(Swin, image()), llama=(Llama, tokens()), yolo=(Yolo, image(side=16)), unet=(UNet, image(1)),
-            autoencoder=(autoencoder, image(1)), tagger=(Tagger, tokens()), gnn=(GNN, (torch.zeros(4, 3), torch.zeros(2, 5, dtype=torch.long))), mixed=(Mixed, image()))
+            autoencoder=(autoencoder, image(1)), tagger=(Tagger, tokens()), gnn=(GNN, (torch.zeros(4, 3), torch.zeros(2, 5, dtype=torch.long))), mixed=(lambda: Mixed(3), image()), large=(Mixed, image()))
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("name", [*list(NETS)[:-1], pytest.param("large", marks=pytest.mark.slow)])
 def test_a_net_opens_unfolds_plans_and_is_saved(name, tmp_path):
     torch.manual_seed(0)
     make, x = NETS[name]
     net = Net.from_torch(make().eval(), *x)
-    assert name != "mixed" or len(net) > 150
+    assert name != "large" or len(net) > 190
     whole = net.draw(fold=None).svg
     assert whole.count("data-v=") == len(net) and net.html().endswith("</html>") and max(map(len, repr(net).splitlines())) <= 80
     panel = explore(net, example=x)
@@ -143,7 +143,8 @@ def test_a_net_opens_unfolds_plans_and_is_saved(name, tmp_path):
     for v in [v for v in net if v.role.makes and v not in net.outputs][:4]:
         panel.canvas.clicked = [v.name, 3]
         panel.how_big.value = max(v.nout - 2, 1)
-        assert not panel.failed and (panel.plan or panel.error) and "reason" not in panel.text["says"].value
+        assert not panel.failed and (panel.plan or panel.error)
+        if panel.plan is None and panel.offers.children: panel.offers.children[0].click()      # what can be had instead
         done += panel.plan is not None
     assert done and "<img" in panel.still()
     panel.picture().save(tmp_path / "net.svg")

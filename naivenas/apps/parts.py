@@ -6,7 +6,6 @@
 __all__ = ['Parts']
 
 # %% ../../nbs/api/apps/12_parts.ipynb #817f7a24
-from typing import Any
 from .exploring import Explorer
 from .viewer import code_class, picture_class
 

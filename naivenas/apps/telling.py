@@ -15,7 +15,8 @@ from ..nets.counts import arrays, planned
 def followers(plan: Any) -> list[str]:
     "The layers that change their size although nobody asked for it"
     asked, changed = {w.vertex for w in plan.wishes}, set(plan.table.index)
-    return [v.name for v in plan.ties.labels if v.role.makes and v in plan.before and v not in asked and v.name in changed]
+    layers = [v for v in plan.ties.labels if v.role.makes and v in plan.before and v not in asked]
+    return [v.name for v in layers if v.name in changed]
 
 def few(names: list[str], most: int = 3) -> str:
     "'a, b, c and 11 more'"

@@ -57,7 +57,8 @@ def effort(graph: Core) -> int:
 
 # %% ../../nbs/api/look/01_dot.ipynb #a46c18c4
 FONT = dict(fontname="Helvetica,Arial,sans-serif")
-NODE = dict(fontname="Helvetica-Bold", style="rounded,filled", fontsize="10", fontcolor="#222222", margin=".14,.06", height=".3")
+NODE = dict(fontname="Helvetica-Bold", style="rounded,filled",
+            fontsize="10", fontcolor="#222222", margin=".14,.06", height=".3")
 EDGE = FONT | dict(color="#808080", fontsize="8", fontcolor="#666666", arrowsize=".6")
 PAGE = dict(bgcolor="transparent", ranksep=".2", nodesep=".2", pad=".05")
 HASTE = dict(nslimit="1", nslimit1="1", mclimit=".3")

@@ -61,14 +61,17 @@ def _strip(x, y, colours, wide=80):   # wide: points
 # %% ../../nbs/api/look/02_picture.ipynb #5887adab
 DARK = {
     "input": ("#0E4638", "#3CC9A0"), "absorb": ("#123F5C", "#56B4E9"), "invariant": ("#333333", "#9A9A9A"),
-    "stack": ("#553F0A", "#E69F00"), "indexmap": ("#52304A", "#CC79A7"), "immutable": ("#444444", "#C0C0C0"), "scalar": ("#3A3150", "#B49AE6"),
+    "stack": ("#553F0A", "#E69F00"), "indexmap": ("#52304A", "#CC79A7"), "immutable": ("#444444", "#C0C0C0"),
+    "scalar": ("#3A3150", "#B49AE6"),
     "fold": ("#2A2A2A", "#9A9A9A"), "same": ("#333333", "#9A9A9A"), "grew": ("#123F5C", "#56B4E9"),
     "shrank": ("#5E2F10", "#F28C4A"), "new": ("#0E4638", "#3CC9A0"), "gone": ("#5A2036", "#E58AA8")}
 LIGHT = {k.replace(" ", ""): v[1:] for k, v in LOOKS.items()} | STATES | {"fold": SAME}
 
 # %% ../../nbs/api/look/02_picture.ipynb #d9efb67d
-INKS = dict(light=dict(ink="#222222", soft="#555555", ground="#ffffff", chosen="#A8327E", conflict="#C24A00", found="#0072B2"),
-            dark=dict(ink="#f2f2f2", soft="#c8c8c8", ground="#1b1b1b", chosen="#E58AC0", conflict="#FF8A4C", found="#56B4E9"))
+INKS = dict(light=dict(ink="#222222", soft="#555555", ground="#ffffff",
+                       chosen="#A8327E", conflict="#C24A00", found="#0072B2"),
+            dark=dict(ink="#f2f2f2", soft="#c8c8c8", ground="#1b1b1b",
+                      chosen="#E58AC0", conflict="#FF8A4C", found="#56B4E9"))
 
 def _theme(colours, inks):
     "The variables of a style sheet"

@@ -45,7 +45,8 @@ def _fitted(frame, numeric):
     words = [k for k in frame if not numeric(frame[k])]
     for most in 50, 40, 32, 26, 20, 14:
         cut = frame.assign(**{k: [middle(str(w), most) for w in frame[k]] for k in words})
-        said = cut.rename(index=lambda i: middle(i, most) if isinstance(i, str) else i).to_string(max_rows=60, min_rows=20)
+        cut = cut.rename(index=lambda i: middle(i, most) if isinstance(i, str) else i)
+        said = cut.to_string(max_rows=60, min_rows=20)
         if max(map(len, said.splitlines())) <= columns(): break
     return said
 
