@@ -162,7 +162,7 @@ class Hearing(Own):
     def heard(self, report: Report) -> None:
         "The graph has changed; by somebody else, a proposal is gone, and what the program cannot do stands in it"
         if self._mine: return
-        what = report.summary.split(": utility")[0]
+        what = report.summary.split(": keeps")[0]
         self.script.note(f"changed elsewhere: {what}")
         gone = "; the proposal was made for another graph, and is gone" if self.plan or self.error else ""
         _settle(self)
@@ -229,11 +229,11 @@ class Opened(Doing):
 class Seen(Opened):
     "Pictures of the moment; parameters as for `Explored`"
     def picture(self, colour: str | None = None, unfold: Iterable[str] = (), **how: Any) -> Picture:
-        "The proposal or the graph; colours are 'bundles', 'wires' or 'utility'; `unfold` names further open boxes"
+        "The proposal or the graph; colours are 'bundles', 'wires' or 'importance'; `unfold` names further open boxes"
         unfold, chosen = [*self.unfold, *unfold], {self.graph[self.chosen]: "chosen"}
         if self.plan is not None: return self.plan.draw(unfold=unfold, marks=chosen, **how)
         marks = chosen | (conflict(self.graph, self.error) if self.error else {})
-        by = next(iter(self.utilities.values())) if colour == "utility" else colour
+        by = next(iter(self.utilities.values())) if colour == "importance" else colour
         return self.graph.draw(by, marks=marks, unfold=unfold, **how)
 
     def svg(self, **how: Any) -> str:

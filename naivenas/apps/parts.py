@@ -27,14 +27,14 @@ def _arranged(panel, w):
 
 # %% ../../nbs/api/apps/12_parts.ipynb #a7a7bb55
 def _menus(panel, w):
-    "What is chosen from a list: the vertex, the utility to prune by, the edit with its parts, the colours"
+    "What is chosen from a list: the vertex, the importance to prune by, the edit with its parts, the colours"
     names = panel.graph.names
     panel.who = w.Dropdown(options=names, value=panel.chosen, description="vertex")
-    panel.which = w.Dropdown(options=list(panel.utilities), description="utility")
+    panel.which = w.Dropdown(options=list(panel.utilities), description="importance")
     panel.action = w.Dropdown(options=["insert", "remove", "connect", "disconnect"], description="edit")
     panel.block = w.Dropdown(options=list(panel.blocks), description="block")
     panel.target = w.Dropdown(options=names, description="to")
-    panel.colour = w.Dropdown(options=["roles", "bundles", "wires", "utility"], description="colours")
+    panel.colour = w.Dropdown(options=["roles", "bundles", "wires", "importance"], description="colours")
 
 # %% ../../nbs/api/apps/12_parts.ipynb #db4f130f
 def _sliders(panel, w):
