@@ -159,12 +159,14 @@ def pressed_twice(verb, wait, gap, main):
             try: go.set(); verb()
             finally: active.clear()
         except (SizeError, KeyboardInterrupt): active.clear()
-    before = signal.signal(signal.SIGINT, handler)
+    before, hook = signal.signal(signal.SIGINT, handler), sys.unraisablehook
+    sys.unraisablehook = lambda what: None       # where it comes in a destructor Python tells so and goes on, and pytest's telling could be interrupted
     presser.start()
     try: all_of_it()
     except KeyboardInterrupt: active.clear()
     presser.join()
     time.sleep(1e-3)
+    sys.unraisablehook = hook
     assert signal.signal(signal.SIGINT, before) is handler
     return bool(came)
 
