@@ -68,6 +68,10 @@ def test_pages_beyond_their_budget_are_found(tmp_path):
     assert of(prose, *[short] * 9, lines(51)) == ["one is over 50 lines"]
     assert of(prose, short, ("code", "#| hide\n1")) == ["more than a tenth of the cells are hidden"]
 
+def test_every_module_says_what_it_is():
+    modules = [p for p in (REPO / "naivenas").rglob("*.py") if p.name != "_modidx.py"]
+    assert len(modules) > 150 and [str(p.relative_to(REPO)) for p in modules if p.name != "__init__.py" and not ast.get_docstring(ast.parse(p.read_text()))] == []
+
 def test_pages_keep_their_budgets():
     pages = [p for p in (REPO / "nbs" / "api").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts]
     assert len(pages) > 90 and {str(p.relative_to(REPO / "nbs")): some for p in sorted(pages) if (some := beyond_budget(p))} == {}

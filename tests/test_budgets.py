@@ -145,3 +145,7 @@ def test_the_curve_is_what_each_budget_gives():
     whole, full = r.best({}), r.params(*r.w.values())
     for share, kept in zip((1., .8, .6, .4, .2), table.kept): assert np.isclose(kept * whole, r.best({"params": share * full})), share
     assert len(table) == 5 or r.best({"params": full * (1 - len(table) / 5)}) is None
+
+def test_options_that_no_curve_can_keep_are_refused_and_not_an_empty_table():
+    r = Random(np.random.default_rng(3), 6)
+    with pytest.raises(SizeError, match="at least 100"): r.net.tradeoff("params", by=r.by, least=100)

@@ -162,7 +162,7 @@ class Costs:
 
     def of(self, name):
         "The `Cost`s of the whole net, of which the largest counts"
-        return self.net.cost_of(self, name)
+        return self.net._cost_of(self, name)
 
     def total(self, name, n): return max(cost.at(n) for cost in self.of(name))
 
@@ -213,31 +213,8 @@ class Counting:
     "What a net costs, and what it may cost"
     called_with = None    # what an imported net was called with, without the values
 
-    def cost_of(self, costs: Costs, name: str) -> list[Cost]:
-        """What a budget of that name bounds; a hook, for budgets of other kinds.
-
-        Parameters
-        ----------
-        costs : Costs
-            Those of this net, for sizes that are still open.
-        name : str
-            "macs", "params" or "memory".
-
-        Returns
-        -------
-        list of Cost
-            Each of them is at most the budget.
-
-        Examples
-        --------
-        >>> from naivenas.nets.costing import Costs
-        >>> from naivenas.sizes.demands import Sizes
-        >>> x = naivenas.inputvertex("x", 3)
-        >>> net = naivenas.Net(x, "y" >> naivenas.linear("h" >> naivenas.linear(x, 8), 2))
-        >>> sizes = Sizes(net.ties, np.ones(net.ties.wires))
-        >>> [float(cost.at(sizes.width)) for cost in net.cost_of(Costs(net, net.ties, sizes), "params")]
-        [50.0]
-        """
+    def _cost_of(self, costs, name):
+        "The `Cost`s that a budget of that name bounds, each of them; a hook"
         if name == "memory": return [*_moments(self, costs.memory)]
         return [Cost([term for cost in getattr(costs, name).values() for term in cost.terms])]
 
