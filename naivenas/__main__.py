@@ -1,3 +1,4 @@
+"""`python -m naivenas`: the command"""
 import sys
 from naivenas.apps.cli import main
 

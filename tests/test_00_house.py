@@ -1,5 +1,5 @@
 "The package is in order: notebooks clean, in budget and in sync with the package and the README; a quick import"
-import filecmp, json, os, re, shutil, subprocess, sys
+import ast, filecmp, json, os, re, shutil, subprocess, sys
 from pathlib import Path
 
 import pytest
