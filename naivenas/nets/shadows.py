@@ -50,8 +50,10 @@ class Form(NamedTuple):
 def _has(m, **shapes):
     "Whether a module's tensors have these shapes, or are None"
     weights, buffers = m._parameters, m._buffers
-    found = [(weights[k] if k in weights else buffers.get(k), shape) for k, shape in shapes.items()]
-    return all(t is None or t.shape == shape for t, shape in found)
+    for k, shape in shapes.items():
+        t = weights[k] if k in weights else buffers.get(k)
+        if t is not None and t.shape != shape: return False
+    return True
 
 # %% ../../nbs/api/nets/18_shadows.ipynb #a2051b88
 def _linear(m, x):

@@ -114,20 +114,19 @@ def _layout(v, i=None):
     if not isinstance(v.role, Flow): return None
     return v.role.out if i is None else v.role.ins[i]
 
-def _own(v, shape):
-    "The axes of a value of this shape on which `v` itself lays its neurons; None if it leaves them, or doesn't say"
+def _own(v, shape, r):
+    "The axes of a value of this shape on which `v`, with rule `r`, lays its neurons; None if it leaves them, or doesn't say"
     if (told := _layout(v)) is not None: return told.axes if len(told.shape) == len(shape) else None
     if v.role.maps and len(shape) == 2: return (1,)     # rows, of which each has all neurons
-    r = rule(v.op) if isinstance(v.op, nn.Module) else None
     return None if r is None or r.axis is None or len(shape) < 2 else (r.axis % len(shape),)
 
 # %% ../../nbs/api/nets/19_trials.ipynb #c9f9ec9b
-def _lying(net, values):
+def _lying(net, values, rules):
     "`{vertex: axes on which its neurons lie}`, where that is known"
     found = {}
     for v in net.vertices:
         if type(f := values.get(v)) is not Form: continue
-        axes = _own(v, f.shape)
+        axes = _own(v, f.shape, rules.get(v))
         if axes is None and (v.role.alike or v.role.joins):
             told = (found[u] for u in v.inputs if u in found and len(values[u].shape) == len(f.shape))
             axes = next(told, None)
@@ -135,12 +134,12 @@ def _lying(net, values):
     return found
 
 # %% ../../nbs/api/nets/19_trials.ipynb #0ec6489f
-def _expects(v, i, shape, lying):
-    "The axes on which `v` looks for the neurons of its input number `i`, of this shape; None if that isn't known"
-    if (told := _layout(v, i)) is not None: return told.axes if len(told.shape) == len(shape) else None
+def _expects(v, told, shape, lying, rules):
+    "The axes on which `v` looks for the neurons of an input of this shape, `told` by a flow; None if that isn't known"
+    if told is not None: return told.axes if len(told.shape) == len(shape) else None
     if isinstance(v.op, nn.Module):
-        r = rule(v.op)
-        return None if r is None or r.nin is None else _own(v, shape)
+        r = rules[v]
+        return None if r is None or r.nin is None else _own(v, shape, r)
     axis = along(v.op)
     if axis is not None: return (axis % len(shape),)
     return lying.get(v) if v.role.alike else None
@@ -148,13 +147,15 @@ def _expects(v, i, shape, lying):
 # %% ../../nbs/api/nets/19_trials.ipynb #a236ff78
 def _astray(net, values):
     "`{(reader, input): (reader, what is wrong)}`; input -1: what it gives"
-    lying, astray = _lying(net, values), {}
+    rules = {v: rule(v.op) for v in net.vertices if isinstance(v.op, nn.Module)}
+    lying, astray = _lying(net, values, rules), {}
     edges = [(v, i, u) for v in net.vertices for i, u in enumerate(v.inputs)
              if type(values.get(u)) is Form and values[u].shape]
     for v, i, u in edges:
-        rank, want = len(values[u].shape), _expects(v, i, values[u].shape, lying)
-        made = rank if _layout(v, i) is None else len(_layout(v, i).shape)
-        if made != rank:
+        shape, told = values[u].shape, _layout(v, i)
+        want = _expects(v, told, shape, lying, rules)
+        if told is not None and len(told.shape) != len(shape):
+            made = len(told.shape)
             astray[v.name, i] = v, f"was made for values with {made} axes, and would read {_shown(u, values)}"
         elif want and want != lying.get(u, want):
             astray[v.name, i] = v, (f"has neurons on {_axes_of(want)} of what it reads, and those of {label(u)} lie on "
@@ -168,7 +169,8 @@ def _astray(net, values):
 def _reading(net, values):
     """`({(name, input): (reader, what is wrong)}, names of those that read several tensors at once,
     outputs without the batch in front)`"""
-    several = {v.name for v in net.vertices if any(type(values.get(u)) in (tuple, list) for u in v.inputs)}
+    lists = {u for u, x in values.items() if type(x) in (tuple, list)}
+    several = {v.name for v in net.vertices if not lists.isdisjoint(v.inputs)}
     batch = [values[x].shape[:1] for x in net.inputs if type(values.get(x)) is Form]
     turned = {o for o in net.outputs if type(values.get(o)) is Form and values[o].shape[:1] not in batch}
     return _astray(net, values), several, turned
