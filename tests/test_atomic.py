@@ -78,7 +78,7 @@ class Fault:
             for solver in milp.SOLVERS.values(): m.setattr(solver, "solve", self.wrapped(solver.solve))
             yield self
 
-STRIDES = pytest.mark.parametrize("stride", [3, pytest.param(1, marks=pytest.mark.slow)])     # 1: at each of them
+STRIDES = pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.slow)])     # 1: at each of them
 
 @STRIDES
 @pytest.mark.parametrize("what, kind", [(what, "adam") for what in OPERATIONS] + [("swap", "sgd"), ("insert", "sgd")])

@@ -267,7 +267,7 @@ def outcome(run, seconds=600):
     return out.splitlines()[-1]
 
 @needs_signals
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [pytest.param(0, marks=pytest.mark.slow), 2])
 def test_an_interrupted_fit_keeps_the_best_and_says_how_long_it_takes(workers, tmp_path):
     run = searching(tmp_path, workers)
     while run.stdout.readline() != "on\n": pass
@@ -279,7 +279,7 @@ def test_an_interrupted_fit_keeps_the_best_and_says_how_long_it_takes(workers, t
     assert len(Store(tmp_path / "run").load()[0]) == 4, "what was written is whole"
 
 @needs_signals
-@pytest.mark.parametrize("workers, gap", [(0, .01), (2, 0)])
+@pytest.mark.parametrize("workers, gap", [(0, .01), pytest.param(2, 0, marks=pytest.mark.slow)])
 def test_two_in_a_row_end_a_fit_with_the_best_as_it_is(workers, gap, tmp_path):
     draw = random.Random(f"{workers} {gap}")
     run = searching(tmp_path, workers)

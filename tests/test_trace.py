@@ -531,7 +531,10 @@ CROSS = dict(cross=Cross, unbiased=lambda: Cross(bias=False), kdim=lambda: Cross
 @pytest.fixture
 def pair(): return [torch.randn(2, *n, dtype=torch.float64, generator=torch.Generator().manual_seed(2)) for n in ((6, 5), (4, 7))]
 
-@pytest.mark.parametrize("name, keep", [(name, .3) for name in CROSS] + [("cross", .6), ("both", .6), ("decoder", .6)])
+ATTENTION = {("cross", .3), ("both", .6), ("weighted", .3), ("sliced", .3), ("decoder", .3), ("transformer", .3)}
+ALL = [(name, .3) for name in CROSS] + [("cross", .6), ("both", .6), ("decoder", .6)]
+
+@pytest.mark.parametrize("name, keep", [pytest.param(*a, marks=[pytest.mark.slow] * (a not in ATTENTION)) for a in ALL])
 def test_pruned_attention_to_something_else_is_masked(name, keep, pair):
     module, net = imported(CROSS[name], *pair, share=False)
     assert not net.opaque
