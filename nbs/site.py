@@ -23,7 +23,19 @@ SECTIONS = {   # folder: title, and what it is for
     "api": ("For contributors", "The source, as it is written: pages to read from the bottom up.")}
 PACKAGES = {"graph": "what a network is", "sizes": "what must follow, and why not", "look": "see it", "nets": "PyTorch modules", "capture": "any module comes in",
             "files": "and goes elsewhere", "search": "find one", "apps": "touch it"}
+GROUPS = {     # how-to pages in the order of reading
+    "Make it smaller": "prune_my_model half_the_macs multiples_of_8 freeze_a_part keep_these_classes why_not_pruned",
+    "Grow it, and train on": "widen_while_training my_own_loop insert_or_remove_a_layer",
+    "Take it elsewhere": "reload_into_my_class export_to_onnx plain_script in_a_ci_job",
+    "Teach it something": "my_own_layer my_own_importance my_own_mutation my_own_solver gurobi_licence",
+    "Search": "search_on_my_csv search_on_my_images search_on_my_sequences on_a_cluster"}
 OTHER = {"CONTRIBUTING.md": "nbs/api/contributing.md", "CHANGELOG.md": "nbs/api/changelog.md"}     # files of the repository: pages of the site
+
+def grouped(pages):
+    "`[(title, pages), ...]` of the how-to pages; those in no group come last"
+    found = [(title, [p for p in pages if p.stem in stems.split()]) for title, stems in GROUPS.items()]
+    rest = [p for p in pages if not any(p in some for _, some in found)]
+    return [(title, some) for title, some in [*found, ("More", rest)] if some]
 
 def settings():
     "The settings of the package"
@@ -32,12 +44,14 @@ def settings():
     return read["DEFAULT"]
 
 def notebooks(nbs=HERE):
-    "`{section: notebooks in the order of reading}`; explanations as README lists them, then the others"
+    "`{section: notebooks in the order of reading}`; how-to pages by group, explanations as README lists them, then the others"
     first = re.findall(r"\]\(([^)#]+\.ipynb)", "\n".join("".join(c["source"]) for c in read(nbs / "index.ipynb")["cells"]))
     def place(path): name = str(path.relative_to(nbs)); return (first.index(name) if name in first else len(first), name)
     def under(folder): return [p for p in sorted(folder.rglob("*.ipynb")) if not any(part[0] in "._" for part in p.relative_to(nbs).parts)]
     found = {s: under(nbs / s) for s in SECTIONS if s not in ("reference", "api")}
     found["explanations"].sort(key=place)
+    order = " ".join(GROUPS.values()).split()
+    found["howto"].sort(key=lambda p: (order.index(p.stem) if p.stem in order else len(order), p.stem))
     return found | {"api": [p for package in PACKAGES for p in under(nbs / "api" / package)]}
 
 def launches(path, cfg):
@@ -54,7 +68,10 @@ def card(title, text, link, image=None):
 
 def grid(cards, columns="1 2 3 3"): return f"::::{{grid}} {columns}\n:gutter: 3\n\n" + "\n\n".join(cards) + "\n::::"
 
-def toctree(pages, more=":hidden:\n"): return f"```{{toctree}}\n{more}\n" + "\n".join(pages) + "\n```"
+def toctree(pages, more=":hidden:\n", caption=None):
+    "The pages below a page; a caption stands above them in the sidebar"
+    if caption: more = f":caption: {caption}\n{more}"
+    return f"```{{toctree}}\n{more}\n" + "\n".join(pages) + "\n```"
 
 class Site:
     "The pages, as files that Sphinx reads"
@@ -84,8 +101,12 @@ class Site:
     def section(self, name):
         "The first page of a section: what it is for, a card for each page"
         title, told = SECTIONS[name]
-        cards = [card(self.titles[p][0], self.titles[p][1], f"/{self.doc(p)}") for p in self.sections[name]]
-        self.write(f"{name}/index.md", f"# {title}\n\n{told}\n\n{grid(cards, '1 1 2 2')}\n\n" + toctree([f"/{self.doc(p)}" for p in self.sections[name]]))
+        parts = grouped(self.sections[name]) if name == "howto" else [(None, self.sections[name])]
+        text = f"# {title}\n\n{told}\n\n"
+        for group, pages in parts:
+            cards = [card(self.titles[p][0], self.titles[p][1], f"/{self.doc(p)}") for p in pages]
+            text += (f"## {group}\n\n" if group else "") + grid(cards, "1 1 2 2") + "\n\n" + toctree([f"/{self.doc(p)}" for p in pages], caption=group) + "\n\n"
+        self.write(f"{name}/index.md", text)
 
     def contributors(self):
         "The pages of the package, in the order in which they build on each other"
