@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+import claims
 from house import REPO
 
 NBS = REPO / "nbs"
@@ -31,7 +32,36 @@ def test_lines_can_be_read_and_nothing_is_of_this_machine(page):
         assert [place for place in ("/home/", "/root/", "/work/", "site-packages") if place in said] == []
         assert not any(o["output_type"] == "error" for o in c["outputs"])
 
-@pytest.mark.parametrize("page", [p for p in TUTORIALS if p.name[:2] in ("01", "02", "03", "04", "05", "07")], ids=lambda p: p.stem)
+@pytest.mark.parametrize("page", claims.pages(), ids=lambda p: p.stem)
+def test_no_assertion_is_in_the_learners_way(page):
+    "It stands in tests/claims instead (`python tests/claims.py` moves it there), behind a cell that is still what it was"
+    if page.stem not in claims.ABOUT_TESTS: assert claims.visible(page) == []
+    lines = {c["id"]: claims.last_line(text(c)) for c in cells(page, "code")}
+    assert {i: line for i, (line, _) in claims.claims_of(page).items() if lines.get(i) != line} == {}
+
+def test_every_claim_has_a_page():
+    assert {p for p in claims.CLAIMS.rglob("*.py")} <= {claims.file_of(p) for p in claims.pages()}
+
+def test_assertions_are_moved_and_checked(tmp_path):
+    "What readers see and what holds behind each cell, by hand"
+    page = tmp_path / "howto" / "page.ipynb"
+    page.parent.mkdir()
+    sources = ["x = 1\nassert x == 1, \\\n    'one'\nx", "for i in [x]:\n    assert i", "assert x > 0", "y = x; assert y"]
+    made = [dict(cell_type="code", id=f"c{i}", source=[s], metadata={}, outputs=[], execution_count=None) for i, s in enumerate(sources)]
+    page.write_text(json.dumps(dict(cells=made, metadata={}, nbformat=4, nbformat_minor=5)))
+    assert claims.move(page, tmp_path) == 2 and claims.move(page, tmp_path) == 0
+    assert [text(c) for c in cells(page, "code")] == ["x = 1\nx", sources[1], sources[3]]
+    assert claims.claims_of(page, tmp_path) == {"c0": ("x", "assert x == 1, \\\n    'one'"), "c1": ("assert i", "assert x > 0")}
+    assert [line for _, line in claims.visible(page)] == ["assert i", "y = x; assert y"]
+
+def test_what_a_page_claims_is_checked_while_it_runs():
+    "Behind each cell that claims something"
+    page = NBS / "tutorials" / "01_first_graph.ipynb"
+    known, ran = claims.claims_of(page), list(claims.with_claims(page, cells(page, "code"), lambda code, cell: (code, cell["id"])))
+    assert [r for r in ran if isinstance(r, tuple)] == [(code, i) for i, (_, code) in known.items()] and len(known) >= 8
+    assert all(ran[k - 1]["id"] == r[1] for k, r in enumerate(ran) if isinstance(r, tuple))
+
+@pytest.mark.parametrize("page", [p for p in TUTORIALS if p.name[:2] in ("01", "02", "03", "04", "05", "07", "08")], ids=lambda p: p.stem)
 def test_a_tutorial_says_what_it_is_for_and_ends_in_exercises(page):
     opening = text(cells(page, "markdown")[0])
     assert all(f"**{what}**" in opening for what in ("You will learn", "You need", "It takes"))

@@ -1,0 +1,17 @@
+# %% 401caf9c: net
+assert net["scale"].op.gain.shape == (5,) and net(X).shape == (5, 2)
+
+# %% b3307931: report
+assert net(X).shape == (5, 2) and "sum of sizes" in repr(report)
+
+# %% c667f21c: plan
+assert "patient" in repr(plan) and naivenas.solvers().usable["patient"]
+
+# %% b2704f28: done.what
+assert net["first"].nout == 12 and torch.allclose(net(X), before, atol=1e-6)
+
+# %% 511ef6bb: report
+assert torch.equal(net["first"].op.weight, weight[kept])
+
+# %% 0aae317d: report
+assert torch.equal(net["first"].op.weight, weight[[0, 2, 3, 4, 6, 7]])

@@ -1,0 +1,5 @@
+# %% acb91c7d: plan
+assert (sizes["a"], sizes["b"]) == (best.a, best.b) == (8, 3)
+
+# %% c9b8ecc1: even.preview().sizes
+assert even.preview().sizes["a"] == 4 and even.preview().sizes["b"] == 3
