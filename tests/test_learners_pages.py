@@ -1,9 +1,9 @@
 "Pages for learners keep to their form: how-to pages ask one question and are short; tutorials say what they are for; lines can be read"
-import json
+import json, re
 
 import pytest
 
-import claims
+import claims, terms
 from house import REPO
 
 NBS = REPO / "nbs"
@@ -66,3 +66,20 @@ def test_a_tutorial_says_what_it_is_for_and_ends_in_exercises(page):
     opening = text(cells(page, "markdown")[0])
     assert all(f"**{what}**" in opening for what in ("You will learn", "You need", "It takes"))
     assert sum(f'check("{page.name[:2]}.' in text(c) for c in cells(page, "code")) == 3
+
+@pytest.mark.parametrize("page", terms.learners(), ids=lambda p: p.stem)
+def test_terms_of_the_glossary_are_linked_at_first_use(page):
+    "`python tests/terms.py` makes the links that are missing"
+    assert [(term, m[0]) for _, term, m in terms.missing(terms.prose(page))] == []
+
+def test_links_into_the_glossary_lead_to_words_of_it():
+    "Anchors are what Jupyter makes of headings: spaces become dashes, and nothing else changes"
+    headings = {h.replace(" ", "-") for h in re.findall(r"^#+ (.+)$", "\n".join(terms.prose(terms.GLOSSARY)), re.M)}
+    assert {terms.slug(t) for t in terms.TERMS} <= headings
+    for page in claims.pages(): assert {*re.findall(r"glossary\.ipynb#([^)]+)\)", "\n".join(terms.prose(page)))} <= headings, page
+
+@pytest.mark.parametrize("cells,found", [
+    (["A wire.", "Another wire, a plan"], ["wire", "plan"]), (["# Wires\n\n> A plan\n\n| bundle |\n\n    a wish\n\n```\nMACs\n```\n`tie` [a plan](x.md) $wire$"], []), (["A [wire](glossary.ipynb#wire), wires"], []),
+    (["wires, [wires](glossary.ipynb#wire)"], ["wire"]), (["`x`", "**Plans.** [plan](../explanations/glossary.ipynb#plan)"], ["plan"]), (["wireless, in front of a planet: no wish, index-list"], []),
+    (["[Vertices](glossary.ipynb#vertex)", "a vertex and an index list"], ["index list"])])
+def test_first_uses_are_found(cells, found): assert [term for _, term, _ in terms.missing(cells)] == found
