@@ -13,7 +13,7 @@ HERE = Path(__file__).resolve().parent
 REPO = HERE.parent
 sys.path[0] = str(HERE / "_site")      # and not this folder: this file has the name of a module of Python's
 sys.path.insert(1, str(REPO))
-from convert import converted, heading, linked, picture, read   # noqa: E402
+from convert import converted, heading, linked, lit, picture, read   # noqa: E402
 
 SECTIONS = {   # folder: title, and what it is for
     "tutorials": ("Tutorials", "Step by step, from a first graph to a search of your own. Start here."),
@@ -72,6 +72,11 @@ def toctree(pages, more=":hidden:\n", caption=None):
     "The pages below a page; a caption stands above them in the sidebar"
     if caption: more = f":caption: {caption}\n{more}"
     return f"```{{toctree}}\n{more}\n" + "\n".join(pages) + "\n```"
+
+def pictures(folder):
+    "The pictures of the repository, in bright colours: the theme puts white paper under them"
+    shutil.copytree(HERE / "images", folder, dirs_exist_ok=True)
+    for path in folder.glob("*.svg"): path.write_text(lit(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 class Site:
     "The pages, as files that Sphinx reads"
@@ -145,7 +150,7 @@ class Site:
         "All pages"
         from reference import reference
         shutil.copytree(HERE / "_site" / "_static", self.src / "_static", dirs_exist_ok=True)
-        shutil.copytree(HERE / "images", self.src / "images", dirs_exist_ok=True)
+        pictures(self.src / "images")
         for path in self.all[1:]:
             before = [launches(path, self.cfg)] if path.parent.name in ("tutorials", "howto", "explanations") else []
             self.write(path.relative_to(HERE), converted(path, REPO, self.pages, self.blob, before))
@@ -169,7 +174,7 @@ def build(out, strict=True):
         shutil.copytree(html, out)
         said.seek(0)
         warnings = [re.sub(r"\x1b\[[\d;]*m", "", line.rstrip()).replace(str(src), "nbs") for line in said if line.strip()]
-    shutil.copytree(HERE / "images", Path(out, "images"))      # for pictures that pages name in HTML
+    pictures(Path(out, "images"))      # for those that pages name in HTML
     for name in "objects.inv", ".buildinfo", "_static/webpack-macros.html": Path(out, name).unlink(missing_ok=True)
     Path(out, ".nojekyll").touch()
     return warnings

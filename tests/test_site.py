@@ -79,6 +79,12 @@ def test_thumbnails_are_pictures_of_their_own(svg, size):
     root = ElementTree.fromstring(data)
     assert suffix == ".svg" and root.tag == "{http://www.w3.org/2000/svg}svg" and [*map(float, root.get("viewBox").split())] == [0, 0, *size] and b"dark" not in data
 
+def test_pictures_of_the_repository_are_bright(tmp_path):
+    "As images they would go by the computer's scheme, and not by that of the page"
+    part("site").pictures(tmp_path / "images")
+    found = {p.name: p.read_text() for p in (tmp_path / "images").glob("*.svg")}
+    assert {"prune.svg", "resnet50.svg"} <= {*found} and not any("prefers-color-scheme" in svg for svg in found.values())
+
 # ----------------------------------------------------------------------------------------------------------- reference
 
 def test_the_reference_has_all_public_names():
