@@ -12,8 +12,9 @@ assert [p.requires_grad for p in net.parameters()] == [False] * 4 + [True] * 4
 assert (net["features.2"].op.weight[:, -3:] == 0).all(), "nobody listens to the new ones, for ever"
 
 # %% 6a75e752: plan.table
+from naivenas import magnitude
 assert taylor(net["features.0"]) is None and taylor(net["head.0"]) is not None
 assert magnitude(net["features.0"]) is not None
 
-# %% 12cc0045: net.sizes
+# %% 12cc0045: all(map(torch.equal, module.features.parameters(), before))
 assert all(torch.equal(p, q) for p, q in zip(module.features.parameters(), before))

@@ -1,4 +1,5 @@
 # %% acb91c7d: plan
+best, sizes = table.sort_values("kept").iloc[-1], plan.preview().sizes
 assert (sizes["a"], sizes["b"]) == (best.a, best.b) == (8, 3)
 
 # %% c9b8ecc1: even.preview().sizes

@@ -8,6 +8,7 @@ assert len(table) == 32
 assert net.sizes["stem"] == 32 and plan.preview().sizes["stem"] == plan.preview().sizes["res"] < 32
 
 # %% 260b8eea: wires
+stream = next(r for _, r in wires.iterrows() if "res" in r.through.split(", "))
 assert stream.gone == 32 - plan.preview().sizes["res"] and stream.new == 0
 
 # %% 6451b8b1: weights
@@ -20,6 +21,7 @@ assert net.sizes["digit"] == 10 and net.sizes["stem"] == net.sizes["res"]
 assert found.agrees
 
 # %% 4a97a6db: score()
+weight = net["digit"].op.weight
 assert optimizer.state[weight]["exp_avg"].shape == weight.shape
 assert score()[0] > .95
 

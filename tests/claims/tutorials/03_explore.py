@@ -15,9 +15,10 @@ assert panel.line == 'net.resize("stem", -4)' and net.sizes["stem"] == 16       
 
 # %% 1d39ad58: weights
 assert repr(weights).count("12 kept, 4 dropped") == 2
+_before = [p.clone() for p in net.parameters()]
 
 # %% f2ab78f5: panel.lines
-assert all(torch.equal(p, q) for p, q in zip(net.parameters(), before))
+assert all(torch.equal(p, q) for p, q in zip(net.parameters(), _before))
 
 # %% 5275aa6e: plan.milp
 assert plan.preview().sizes["wide"] == 31 and "kept(stem)" in plan.milp.columns
@@ -26,6 +27,7 @@ assert plan.preview().sizes["wide"] == 31 and "kept(stem)" in plan.milp.columns
 assert {v.name for v in conflict(net, why)} == {"stem", "left"}
 
 # %% 208035f5: net.draw(magnitude)
+strips = net.draw(magnitude).strips
 assert len(strips) == sum(magnitude(v) is not None for v in net)
 
 # %% 85ca1ffd: panel.plan
