@@ -13,7 +13,7 @@ HERE = Path(__file__).resolve().parent
 REPO = HERE.parent
 sys.path[0] = str(HERE / "_site")      # and not this folder: this file has the name of a module of Python's
 sys.path.insert(1, str(REPO))
-from convert import converted, heading, linked, picture, read   # noqa: E402
+from convert import converted, heading, linked, lit, picture, read   # noqa: E402
 
 SECTIONS = {   # folder: title, and what it is for
     "tutorials": ("Tutorials", "Step by step, from a first graph to a search of your own. Start here."),
@@ -23,7 +23,19 @@ SECTIONS = {   # folder: title, and what it is for
     "api": ("For contributors", "The source, as it is written: pages to read from the bottom up.")}
 PACKAGES = {"graph": "what a network is", "sizes": "what must follow, and why not", "look": "see it", "nets": "PyTorch modules", "capture": "any module comes in",
             "files": "and goes elsewhere", "search": "find one", "apps": "touch it"}
+GROUPS = {     # how-to pages in the order of reading
+    "Make it smaller": "prune_my_model half_the_macs multiples_of_8 freeze_a_part keep_these_classes why_not_pruned",
+    "Grow it, and train on": "widen_while_training my_own_loop insert_or_remove_a_layer",
+    "Take it elsewhere": "reload_into_my_class export_to_onnx plain_script in_a_ci_job",
+    "Teach it something": "my_own_layer my_own_importance my_own_mutation my_own_solver gurobi_licence",
+    "Search": "search_on_my_csv search_on_my_images search_on_my_sequences on_a_cluster"}
 OTHER = {"CONTRIBUTING.md": "nbs/api/contributing.md", "CHANGELOG.md": "nbs/api/changelog.md"}     # files of the repository: pages of the site
+
+def grouped(pages):
+    "`[(title, pages), ...]` of the how-to pages; those in no group come last"
+    found = [(title, [p for p in pages if p.stem in stems.split()]) for title, stems in GROUPS.items()]
+    rest = [p for p in pages if not any(p in some for _, some in found)]
+    return [(title, some) for title, some in [*found, ("More", rest)] if some]
 
 def settings():
     "The settings of the package"
@@ -32,12 +44,14 @@ def settings():
     return read["DEFAULT"]
 
 def notebooks(nbs=HERE):
-    "`{section: notebooks in the order of reading}`; explanations as README lists them, then the others"
+    "`{section: notebooks in the order of reading}`; how-to pages by group, explanations as README lists them, then the others"
     first = re.findall(r"\]\(([^)#]+\.ipynb)", "\n".join("".join(c["source"]) for c in read(nbs / "index.ipynb")["cells"]))
     def place(path): name = str(path.relative_to(nbs)); return (first.index(name) if name in first else len(first), name)
     def under(folder): return [p for p in sorted(folder.rglob("*.ipynb")) if not any(part[0] in "._" for part in p.relative_to(nbs).parts)]
     found = {s: under(nbs / s) for s in SECTIONS if s not in ("reference", "api")}
     found["explanations"].sort(key=place)
+    order = " ".join(GROUPS.values()).split()
+    found["howto"].sort(key=lambda p: (order.index(p.stem) if p.stem in order else len(order), p.stem))
     return found | {"api": [p for package in PACKAGES for p in under(nbs / "api" / package)]}
 
 def launches(path, cfg):
@@ -54,7 +68,15 @@ def card(title, text, link, image=None):
 
 def grid(cards, columns="1 2 3 3"): return f"::::{{grid}} {columns}\n:gutter: 3\n\n" + "\n\n".join(cards) + "\n::::"
 
-def toctree(pages, more=":hidden:\n"): return f"```{{toctree}}\n{more}\n" + "\n".join(pages) + "\n```"
+def toctree(pages, more=":hidden:\n", caption=None):
+    "The pages below a page; a caption stands above them in the sidebar"
+    if caption: more = f":caption: {caption}\n{more}"
+    return f"```{{toctree}}\n{more}\n" + "\n".join(pages) + "\n```"
+
+def pictures(folder):
+    "The pictures of the repository, in bright colours: the theme puts white paper under them"
+    shutil.copytree(HERE / "images", folder, dirs_exist_ok=True)
+    for path in folder.glob("*.svg"): path.write_text(lit(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 class Site:
     "The pages, as files that Sphinx reads"
@@ -84,8 +106,12 @@ class Site:
     def section(self, name):
         "The first page of a section: what it is for, a card for each page"
         title, told = SECTIONS[name]
-        cards = [card(self.titles[p][0], self.titles[p][1], f"/{self.doc(p)}") for p in self.sections[name]]
-        self.write(f"{name}/index.md", f"# {title}\n\n{told}\n\n{grid(cards, '1 1 2 2')}\n\n" + toctree([f"/{self.doc(p)}" for p in self.sections[name]]))
+        parts = grouped(self.sections[name]) if name == "howto" else [(None, self.sections[name])]
+        text = f"# {title}\n\n{told}\n\n"
+        for group, pages in parts:
+            cards = [card(self.titles[p][0], self.titles[p][1], f"/{self.doc(p)}") for p in pages]
+            text += (f"## {group}\n\n" if group else "") + grid(cards, "1 1 2 2") + "\n\n" + toctree([f"/{self.doc(p)}" for p in pages], caption=group) + "\n\n"
+        self.write(f"{name}/index.md", text)
 
     def contributors(self):
         "The pages of the package, in the order in which they build on each other"
@@ -124,7 +150,7 @@ class Site:
         "All pages"
         from reference import reference
         shutil.copytree(HERE / "_site" / "_static", self.src / "_static", dirs_exist_ok=True)
-        shutil.copytree(HERE / "images", self.src / "images", dirs_exist_ok=True)
+        pictures(self.src / "images")
         for path in self.all[1:]:
             before = [launches(path, self.cfg)] if path.parent.name in ("tutorials", "howto", "explanations") else []
             self.write(path.relative_to(HERE), converted(path, REPO, self.pages, self.blob, before))
@@ -148,7 +174,7 @@ def build(out, strict=True):
         shutil.copytree(html, out)
         said.seek(0)
         warnings = [re.sub(r"\x1b\[[\d;]*m", "", line.rstrip()).replace(str(src), "nbs") for line in said if line.strip()]
-    shutil.copytree(HERE / "images", Path(out, "images"))      # for pictures that pages name in HTML
+    pictures(Path(out, "images"))      # for those that pages name in HTML
     for name in "objects.inv", ".buildinfo", "_static/webpack-macros.html": Path(out, name).unlink(missing_ok=True)
     Path(out, ".nojekyll").touch()
     return warnings

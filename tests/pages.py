@@ -1,19 +1,34 @@
 """Runs a notebook in a process of its own; imports what nearly all need once, in the process that the others are copied from"""
 import multiprocessing, os, sys, tempfile, traceback
 from pathlib import Path
+from claims import with_claims
 
 def run(path, out):
-    "Run the cells of the notebook; what is printed goes into the file `out`"
+    "Run the cells of the notebook, and what it claims; what is printed goes into the file `out`"
     handle = os.open(out, os.O_WRONLY)
     for stream in 1, 2: os.dup2(handle, stream)
     import torch
-    from nbdev.test import test_nb
+    import nbdev.test
     torch.set_num_threads(1)           # small networks: threads of PyTorch's would only wait for each other
     os.environ["OMP_NUM_THREADS"] = "1"
-    try: done = test_nb(path, skip_flags=["notest", "slow", "gpu"])[0]
+    nbdev.test.NBProcessor = claiming(nbdev.test.NBProcessor)
+    try: done = nbdev.test.test_nb(path, skip_flags=["notest", "slow", "gpu"])[0]
     except BaseException: traceback.print_exc(); done = False
     sys.stdout.flush(); sys.stderr.flush()
     sys.exit(not done)
+
+def claiming(processor):
+    "What reads a notebook, and puts what the page claims behind its cells"
+    from execnb.nbio import mk_cell
+    def claim(code, cell):
+        made = mk_cell(code)
+        made.directives_ = getattr(cell, "directives_", {})      # what isn't run claims nothing
+        return made
+    def read(path, *args, **how):
+        made = processor(path, *args, **how)
+        made.nb.cells = [*with_claims(Path(path), made.nb.cells, claim)]
+        return made
+    return read
 
 def executed(path):
     "`(exit status, what was printed)`"

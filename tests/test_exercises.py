@@ -45,9 +45,14 @@ def third(model, x): return prune(model, x, params=1 / 3, multiple_of=4)
 def macs(conv, h, w): return conv.weight.numel() * h * w
 def repaired(X, W, stay): return np.linalg.lstsq(X[:, stay], X @ W, rcond=None)[0]
 
+def red_green_blue(rows): return rows.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+def coins(x, draws): return torch.where((torch.rand(len(x), generator=draws) < .5)[:, None, None, None], x.flip(3), x)
+def paired(a, b): return np.mean(a.astype(float) - b), np.std(a.astype(float) - b) / np.sqrt(len(a))
+
 SOLUTIONS = {"01.1": branches(), "01.2": widened, "01.3": {"narrow": 1, "wide": 1}, "02.1": largest, "02.2": around, "02.3": lost,
              "03.1": along, "03.2": fours, "03.3": {"stem": +1, "left": -1}, "04.1": worst, "04.2": small, "04.3": divided,
-             "05.1": 72, "05.2": mutated, "05.3": front, "07.1": third, "07.2": macs, "07.3": repaired}
+             "05.1": 72, "05.2": mutated, "05.3": front, "07.1": third, "07.2": macs, "07.3": repaired,
+             "08.1": red_green_blue, "08.2": coins, "08.3": paired}
 
 @pytest.mark.parametrize("number", EXERCISES)
 def test_solutions(number): assert check(number, SOLUTIONS[number]), check(number, SOLUTIONS[number])
@@ -84,7 +89,14 @@ WRONG = {
     "07.1": [(lambda m, x: prune(m, x, keep=1 / 3), "multiples of 4|are far fewer|share of neurons"), (lambda m, x: prune(m, x, params=1 / 3), "multiples of 4"), (lambda m, x: prune(m, x, params=.1, multiple_of=4), "far fewer"),
              (lambda m, x: Net.from_torch(m, x).prune(params=1 / 3, multiple_of=4) and m, "should stay as it is")],
     "07.2": [(lambda c, h, w: c.weight.numel(), "the places of the map"), (lambda c, h, w: c.in_channels * c.out_channels * h * w, "the places of the kernel"), (lambda c, h, w: c.out_channels * 9 * h * w, "you count|left out")],
-    "07.3": [(lambda X, W, stay: W[stay], "nothing stands in"), (lambda X, W, stay: repaired(X, W, stay).T, "a row for each"), (lambda X, W, stay: 0 * W[stay], "mean squared error is")]}
+    "07.3": [(lambda X, W, stay: W[stay], "nothing stands in"), (lambda X, W, stay: repaired(X, W, stay).T, "a row for each"), (lambda X, W, stay: 0 * W[stay], "mean squared error is")],
+    "08.1": [(lambda rows: rows.reshape(-1, 32, 32, 3), "all of its red first"), (lambda rows: rows.reshape(-1, 3, 32, 32), "should come last"),
+             (lambda rows: red_green_blue(rows).transpose(0, 2, 1, 3), "on their side"), (lambda rows: rows, "something of shape"), (lambda rows: 255 - red_green_blue(rows), "yours is")],
+    "08.2": [(lambda x, draws: x.flip(3), "coin of its own"), (lambda x, draws: coins(x, None), "two results"), (lambda x, draws: coins(x.transpose(2, 3), draws).transpose(2, 3), "on its head"),
+             (lambda x, draws: coins(x, draws).mul(.5), "neither"), (lambda x, draws: x.copy_(coins(x, draws)), "has been changed"), (lambda x, draws: coins(x, torch.Generator().manual_seed(0)), "two generators"),
+             (lambda x, draws: torch.where((torch.rand(len(x), generator=draws) < .1)[:, None, None, None], x.flip(3), x), "about half"), (lambda x, draws: x[:3], "has become one of shape")],
+    "08.3": [(lambda a, b: (paired(a, b)[0], np.sqrt(a.var() / len(a) + b.var() / len(b))), "same ones"), (lambda a, b: (paired(a, b)[0], np.std(a.astype(float) - b)), "of a mean"),
+             (lambda a, b: (paired(b, a)), "other way round"), (lambda a, b: a.mean() - b.mean(), "two numbers"), (lambda a, b: (a.mean(), 0), "you give a difference"), (lambda a, b: (paired(a, b)[0], .5), "you give a standard error")]}
 
 @pytest.mark.parametrize("number", EXERCISES)
 def test_wrong_answers_are_refused(number):

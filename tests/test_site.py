@@ -52,6 +52,15 @@ def test_every_notebook_is_on_the_site_once():
     assert len(found) == len({*found}) and {*found} == {*there} - {NBS / "index.ipynb"} and len(found) > 150
     assert [p.name[:2] for p in sections["tutorials"]] == sorted(p.name[:2] for p in sections["tutorials"])
 
+def test_how_to_pages_have_one_order():
+    "Each is in a group, and README names them in the same order"
+    site = part("site")
+    pages = [p.stem for p in site.notebooks()["howto"]]
+    assert pages == " ".join(site.GROUPS.values()).split() and "More" not in [title for title, _ in site.grouped(site.notebooks()["howto"])]
+    said = re.findall(r"\]\((?:nbs/)?howto/(\w+)\.ipynb\)", (REPO / "README.md").read_text())
+    assert list(dict.fromkeys(said)) == pages
+    assert [title for title, some in site.grouped([NBS / "howto" / "a_new_page.ipynb"])] == ["More"]
+
 def test_next_pages_are_the_next_pages():
     "A tutorial that names the next page names the one that comes next"
     tutorials = part("site").notebooks()["tutorials"]
@@ -69,6 +78,12 @@ def test_thumbnails_are_pictures_of_their_own(svg, size):
     suffix, data = made
     root = ElementTree.fromstring(data)
     assert suffix == ".svg" and root.tag == "{http://www.w3.org/2000/svg}svg" and [*map(float, root.get("viewBox").split())] == [0, 0, *size] and b"dark" not in data
+
+def test_pictures_of_the_repository_are_bright(tmp_path):
+    "As images they would go by the computer's scheme, and not by that of the page"
+    part("site").pictures(tmp_path / "images")
+    found = {p.name: p.read_text() for p in (tmp_path / "images").glob("*.svg")}
+    assert {"prune.svg", "resnet50.svg"} <= {*found} and not any("prefers-color-scheme" in svg for svg in found.values())
 
 # ----------------------------------------------------------------------------------------------------------- reference
 

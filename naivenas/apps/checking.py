@@ -10,10 +10,11 @@ from typing import Any
 from ..graph.cut import NotFound, suggested
 from .exercise import Verdict, verdict_on
 from .exercises_nets import NETS
+from .exercises_night import NIGHT
 from .exercises_search import SEARCHES
 
 # %% ../../nbs/api/apps/20_checking.ipynb #62c98ed2
-EXERCISES = NETS | SEARCHES
+EXERCISES = NETS | SEARCHES | NIGHT
 
 def check(number: str, answer: Any = None) -> Verdict:
     """Look at the answer to an exercise of the tutorials.

@@ -68,6 +68,13 @@ def _table(text):
     try: return read_table(text)
     except (OSError, ValueError, ImportError) as e: raise ArgumentTypeError(f"cannot read {text!r}: {e}") from None
 
+def _examples(text):
+    "A table, or the pictures of a folder"
+    if not Path(text).is_dir(): return _table(text)
+    from naivenas.search.folders import read_pictures
+    try: return read_pictures(text)
+    except (OSError, ValueError) as e: raise ArgumentTypeError(str(e)) from None
+
 def _share(text):
     "A share under 1"
     try: share = float(text)
@@ -78,9 +85,9 @@ def _share(text):
 # %% ../../nbs/api/apps/16_cli.ipynb #8166168e
 def _add_fit(commands):
     "The command `fit` and its options"
-    add = commands.add_parser("fit", help="search for a network for a CSV file").add_argument
-    add("data", type=_table, help="a CSV file with a header, or Parquet, or Excel")
-    add("--target", required=True, help="the column to predict")
+    add = commands.add_parser("fit", help="search for a network for a CSV file or a folder of pictures").add_argument
+    add("data", type=_examples, help="a CSV file with a header, Parquet or Excel; or pictures in folders")
+    add("--target", help="the column to predict; for tables")
     add("--task", choices=["classification", "regression"], help="default: by the look of the column")
     add("--metric", help="what to choose by: the name of a scikit-learn scorer (default: accuracy or R2)")
     add("--test", type=_share, help="share of the rows for the final score (default: .2, or .1 of 1,000 rows or more)")
@@ -89,14 +96,22 @@ def _add_fit(commands):
     add("--generations", type=_positive, help="instead of a time: the same seed then gives the same result")
     add("--device", type=_device, help="cpu, cuda, ... (default: a GPU if there is one)")
     add("--seed", type=int, default=0)
+    add("--keep", type=_folder, help="folder for the search itself; the same command goes on with one that was stopped")
     add("--out", type=_folder, default=None, help="folder for the model and the report (default: naivenas-fit)")
 
 # %% ../../nbs/api/apps/16_cli.ipynb #2c49f442
+def _unlabelled(text):
+    "A table, or the files below a folder"
+    if not Path(text).is_dir(): return _table(text)
+    from naivenas.search.folders import picture_files
+    if found := picture_files(text): return found
+    raise ArgumentTypeError(f"there is no picture in {text!r}")
+
 def _add_predict(commands):
     "The command `predict` and its options"
     add = commands.add_parser("predict", help="predict with a model that `fit` has written").add_argument
     add("model", help="the folder that `naivenas fit --out` has written")
-    add("data", type=_table, help="a CSV file with the columns that the model was fitted on")
+    add("data", type=_unlabelled, help="a CSV file with the columns that the model was fitted on, or a folder")
     add("--out", type=Path, help="a CSV file for the predictions (default: the screen)")
 
 # %% ../../nbs/api/apps/16_cli.ipynb #d5a0c001
@@ -139,53 +154,70 @@ def _in_lines():
         warnings.showwarning = lambda message, *_: print(f"naivenas: {message}", file=sys.stderr)
         yield
 
+def _there(data): return f"there are {', '.join(map(str, data))}"
+
 def _column(data, name):
     "A column of the table"
     if name in data: return data[name]
     from naivenas.graph.cut import near
     found = near(name, map(str, data), 1)
-    hint = f"did you mean {found[0]!r}?" if found else f"there are {', '.join(map(str, data))}"
+    hint = f"did you mean {found[0]!r}?" if found else _there(data)
     raise ValueError(f"there is no column {name!r}; {hint}")
 
 # %% ../../nbs/api/apps/16_cli.ipynb #d5a0c002
 class _Lines:
     "Prints a line for each generation, where no bar can be seen"
-    def __init__(self): self.start, self.count = time.perf_counter(), 0
+    def __init__(self, folder=None):
+        from naivenas.search.store import Store
+        self.start, known = time.perf_counter(), Store(folder).manifest()["generations"] if folder else ()
+        self.count = max(known, default=-1) + 1
+        if self.count: print(f"{folder}: goes on after generation {self.count}", flush=True)
     def __call__(self, population):
         self.count += 1
         fit, took = [merit(c) for c in alive(population)], time.perf_counter() - self.start
         said = f"best {max(fit):.4g}, mean {sum(fit) / len(fit):.4g}" if fit else "no candidate could be measured"
         print(f"generation {self.count}: {said}, {len(population)} candidates, {took:.0f} s", flush=True)
 
+# %% ../../nbs/api/apps/16_cli.ipynb #dca140f4
+def _of_folder(data, args):
+    "X, y and how they are measured, for pictures"
+    asked = next((f"--{name}" for name in ("target", "groups") if getattr(args, name)), None)
+    if asked: raise ValueError(f"{asked} names a column of a table, and this is a folder of pictures: leave it out")
+    return data.X, data.y, dict(layout=data.layout, test=args.test if data.test is None else data.test)
+
+def _of_table(data, args):
+    "X, y and how they are measured, for a table"
+    if args.target is None: raise ValueError(f"--target, the column to predict, is missing; {_there(data)}")
+    y, groups = _column(data, args.target), args.groups and _column(data, args.groups)
+    return data.drop(columns=[c for c in (args.target, args.groups) if c]), y, dict(groups=groups, test=args.test)
+
 # %% ../../nbs/api/apps/16_cli.ipynb #6bb46736
 def _fit(args):
     "Search, and write what was found"
     from naivenas.search.search import fit
-    data, y = args.data, _column(args.data, args.target)
-    groups = args.groups and _column(data, args.groups)
-    X = data.drop(columns=[c for c in (args.target, args.groups) if c])
-    out = args.out or _folder("naivenas-fit")
-    test = .2 if args.test is None and 20 <= len(data) < 1000 else args.test
-    how = dict(task=args.task, device=args.device, seed=args.seed, metric=args.metric, groups=groups, test=test)
-    seconds = None if args.generations else args.time
-    bar = sys.stderr.isatty()
-    how |= dict(progress=bar, watch=None if bar else _Lines())
-    with _in_lines(): model, population = fit(X, y, seconds, args.generations, **how)
+    X, y, how = (_of_table if hasattr(args.data, "columns") else _of_folder)(args.data, args)
+    if how["test"] is None and 20 <= len(y) < 1000: how["test"] = .2
+    out, bar = args.out or _folder("naivenas-fit"), sys.stderr.isatty()
+    how |= dict(task=args.task, device=args.device, seed=args.seed, metric=args.metric, folder=args.keep)
+    how |= dict(progress=bar, watch=None if bar else _Lines(args.keep))
+    with _in_lines(): model, population = fit(X, y, None if args.generations else args.time, args.generations, **how)
     model.save(out)
     population.table().to_csv(out / "population.csv", index=False)
-    _report(out, len(data), model, population)
+    _report(out, len(y), model, population)
 
 # %% ../../nbs/api/apps/16_cli.ipynb #374ba5b8
 def _predict(args):
     "Predict, and write or print the predictions"
     import pandas
     from naivenas.search.fitted import load_fitted
+    from naivenas.search.folders import opened
     if not (Path(args.model) / "model.json").exists():
         raise ValueError(f"{args.model!r} is no folder that `naivenas fit --out` has written: it has no model.json")
-    model = load_fitted(args.model)
-    with _in_lines(): found = model.predict(args.data)
+    model, data = load_fitted(args.model), args.data
+    with _in_lines(): found = model.predict(opened(data) if isinstance(data, list) else data)
     names = [model.encoder.target or "prediction"] if found.ndim == 1 else None
     table = pandas.DataFrame(found, columns=names)
+    if isinstance(data, list): table.insert(0, "file", [str(path) for path in data])
     table.to_csv(args.out or sys.stdout, index=False)
     if args.out: print(f"{len(table)} predictions are in {args.out}")
 
@@ -219,7 +251,7 @@ def _report(out, rows, model, population):
     head = f"<!DOCTYPE html><html lang=en><meta charset=utf-8><title>naivenas fit</title><style>{STYLE}</style>"
     notes = [str(model.report_ or "nothing was held out"), *model.encoder.notes]
     said = "".join(f"<li>{escape(note)}</li>" for note in notes)
-    body = f"<h1>A network for {rows} rows</h1><ul>{said}</ul><div class=card>{draw(model.net).svg}</div>"
+    body = f"<h1>A network for {rows:,} examples</h1><ul>{said}</ul><div class=card>{draw(model.net).svg}</div>"
     table = f"<h2>The last population</h2><div class=wide>{_readable(population)}</div></html>"
     (out / "report.html").write_text(head + body + table, encoding="utf-8")
     score = model.report_ or "nothing was held out, so there is no score"

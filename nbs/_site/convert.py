@@ -64,7 +64,7 @@ def linked(text, home, pages, repo, blob, at=None):
     """
     def to(m):
         target = os.path.normpath(os.path.join(home, m[2]))
-        if target in pages: return m[1] + os.path.relpath(pages[target], at or home) + (m[3] or "")
+        if target in pages: return m[1] + os.path.relpath(pages[target], at or home) + (m[3] or "").lower()      # Jupyter keeps capitals in anchors
         if target.startswith("nbs/images/") or not (repo / target).exists(): return m[0]      # a dead link is left to Sphinx
         return f"{m[1]}{blob}/{target}{m[3] or ''}"
     return "".join(part if i % 2 else LINK.sub(to, part) for i, part in enumerate(FENCE.split(text)))

@@ -1,0 +1,2 @@
+# %% 88293b2b: net.names
+assert "conv" in net.names

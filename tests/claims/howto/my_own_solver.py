@@ -1,0 +1,2 @@
+# %% 8eaa225d: plan
+assert plan.preview().sizes["a"] == 16

@@ -1,0 +1,2 @@
+# %% b0eb2089: files
+assert files == ["net.svg", "plan.html", "small.pt", "smaller.py"]
