@@ -5,5 +5,5 @@ assert size(child) > size(first) and child.net(image).shape == (100, 10)
 assert grandchild.net(image).shape == (100, 10) and grandchild.born == 2
 
 # %% 4201f390: Population(sorted(mine[-1], key=size)).table()[["id", "born", "fitness", "seen", "lr", "log"]]
-assert len(mine) == 6 and all(len(p) == N for p in mine)
+assert len(mine) == 4 and all(len(p) == N for p in mine)
 assert best > .8
