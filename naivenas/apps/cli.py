@@ -68,10 +68,12 @@ def _table(text):
     try: return read_table(text)
     except (OSError, ValueError, ImportError) as e: raise ArgumentTypeError(f"cannot read {text!r}: {e}") from None
 
+# %% ../../nbs/api/apps/16_cli.ipynb #d3b2c94e
 def _examples(text):
     "A table, or a folder"
     return Path(text) if Path(text).is_dir() else _table(text)
 
+# %% ../../nbs/api/apps/16_cli.ipynb #d2ae13bc
 def _share(text):
     "A share under 1"
     try: share = float(text)
@@ -105,6 +107,7 @@ def _unlabelled(text):
     if found := picture_files(text): return found
     raise ArgumentTypeError(f"there is no picture in {text!r}")
 
+# %% ../../nbs/api/apps/16_cli.ipynb #1a747e49
 def _add_predict(commands):
     "The command `predict` and its options"
     add = commands.add_parser("predict", help="predict with a model that `fit` has written").add_argument
@@ -152,6 +155,7 @@ def _in_lines():
         warnings.showwarning = lambda message, *_: print(f"naivenas: {message}", file=sys.stderr)
         yield
 
+# %% ../../nbs/api/apps/16_cli.ipynb #0242ce27
 def _there(data): return f"there are {', '.join(map(str, data))}"
 
 def _column(data, name):
@@ -186,6 +190,7 @@ def _of_folder(data, args):
     found = read_pictures(data, args.pixels)
     return found.X, found.y, dict(layout=found.layout, test=args.test if found.test is None else found.test)
 
+# %% ../../nbs/api/apps/16_cli.ipynb #016e0b6d
 def _of_table(data, args):
     "X, y and how they are measured, for a table"
     if args.target is None: raise ValueError(f"--target, the column to predict, is missing; {_there(data)}")
