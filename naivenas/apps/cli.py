@@ -68,13 +68,12 @@ def _table(text):
     try: return read_table(text)
     except (OSError, ValueError, ImportError) as e: raise ArgumentTypeError(f"cannot read {text!r}: {e}") from None
 
+# %% ../../nbs/api/apps/16_cli.ipynb #d3b2c94e
 def _examples(text):
-    "A table, or the pictures of a folder"
-    if not Path(text).is_dir(): return _table(text)
-    from naivenas.search.folders import read_pictures
-    try: return read_pictures(text)
-    except (OSError, ValueError) as e: raise ArgumentTypeError(str(e)) from None
+    "A table, or a folder"
+    return Path(text) if Path(text).is_dir() else _table(text)
 
+# %% ../../nbs/api/apps/16_cli.ipynb #d2ae13bc
 def _share(text):
     "A share under 1"
     try: share = float(text)
@@ -96,17 +95,19 @@ def _add_fit(commands):
     add("--generations", type=_positive, help="instead of a time: the same seed then gives the same result")
     add("--device", type=_device, help="cpu, cuda, ... (default: a GPU if there is one)")
     add("--seed", type=int, default=0)
+    add("--pixels", type=_positive, help="height and width of all pictures (default: as most of them are)")
     add("--keep", type=_folder, help="folder for the search itself; the same command goes on with one that was stopped")
     add("--out", type=_folder, default=None, help="folder for the model and the report (default: naivenas-fit)")
 
 # %% ../../nbs/api/apps/16_cli.ipynb #2c49f442
 def _unlabelled(text):
-    "A table, or the files below a folder"
-    if not Path(text).is_dir(): return _table(text)
-    from naivenas.search.folders import picture_files
+    "A table, or a picture, or all those below a folder"
+    from naivenas.search.folders import KNOWN, picture_files
+    if not Path(text).is_dir(): return [Path(text)] if Path(text).suffix.lower() in KNOWN else _table(text)
     if found := picture_files(text): return found
     raise ArgumentTypeError(f"there is no picture in {text!r}")
 
+# %% ../../nbs/api/apps/16_cli.ipynb #1a747e49
 def _add_predict(commands):
     "The command `predict` and its options"
     add = commands.add_parser("predict", help="predict with a model that `fit` has written").add_argument
@@ -154,6 +155,7 @@ def _in_lines():
         warnings.showwarning = lambda message, *_: print(f"naivenas: {message}", file=sys.stderr)
         yield
 
+# %% ../../nbs/api/apps/16_cli.ipynb #0242ce27
 def _there(data): return f"there are {', '.join(map(str, data))}"
 
 def _column(data, name):
@@ -171,9 +173,10 @@ class _Lines:
         from naivenas.search.store import Store
         self.start, known = time.perf_counter(), Store(folder).manifest()["generations"] if folder else ()
         self.count = max(known, default=-1) + 1
-        if self.count: print(f"{folder}: goes on after generation {self.count}", flush=True)
+        self.told = self.count and f"{folder}: goes on after generation {self.count}"
     def __call__(self, population):
-        self.count += 1
+        if self.told: print(self.told)
+        self.count, self.told = self.count + 1, ""
         fit, took = [merit(c) for c in alive(population)], time.perf_counter() - self.start
         said = f"best {max(fit):.4g}, mean {sum(fit) / len(fit):.4g}" if fit else "no candidate could be measured"
         print(f"generation {self.count}: {said}, {len(population)} candidates, {took:.0f} s", flush=True)
@@ -183,8 +186,11 @@ def _of_folder(data, args):
     "X, y and how they are measured, for pictures"
     asked = next((f"--{name}" for name in ("target", "groups") if getattr(args, name)), None)
     if asked: raise ValueError(f"{asked} names a column of a table, and this is a folder of pictures: leave it out")
-    return data.X, data.y, dict(layout=data.layout, test=args.test if data.test is None else data.test)
+    from naivenas.search.folders import read_pictures
+    found = read_pictures(data, args.pixels)
+    return found.X, found.y, dict(layout=found.layout, test=args.test if found.test is None else found.test)
 
+# %% ../../nbs/api/apps/16_cli.ipynb #016e0b6d
 def _of_table(data, args):
     "X, y and how they are measured, for a table"
     if args.target is None: raise ValueError(f"--target, the column to predict, is missing; {_there(data)}")
