@@ -6,7 +6,9 @@
 __all__ = ['slides_of', 'plan_table', 'applied', 'map_facts', 'shown', 'MapPlan', 'MapReport']
 
 # %% ../../nbs/api/nets/33_map_plans.ipynb #b2a10c98
+import copy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 import pandas as pd
 from ..graph.fmap import FIELDS
@@ -38,11 +40,12 @@ def plan_table(asked: Asked, changes: dict, said: dict, befores: list, afters: l
     then = slides_of(asked, ops)
     for before, after in zip(befores, afters):
         sizes = "" if len(afters) == 1 else size_text(next(after[x] for x in asked.ways.net.inputs if x in after))
-        was = facts(asked.ways, slides_of(asked, {}), before)
-        for v, row in facts(asked.ways, then, after).items():
-            old = was.get(v, {})
+        was, now = facts(asked.ways, slides_of(asked, {}), before), facts(asked.ways, then, after)
+        for v in (v for v in asked.ways.net if v in now or v in said):
+            row, old = now.get(v, dict(map="", sees="", unread=0, bare=0, cut=0)), was.get(v, {})
             sees = row["sees"] if old.get("sees") in (None, row["sees"]) else f"{old['sees']} -> {row['sees']}"
-            rows.append({"input": sizes, "vertex": v.name, "before": old.get("map", "?"), "after": row["map"],
+            first = old.get("map", "?" if v in now else "")
+            rows.append({"input": sizes, "vertex": v.name, "before": first, "after": row["map"],
                          "change": said.get(v, ""), "sees": sees} | {k: row[k] for k in ("unread", "bare", "cut")})
     table = pd.DataFrame(rows)
     return table.set_index("vertex").drop(columns="input") if len(afters) == 1 else table.set_index(["input", "vertex"])
@@ -61,6 +64,11 @@ def _proven(plan):
     if wrong: raise SizeError(f"the maps would not fit: {wrong}")
 
 # %% ../../nbs/api/nets/33_map_plans.ipynb #626675e0
+def _further(plan, net):
+    "What else a net, or a copy of it, is assigned: what follows, and the maps that it now takes"
+    if plan.found: yield from plan.found.steps(net, copy.deepcopy(net.rng))
+    if net is plan.graph: yield net.__dict__, "_example", [tuple(f) for f in example_of(net, plan.asked.shapes[0])]
+
 def applied(plan: Any) -> Any:
     "The `Report` of the settings of a plan, all or none"
     net = plan.graph
@@ -69,9 +77,7 @@ def applied(plan: Any) -> Any:
     sizes = ", ".join(size_text(next(iter(s.values()))) for s in plan.asked.shapes)
     why = f"fitting maps for {sizes}: " + "; ".join(f"{label(v)} {said}" for v, said in plan.said.items())
     given = {v: _settled(v.op, how) for v, how in plan.changes.items()}
-    report = settings_changed(net, given, why, lambda: _proven(plan))
-    net.__dict__["_example"] = [tuple(form) for form in example_of(net, plan.asked.shapes[0])]
-    return report
+    return settings_changed(net, given, why, lambda: _proven(plan), partial(_further, plan))
 
 # %% ../../nbs/api/nets/33_map_plans.ipynb #38833cfc
 def map_facts(plan: Any) -> dict:
@@ -110,6 +116,8 @@ class MapPlan:
         How many ways are as near as this one.
     version : object
         The state of the net that the plan is for.
+    found : Followers, optional
+        What counts the positions of a map, and follows.
 
     Examples
     --------
@@ -123,11 +131,13 @@ class MapPlan:
     price: int
     many: int
     version: object
+    found: Any = None
 
     def __post_init__(self):
         dims = self.asked.ways.dims
         self.graph, self.said = self.asked.ways.net, {v: _moved(v, how, dims) for v, how in self.changes.items()}
-        (before, _), (after, _) = passes(self.asked, {}), passes(self.asked, self.changes)
+        if self.found: self.said |= {v: how for v, how in self.found.said.items() if v not in self.said}
+        (before, _), (after, _) = passes(self.asked, {}), passes(self.asked, self.changes, self.found)
         self.maps, self.table = after, plan_table(self.asked, self.changes, self.said, before, after)
 
     @property
@@ -145,7 +155,7 @@ class MapPlan:
         >>> net.plan_maps((9, 9), "input").summary
         'c: padding 0 -> 2; at price 4, nothing that fits is nearer, and nothing else is as near'
         """
-        if not self.changes: return "all maps fit as they are"
+        if not self.said: return "all maps fit as they are"
         also = "and nothing else is" if self.many == 1 else f"of {self.many} that are"
         told = f"{also} as near" + (", this changes what is nearest to the outputs" if self.many > 1 else "")
         how = "; ".join(f"{label(v)}: {said}" for v, said in self.said.items())
@@ -170,7 +180,7 @@ class MapPlan:
         >>> "5 x 5 → 9 x 9" in net.plan_maps((9, 9), "input").draw().svg
         True
         """
-        return self.graph.draw(**{"facts": map_facts(self), "marks": dict.fromkeys(self.changes, "chosen")} | how)
+        return self.graph.draw(**{"facts": map_facts(self), "marks": dict.fromkeys(self.said, "chosen")} | how)
 
     def apply(self) -> "MapReport":
         """Give the net its new windows, all or none.

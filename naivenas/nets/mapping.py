@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['axes_of', 'map_of', 'mapped', 'shapes_of', 'wanted_of', 'Asked', 'before', 'question', 'states_wanted', 'ends_of',
-           'flat', 'solved', 'changed_ops', 'passes', 'answered', 'asking']
+           'flat', 'alike_at_ends', 'solved', 'changed_ops', 'passes', 'answered', 'asking']
 
 # %% ../../nbs/api/nets/30_mapping.ipynb #48228eb1
 import itertools
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 import torch
@@ -101,6 +102,7 @@ class Asked:
     firm: set = field(default_factory=set)       # vertices whose strides stay
     most: int = 300_000
     strict: bool = False         # whether all ends need the map that they have in the example
+    follow: Callable | None = None       # (asked, changes) -> what follows the ends' maps; None: ends keep theirs
 
     def __post_init__(self):
         users = Counter(id(v.op) for v in self.ways.net)
@@ -159,6 +161,7 @@ def _factors(n, dims):
 def ends_of(asked: Asked, strict: bool) -> dict:
     "`{vertex: maps, one of which it must have}`; `strict`: for ends that may take others, too"
     found, ways = {}, asked.ways
+    if asked.follow: return found
     for v in ways.net:
         u = next((u for u in v.inputs if u in ways.maps), None)
         if v not in ways.ends or not (strict or flat(ways, v) and v.role.maps): continue
@@ -167,12 +170,22 @@ def ends_of(asked: Asked, strict: bool) -> dict:
 
 def flat(ways: Ways, v: Any) -> bool: return len(ways.forms[v].shape) == 2      # whether an end makes features of a map
 
+# %% ../../nbs/api/nets/30_mapping.ipynb #baddc311
+def alike_at_ends(asked: Asked) -> dict:
+    "`{vertex: states}` with the same length for all sizes, where something is to follow a map"
+    many, most = len(asked.shapes), 4 * max(max(m) for s in asked.shapes for m in s.values()) + 64
+    if not asked.follow or many == 1: return {}
+    ways = asked.ways
+    counted = {u for v in ways.ends for u in v.inputs if u in ways.maps and (asked.strict or flat(ways, v))}
+    return dict.fromkeys(counted, {(n,) * many for n in range(1, most)})
+
 # %% ../../nbs/api/nets/30_mapping.ipynb #ec6a297a
 def _solved(asked, axis, ends, memory):
     "The nearest answer along an axis; `ends`: `{vertex: positions that it must have}`"
     key = axis, *ends.items()
     if key in memory: return memory[key]
     wanted = states_wanted(asked, axis)
+    for v, states in alike_at_ends(asked).items(): wanted[v] = wanted.get(v, states) & states
     for v, n in ends.items(): wanted[v] = wanted.get(v, (n,) * len(asked.shapes)) and {(n,) * len(asked.shapes)}
     try: memory[key] = nearest(question(asked, axis, wanted), asked.most)
     except TooMany: raise too_many(asked.most) from None
@@ -206,9 +219,9 @@ def changed_ops(changes: dict) -> dict:
     return made
 
 # %% ../../nbs/api/nets/30_mapping.ipynb #01c95a77
-def passes(asked: Asked, changes: dict) -> tuple[list, str]:
-    "`({vertex: map} for each size, what is wrong or nothing)` with these changes"
-    net, ops, maps, wrong = asked.ways.net, changed_ops(changes), [], ""
+def passes(asked: Asked, changes: dict, found: Any = None) -> tuple[list, str]:
+    "`({vertex: map} for each size, what is wrong or nothing)` with these changes; `found`: what follows them"
+    net, ops, maps, wrong = asked.ways.net, changed_ops(changes) | (found.ops() if found else {}), [], ""
     for i, shape in enumerate(asked.shapes):
         made, failed = forms_of(net, example_of(net, shape), ops)
         maps.append({v: tuple(f.shape[2:]) for v, f in made.items() if v in asked.ways.maps and type(f) is Form})
@@ -218,16 +231,23 @@ def passes(asked: Asked, changes: dict) -> tuple[list, str]:
     return maps, wrong
 
 # %% ../../nbs/api/nets/30_mapping.ipynb #6bd1dcac
-def answered(asked: Asked) -> tuple[dict, list]:
-    "`(changes, answer for each axis)`, tried; SizeError if there are none"
+def _tried(asked, changes):
+    "`(what follows, what is wrong)`"
+    try: found = asked.follow(asked, changes) if asked.follow else None
+    except SizeError as e: return None, str(e)
+    return found, passes(asked, changes, found)[1]
+
+def answered(asked: Asked) -> tuple[dict, list, Any]:
+    "`(changes, answer for each axis, what follows)`, tried; SizeError if there are none"
     wrong = ""
     for asked.strict in (False, True):
         along = solved(asked, asked.strict)
         if along is None: break
         changes = differences(asked.ways.net, [f.windows for f in along], asked.ways.dims, windows_on)
-        _, wrong = passes(asked, changes)
-        if not wrong: return changes, along
-    raise SizeError(wrong) if wrong and along is not None else SizeError("")
+        found, wrong = _tried(asked, changes)
+        if not wrong: return changes, along, found
+    one = 'what counts positions needs the same map for all sizes: ' if asked.follow and len(asked.shapes) > 1 else ''
+    raise SizeError(one * bool(wrong) + wrong)
 
 # %% ../../nbs/api/nets/30_mapping.ipynb #6f6ed310
 def asking(net: Any, shape: Any, wanted: Any, near: Nearness, held: Any = (), firm: Any = (),

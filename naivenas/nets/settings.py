@@ -34,7 +34,8 @@ def standstill(net, why):
 def settings_changed(net,
                      changes,       # {vertex or name: {setting: value}}; the setting "activation" is another module
                      why=None,      # what for, in words; None: the settings themselves
-                     trial=None):   # called last, in place of the net's own trial
+                     trial=None,    # called last, in place of the net's own trial
+                     further=lambda net: ()):   # what else a net, or a tracked copy, is assigned
     "The `Report` of settings of several vertices, all changed or none"
     changes = {net[v]: dict(settings) for v, settings in changes.items()}
     for v in changes:
@@ -45,7 +46,7 @@ def settings_changed(net,
     said = lambda given: ", ".join(f"{key}={value!r}" for key, value in given.items())
     why = why or "; ".join(f"setting {said(given)} of {label(v)}" for v, given in changes.items())
     plan = standstill(net, why)
-    steps = [step for one in (net, *net.twins) for step in _settings(one, changes)]
+    steps = [step for one in (net, *net.twins) for step in (*_settings(one, changes), *further(one))]
     return told(net, lambda: net.report_type(plan, commit(steps, net._settle, trial or net.trial(plan))))
 
 # %% ../../nbs/api/nets/08_settings.ipynb #3337364f
