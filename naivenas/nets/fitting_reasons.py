@@ -13,8 +13,9 @@ import torch
 from torch import nn
 from ..graph.meeting import TooMany, nearest
 from ..graph.roles import SizeError
+from ..graph.told import told_on
 from ..graph.vertex import label
-from .mapping import Asked, ends_of, flat, map_of, passes, question, states_wanted, wanted_of
+from .mapping import Asked, ends_of, flat, has, map_of, passes, question, states_wanted, wanted_of
 from .shadows import Form
 from .ways import example_of, forms_of
 
@@ -94,12 +95,18 @@ def _because(asked, reader, i):
     said = " and ".join(f"{label(v)} reads the table {label(d)} with {n} rows" for v, d, n in met)
     return f", for {said} (follow='resample' or 'grow' lets it follow)" if said else ""
 
+# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #dba6543a
+def _is_told(asked, u):
+    "What to add to a map that a layer gives whatever comes in"
+    told = told_on(u.op, asked.ways.dims) if len(u.inputs) == 1 else None
+    return " (the size that it is told)" if told and told[0].what == "size" else ""
+
 # %% ../../nbs/api/nets/31_fitting_reasons.ipynb #92d46ee4
 def _sentence(asked, kind, v, maps, i):
     "A demand in words, with the maps as they are"
     if kind == "meets":
         read = [u for u in dict.fromkeys(v.inputs) if maps.get(u)]
-        return f"{label(v)} meets {' and '.join(f'{size_text(maps[u])} from {label(u)}' for u in read)}"
+        return f"{label(v)} meets {' and '.join(f'{size_text(maps[u])} from {label(u)}{_is_told(asked, u)}' for u in read)}"
     has = size_text(maps.get(v))
     if kind == "wanted": return f"{label(v)} is to have {size_text(asked.wanted[v][i])}, and has {has}"
     reader = next(u for u in asked.ways.ends if v in u.inputs)
@@ -185,7 +192,17 @@ def refusal(asked: Asked, said: str = "") -> SizeError:
     which = ", ".join(asked.near.change) or "parameter"
     reason = "; ".join(line for *_, line in lines) or said or "no window can take maps of these sizes"
     text = f"no change of {which} by up to {asked.near.reach} makes the maps fit: {reason}"
-    return SizeError(f"{text}{_works(asked) if len(asked.shapes) == 1 else ''}", conflict=lines)
+    return SizeError(f"{text}{_works(asked) if len(asked.shapes) == 1 else ''}{_also(asked)}", conflict=lines)
+
+# %% ../../nbs/api/nets/31_fitting_reasons.ipynb #6fb49e9e
+def _also(asked):
+    "Settings that may not change, and would have something to do, in words"
+    told, may = {v: some[0].what for v, some in asked.told.items()}, asked.near.change
+    rounds = [v for v in asked.windows if has(v.op, "ceil_mode")]
+    who = {"size": [v for v, what in told.items() if what != "padding"], "ceil_mode": rounds}
+    open_ = [f"{key} of {', '.join(map(label, some[:3]))}{', ...' * (len(some) > 3)}"
+             for key, some in who.items() if some and key not in may and (key != "size" or len(asked.shapes) == 1)]
+    return f". What else may change if it is named in change: {'; '.join(open_)}" if open_ else ""
 
 # %% ../../nbs/api/nets/31_fitting_reasons.ipynb #e49fb52f
 def _works(asked):

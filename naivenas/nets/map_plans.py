@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 import pandas as pd
+from torch import nn
 from ..graph.fmap import FIELDS
 from ..graph.roles import SizeError
+from ..graph.told import told_on
 from ..graph.vertex import label
 from .fitting_reasons import size_text
-from .mapping import Asked, changed_ops, passes
+from .mapping import Asked, changed_ops, passes, settings_of
 from .pixels import facts, short
 from .settings import settings_changed
 from .ways import example_of, windows_on
@@ -23,9 +25,18 @@ from .ways import example_of, windows_on
 # %% ../../nbs/api/nets/33_map_plans.ipynb #20bd1f14
 def _moved(v, how, dims):
     "'padding 1 -> 2, kernel_size 3 -> 4'"
+    if "told" in how: return _retold(v, *how["told"])
     now = windows_on(v.op, dims)
     said = lambda key, new: f"{key} {short(getattr(w, key) for w in now)} -> {short(new)}"
-    return ", ".join(said(key, how[key]) for key in FIELDS if key in how)
+    rounds = [f"ceil_mode {not how['ceil_mode']} -> {how['ceil_mode']}"] if "ceil_mode" in how else []
+    return ", ".join([said(key, how[key]) for key in FIELDS if key in how] + rounds)
+
+def _retold(v, new, out):
+    "The same for what a layer is told"
+    now = told_on(v.op, len(new))
+    if new[0].what == "padding": return f"padding at the end {short(t.value for t in now)} -> {short(t.value for t in new)}"
+    if all(t.what == "scale_factor" for t in new): return f"scale_factor {short(t.value for t in now)} -> {short(t.value for t in new)}"
+    return f"{now[0].what} {short(t.value for t in now)} -> size {short(out)}"
 
 # %% ../../nbs/api/nets/33_map_plans.ipynb #116af971
 def slides_of(asked: Asked, ops: dict) -> dict:
@@ -51,11 +62,13 @@ def plan_table(asked: Asked, changes: dict, said: dict, befores: list, afters: l
     return table.set_index("vertex").drop(columns="input") if len(afters) == 1 else table.set_index(["input", "vertex"])
 
 # %% ../../nbs/api/nets/33_map_plans.ipynb #32262a2d
-def _settled(op, how):
-    "Settings in the form in which the module has them"
-    how = ({"padding": op.padding} if hasattr(op, "padding") else {}) | how
-    return {k: v[0] if isinstance(getattr(op, k), int) and isinstance(v, tuple) and len({*v}) == 1 else v
-            for k, v in how.items()}
+def _settled(v, how, dims):
+    "Windows in the form in which a module has them"
+    padding = getattr(v.op, "padding", None)
+    if padding == "same": padding = tuple(w.padding for w in windows_on(v.op, dims))
+    how = ({} if padding is None else {"padding": padding}) | how
+    return {k: x[0] if isinstance(getattr(v.op, k), int) and isinstance(x, tuple) and len({*x}) == 1 else x
+            for k, x in how.items() if k in FIELDS}
 
 # %% ../../nbs/api/nets/33_map_plans.ipynb #48b92b11
 def _proven(plan):
@@ -64,19 +77,26 @@ def _proven(plan):
     if wrong: raise SizeError(f"the maps would not fit: {wrong}")
 
 # %% ../../nbs/api/nets/33_map_plans.ipynb #626675e0
+def _slides(v, how): return isinstance(v.op, nn.Module) and "told" not in how and not how.keys().isdisjoint(FIELDS)
+
 def _further(plan, net):
-    "What else a net, or a copy of it, is assigned: what follows, and the maps that it now takes"
+    "What else a net, or a copy of it, is assigned: what is told, what follows, and the maps that it now takes"
+    for v, how in plan.changes.items():
+        slides = _slides(v, how)
+        for key, value in settings_of(v, how).items():
+            if not slides or key not in FIELDS: yield net[v.name].op, key, value
     if plan.found: yield from plan.found.steps(net, copy.deepcopy(net.rng))
     if net is plan.graph: yield net.__dict__, "_example", [tuple(f) for f in example_of(net, plan.asked.shapes[0])]
 
+# %% ../../nbs/api/nets/33_map_plans.ipynb #60cacc78
 def applied(plan: Any) -> Any:
     "The `Report` of the settings of a plan, all or none"
-    net = plan.graph
+    net, dims = plan.graph, plan.asked.ways.dims
     if net.version is not plan.version:
         raise RuntimeError("the net has changed since this plan was made; make the plan anew")
     sizes = ", ".join(size_text(next(iter(s.values()))) for s in plan.asked.shapes)
     why = f"fitting maps for {sizes}: " + "; ".join(f"{label(v)} {said}" for v, said in plan.said.items())
-    given = {v: _settled(v.op, how) for v, how in plan.changes.items()}
+    given = {v: _settled(v, how, dims) for v, how in plan.changes.items() if _slides(v, how)}
     return settings_changed(net, given, why, lambda: _proven(plan), partial(_further, plan))
 
 # %% ../../nbs/api/nets/33_map_plans.ipynb #38833cfc

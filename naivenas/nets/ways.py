@@ -6,20 +6,33 @@
 __all__ = ['REFUSED', 'windows_on', 'example_of', 'forms_of', 'reference', 'stretched', 'tried', 'Ways']
 
 # %% ../../nbs/api/nets/29_ways.ipynb #b433964d
+from types import SimpleNamespace
 from typing import Any
 import torch
 from torch import nn
 from ..graph.fmap import Window, _Valid, places, windows
+from ..graph.told import operator_windows
 from ..graph.vertex import Vertex
 from .rules import rule
 from .shadows import Form, shaped
 
 # %% ../../nbs/api/nets/29_ways.ipynb #9b71d519
+def _padded(op):
+    "A module with its padding in numbers: none for 'valid', and half of the window for 'same', if it has halves"
+    if getattr(op, "padding", 0) == "valid": return _Valid(op)
+    if getattr(op, "padding", 0) != "same": return op
+    total = [d * (k - 1) for k, d in zip(op.kernel_size, op.dilation)]
+    if any(n % 2 for n in total): return None
+    named = {key: getattr(op, key) for key in ("kernel_size", "stride", "dilation", "transposed")}
+    return SimpleNamespace(**named, padding=tuple(n // 2 for n in total))
+
 def windows_on(op: Any, dims: int) -> list[Window] | None:
-    "One `Window` for each of `dims` axes of a module that slides and pads with zeros; None for anything else"
-    r = rule(op) if isinstance(op, nn.Module) else None
+    "One `Window` for each of `dims` axes of what slides and pads with zeros; None for anything else"
+    if not isinstance(op, nn.Module): return operator_windows(op, dims)
+    r = rule(op)
     if r is None or not r.window or getattr(op, "padding_mode", "zeros") != "zeros": return None
-    return windows(_Valid(op) if getattr(op, "padding", 0) == "valid" else op, dims)
+    plain = _padded(op)
+    return plain and windows(plain, dims)
 
 # %% ../../nbs/api/nets/29_ways.ipynb #2db15110
 def example_of(net: Any, maps: dict) -> list[Form]:   # maps: {input: map}
@@ -131,7 +144,7 @@ class Ways:
         self.net, self.dims, self.memory = net, dims, {}
         self.forms, self.plain, self.ends, self.told = reference(net, example), set(), set(), set()
         self.maps = {x for x in net.inputs if _as_map(self, x)}
-        slid = {v.inputs[0] for v in net.vertices if windows_on(v.op, dims)}
+        slid = {v.inputs[0] for v in net.vertices if v.inputs and windows_on(v.op, dims)}
         for v in net.vertices:
             if v in slid and _as_map(self, v) and self.maps.isdisjoint((v, *v.inputs)): self.told.add(v)
             _judge(self, v)
