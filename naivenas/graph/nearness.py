@@ -6,6 +6,7 @@
 __all__ = ['PRICES', 'FURTHER', 'Nearness', 'price_of', 'nearness', 'losses', 'cheapest', 'windows_near', 'Option', 'outcomes']
 
 # %% ../../nbs/api/graph/13_nearness.ipynb #5f681424
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -117,8 +118,25 @@ class Option(NamedTuple):
     out: tuple          # positions, one for each size that went in
     window: Any         # the first of these windows; None for an operation that has none
 
-# %% ../../nbs/api/graph/13_nearness.ipynb #8ca1d1c4
+# %% ../../nbs/api/graph/13_nearness.ipynb #48635279
+_UP_TO = 1, 4, 12, 36
+
 @lru_cache(200_000)
+def _all_outcomes(w, near, sizes, most):
+    "`(options, their prices)`, the cheapest first"
+    tried, price, many = windows_near(w, near)
+    k = int(np.searchsorted(price, most, "right"))
+    tried, price, many = Window(*(a[:k, None] for a in tried[:5]), w.what, w.ceil_mode), price[:k], many[:k]
+    out = places(tried, np.array(sizes)[None])
+    good = np.flatnonzero((out >= 1).all(1))
+    if not len(good): return [], []
+    first, count = cheapest(out[good], price[good], many[good])
+    at = good[first]
+    made = (Window(*each, w.what, w.ceil_mode) for each in zip(*(a[at, 0].tolist() for a in tried[:5])))
+    prices = price[at].tolist()
+    return [*map(Option, prices, count.tolist(), map(tuple, out[at].tolist()), made)], prices
+
+# %% ../../nbs/api/graph/13_nearness.ipynb #8ca1d1c4
 def outcomes(w: Window, near: Nearness, sizes: tuple[int, ...], most: float = np.inf) -> list[Option]:
     """What can come out of a layer, each outcome with its nearest window.
 
@@ -145,12 +163,5 @@ def outcomes(w: Window, near: Nearness, sizes: tuple[int, ...], most: float = np
     >>> [(o.price, o.out) for o in outcomes(Window(3, padding=1), Nearness(change=("padding",), reach=1), (28,))]
     [(0, (28,)), (1, (26,)), (1, (30,))]
     """
-    tried, price, many = windows_near(w, near)
-    k = int(np.searchsorted(price, most, "right"))
-    tried, price, many = Window(*(a[:k, None] for a in tried[:5]), w.what, w.ceil_mode), price[:k], many[:k]
-    out = places(tried, np.array(sizes)[None])
-    good = np.flatnonzero((out >= 1).all(1))
-    if not len(good): return []
-    first, count = cheapest(out[good], price[good], many[good])
-    made = [Window(*(int(a[i, 0]) for a in tried[:5]), w.what, w.ceil_mode) for i in good[first]]
-    return [Option(int(price[i]), int(c), tuple(out[i].tolist()), m) for i, c, m in zip(good[first], count, made)]
+    options, prices = _all_outcomes(w, near, sizes, next((n for n in _UP_TO if most <= n), np.inf))
+    return options[:bisect_right(prices, most)]

@@ -35,7 +35,7 @@ def possible(asked: Asked, axis: int, demands: list) -> bool:
         if states: wanted[v] = wanted.get(v, states) & states
     joining = {v for v in asked.ways.net if asked.ways.joins(v)}
     loose = frozenset(joining.difference(v for _, v, states in demands if states is None))
-    try: return nearest(question(asked, axis, wanted, loose), min(asked.most, 60_000)) is not None
+    try: return nearest(question(asked, axis, wanted, loose), min(asked.most, 60_000), limits=(2, 8)) is not None
     except TooMany: return True
 
 # %% ../../nbs/api/nets/31_fitting_reasons.ipynb #6ef9162b

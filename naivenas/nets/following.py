@@ -156,10 +156,18 @@ def _role(v, shape, many, total):
     ins = [Layout((1, *shape[1:]), one.axes, one.cut, one.times), *rest]
     return Flow(v.role.move, ins, Layout((1, total), out.axes, out.cut, many), **v.role.how)
 
+def _is_other(walk, v, u):
+    "Whether a flatten reads another map than its features were made of"
+    now = walk.forms[u].shape[2:]
+    return now != walk.asked.ways.forms[u].shape[2:] or v.nout != u.nout * int(np.prod(now))
+
 def _flattened(walk, v):
     "Note that `v` lays out another map"
     f, u, ways = walk.found, v.inputs[0], walk.asked.ways
     before, after = ways.forms[u].shape[2:], walk.forms[u].shape[2:]
+    if v.nout != u.nout * int(np.prod(before)):
+        raise SizeError(f"{label(v)} counts {v.nout // u.nout} positions, and nobody has seen how they lie: call the net "
+                        "once with data that it takes as it is")
     if len(v.inputs) > 1 and v.role.ins[1:] or not flattens(v, u.nout, int(np.prod(before))):
         raise SizeError(f"{label(v)} ({kind(v.op)}) would have to follow the map of {label(u)}, and is no plain flatten")
     f.lists[v] = laid_out(before, after, u.nout)
@@ -286,7 +294,7 @@ def _step(walk, v, ops):
     u = next((u for u in v.inputs if u in ways.maps), None)
     if v in ways.ends and u in walk.forms:
         walk.counts[int(np.prod(ways.forms[u].shape[2:]))] = int(np.prod(walk.forms[u].shape[2:]))
-    if v in ways.ends and flat(ways, v) and v.role.maps and walk.forms[u].shape[2:] != ways.forms[u].shape[2:]:
+    if v in ways.ends and flat(ways, v) and v.role.maps and _is_other(walk, v, u):
         _flattened(walk, v)
     elif not f.lists.keys().isdisjoint(v.inputs): _read(walk, v)
     if tables(v, walk.forms): _table(walk, v)
