@@ -9,11 +9,12 @@ __all__ = ['EXERCISES', 'check']
 from typing import Any
 from ..graph.cut import NotFound, suggested
 from .exercise import Verdict, verdict_on
+from .exercises_maps import MAPS
 from .exercises_nets import NETS
 from .exercises_search import SEARCHES
 
 # %% ../../nbs/api/apps/20_checking.ipynb #62c98ed2
-EXERCISES = NETS | SEARCHES
+EXERCISES = NETS | SEARCHES | MAPS
 
 def check(number: str, answer: Any = None) -> Verdict:
     """Look at the answer to an exercise of the tutorials.
