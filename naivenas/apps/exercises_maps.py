@@ -15,13 +15,15 @@ from ..nets.layers import cat, conv, convtranspose, maxpool, relu
 from ..files.net import Net
 from .exercise import must, run
 
-# %% ../../nbs/api/apps/19_exercises_maps.ipynb #6db58b82
+# %% ../../nbs/api/apps/19_exercises_maps.ipynb #cc2b8d72
 _LEFT_OUT = {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1}
 
+# %% ../../nbs/api/apps/19_exercises_maps.ipynb #38951356
 def _made(how: dict, n: int) -> int:
     "What PyTorch's transposed convolution makes of `n` positions"
     return nn.ConvTranspose1d(1, 1, **how)(torch.zeros(1, 1, n)).shape[2]
 
+# %% ../../nbs/api/apps/19_exercises_maps.ipynb #83ef4ba7
 def positions_made(formula: Any) -> None:
     "A function from a length and the settings of a transposed convolution to the length that comes out"
     r = random.Random(0)

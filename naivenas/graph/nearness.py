@@ -132,7 +132,8 @@ def _all_outcomes(w, near, sizes, most):
     if not len(good): return [], []
     first, count = cheapest(out[good], price[good], many[good])
     at = good[first]
-    made = (Window(*each, w.what, w.ceil_mode) for each in zip(*(a[at, 0].tolist() for a in tried[:5])))
+    columns = [a[at, 0].tolist() for a in tried[:5]] + [[w.what] * len(at), [w.ceil_mode] * len(at)]
+    made = map(Window._make, zip(*columns))
     prices = price[at].tolist()
     return [*map(Option, prices, count.tolist(), map(tuple, out[at].tolist()), made)], prices
 

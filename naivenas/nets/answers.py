@@ -5,11 +5,13 @@
 # %% auto #0
 __all__ = ['Solution', 'solved', 'changes_of', 'answered']
 
-# %% ../../nbs/api/nets/38_answers.ipynb #5c83bcd8
+# %% ../../nbs/api/nets/38_answers.ipynb #acb8f576
 import itertools
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
+
+# %% ../../nbs/api/nets/38_answers.ipynb #96784045
 from ..graph.alignment import differences, too_many
 from ..graph.fmap import Window
 from ..graph.meeting import TooMany, nearest
@@ -50,7 +52,7 @@ def _turns(asked):
         if i > 2000: raise too_many(2000)
         yield frozenset(some)
 
-# %% ../../nbs/api/nets/38_answers.ipynb #038e6d42
+# %% ../../nbs/api/nets/38_answers.ipynb #2e38384a
 @dataclass(frozen=True)
 class Solution:
     "The nearest answer"
@@ -58,6 +60,7 @@ class Solution:
     price: int
     many: int           # how many are as near
 
+# %% ../../nbs/api/nets/38_answers.ipynb #09436e0a
 def solved(asked: Asked, strict: bool = False) -> Solution | None:
     "The nearest answer of all; None if there is none"
     best, step = None, price_of(asked.near, "ceil_mode")
@@ -70,7 +73,7 @@ def solved(asked: Asked, strict: bool = False) -> Solution | None:
             elif price == best.price: best = Solution(best.along, price, best.many + many)
     return best
 
-# %% ../../nbs/api/nets/38_answers.ipynb #6bd1dcac
+# %% ../../nbs/api/nets/38_answers.ipynb #e7e03bb7
 def changes_of(asked: Asked, along: list) -> dict:
     "`{vertex: {setting: value per axis}}` of an answer"
     net, dims = asked.ways.net, asked.ways.dims
@@ -83,6 +86,7 @@ def changes_of(asked: Asked, along: list) -> dict:
         if None not in new and new != now: changes[v] = {"told": (new, tuple(f.states[v][0] for f in along))}
     return {v: changes[v] for v in net if v in changes}
 
+# %% ../../nbs/api/nets/38_answers.ipynb #89a15167
 def _tried(asked, changes):
     "`(what follows, what is wrong)`"
     try: found = asked.follow(asked, changes) if asked.follow else None

@@ -35,7 +35,7 @@ def possible(asked: Asked, axis: int, demands: list) -> bool:
         if states: wanted[v] = wanted.get(v, states) & states
     joining = {v for v in asked.ways.net if asked.ways.joins(v)}
     loose = frozenset(joining.difference(v for _, v, states in demands if states is None))
-    try: return nearest(question(asked, axis, wanted, loose), min(asked.most, 60_000), limits=(2, 8)) is not None
+    try: return nearest(question(asked, axis, wanted, loose), min(asked.most, 60_000), limits=(4,)) is not None
     except TooMany: return True
 
 # %% ../../nbs/api/nets/31_fitting_reasons.ipynb #6ef9162b
@@ -83,7 +83,7 @@ def tables(v: Any, forms: dict) -> list[tuple]:
 
 # %% ../../nbs/api/nets/31_fitting_reasons.ipynb #afd47b54
 def _because(asked, reader, i):
-    "Who has weights for each position of a map that `reader` reads, and how it could follow; empty if nobody is known"
+    "Who has weights for each position of a map that `reader` reads, and how it could follow; empty if none is known"
     if flat(asked.ways, reader):
         behind = {reader}
         for v in asked.ways.net:
@@ -129,7 +129,8 @@ def _as_it_is(asked, maps):
 # %% ../../nbs/api/nets/31_fitting_reasons.ipynb #88e62aa5
 def _told(asked, kind, v, maps):
     "The sentence about a demand, at the first size at which it doesn't hold; `maps`: for each size"
-    i = next((i for i, m in enumerate(maps) if _broken(asked, kind, v, m, i)), 0)
+    i = next((i for i, m in enumerate(maps) if _broken(asked, kind, v, m, i)), None)
+    if i is None: return f"{_sentence(asked, kind, v, maps[0], 0)}, and has to go on fitting"
     at = f" (where {size_text(next(iter(asked.shapes[i].values())))} goes in)" if len(maps) > 1 else ""
     return _sentence(asked, kind, v, maps[i], i) + at
 

@@ -5,13 +5,15 @@
 # %% auto #0
 __all__ = ['regridded', 'Rows', 'Grid', 'numbered', 'along', 'Followers', 'laid_out', 'flattens', 'rewritten', 'followers']
 
-# %% ../../nbs/api/nets/37_following.ipynb #6ffc27b6
+# %% ../../nbs/api/nets/37_following.ipynb #223a0e11
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import combinations
 from typing import Any
+
+# %% ../../nbs/api/nets/37_following.ipynb #e1087abb
 import numpy as np
 import torch
 from torch import nn
@@ -27,9 +29,10 @@ from .mapping import Asked, changed_ops, flat
 from .shadows import Form, shadow, shaped
 from .ways import example_of
 
-# %% ../../nbs/api/nets/37_following.ipynb #92e01c51
+# %% ../../nbs/api/nets/37_following.ipynb #d93d2a75
 _SMOOTH = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
+# %% ../../nbs/api/nets/37_following.ipynb #71568e68
 def regridded(grid: torch.Tensor, after: tuple[int, ...], resample: bool, sharp: bool = True) -> torch.Tensor:
     "A grid in the last axes of a tensor with `after` positions; `sharp`: cubic, which may overshoot"
     dims = len(after)
@@ -77,12 +80,13 @@ class Grid:
         grid = regridded(array.movedim(self.axes, last), self.after, self.resample, fill is None)
         return grid.movedim(last, self.axes).contiguous()
 
-# %% ../../nbs/api/nets/37_following.ipynb #87093c14
+# %% ../../nbs/api/nets/37_following.ipynb #f29206c3
 def _value(v, forms):
     "Zeros in the form of what `v` gives; numbers as they are"
     f = forms[v]
     return torch.zeros(f.shape, dtype=f.dtype) if type(f) is Form else f
 
+# %% ../../nbs/api/nets/37_following.ipynb #b48af71c
 @torch.no_grad()
 def numbered(net: Any, source: Any, target: Any, forms: dict) -> torch.Tensor | None:
     "What `target` gives if the positions of the map `source` have the numbers from 1 on, and all else is 0"
@@ -134,7 +138,7 @@ def _as_cut(op, how):
         home[key] = cut(home[key], value) if isinstance(value, Cut) or callable(value) else value
     return made
 
-# %% ../../nbs/api/nets/37_following.ipynb #3ec411fa
+# %% ../../nbs/api/nets/37_following.ipynb #a959eb2c
 def laid_out(before: tuple, after: tuple, channels: int) -> np.ndarray:
     "The index list of a flattened map's features: where each was, -1 for a new one"
     many = int(np.prod(before))
@@ -143,12 +147,13 @@ def laid_out(before: tuple, after: tuple, channels: int) -> np.ndarray:
     one = np.pad(known, pad, constant_values=-1)[tuple(slice(n) for n in after)].ravel()
     return np.where(one < 0, -1, one + many * np.arange(channels)[:, None]).ravel()
 
+# %% ../../nbs/api/nets/37_following.ipynb #2cbc3bf8
 def flattens(v: Any, channels: int, many: int) -> bool:
     "Whether `v` lays out the positions of each channel behind one another"
     moved = v.role.moves(np.arange(channels)) if v.role.maps else None
     return moved is not None and np.array_equal(moved, np.repeat(np.arange(channels), many))
 
-# %% ../../nbs/api/nets/37_following.ipynb #103c4a72
+# %% ../../nbs/api/nets/37_following.ipynb #4eec7c9f
 def _role(v, shape, many, total):
     "The role of a flatten of another map: `many` positions, `total` features"
     if not isinstance(v.role, Flow): return role_of(partial(np.repeat, repeats=many))
@@ -156,11 +161,13 @@ def _role(v, shape, many, total):
     ins = [Layout((1, *shape[1:]), one.axes, one.cut, one.times), *rest]
     return Flow(v.role.move, ins, Layout((1, total), out.axes, out.cut, many), **v.role.how)
 
+# %% ../../nbs/api/nets/37_following.ipynb #2227cec1
 def _is_other(walk, v, u):
     "Whether a flatten reads another map than its features were made of"
     now = walk.forms[u].shape[2:]
     return now != walk.asked.ways.forms[u].shape[2:] or v.nout != u.nout * int(np.prod(now))
 
+# %% ../../nbs/api/nets/37_following.ipynb #a637d294
 def _flattened(walk, v):
     "Note that `v` lays out another map"
     f, u, ways = walk.found, v.inputs[0], walk.asked.ways
@@ -174,17 +181,17 @@ def _flattened(walk, v):
     f.roles[v] = _role(v, walk.forms[u].shape, int(np.prod(after)), len(f.lists[v]))
     if changed := f.roles[v].resized(v.op, [np.arange(u.nout)], f.lists[v]): f.cuts[v] = changed
 
-# %% ../../nbs/api/nets/37_following.ipynb #6221fcf9
+# %% ../../nbs/api/nets/37_following.ipynb #5a8feac9
 def _list_of(f, v):
     "The index list of what comes out of `v`, which reads features that have moved; None if it takes them in"
     ins = [f.lists.get(u, np.arange(u.nout)) for u in v.inputs]
     if v.role.makes: return None
-    if v.role.joins:
-        firsts = np.cumsum([0] + [u.nout for u in v.inputs])
-        return np.concatenate([np.where(i < 0, -1, i + a) for i, a in zip(ins, firsts)])
+    firsts = np.cumsum([0] + [u.nout for u in v.inputs])
+    if v.role.joins: return np.concatenate([np.where(i < 0, -1, i + a) for i, a in zip(ins, firsts)])
     if v.role.alike and all(np.array_equal(i, ins[0]) for i in ins): return ins[0]
     raise SizeError(f"{label(v)} ({kind(v.op)}) reads the features of {label(v.inputs[0])}, and cannot follow them")
 
+# %% ../../nbs/api/nets/37_following.ipynb #44e1acd3
 def _read(walk, v):
     "Note how `v` follows features that have moved"
     f, out = walk.found, _list_of(walk.found, v)
@@ -226,9 +233,10 @@ def _how(walk, source, d, u, axes):
     laid = old.shape == before and np.array_equal(old.ravel(), np.arange(1, 1 + old.size))
     return Grid(axes, after, walk.resample) if laid else None
 
-# %% ../../nbs/api/nets/37_following.ipynb #d0b88045
+# %% ../../nbs/api/nets/37_following.ipynb #06416bd6
 _VIEWS = "view", "reshape", "_unsafe_view", "unflatten"
 
+# %% ../../nbs/api/nets/37_following.ipynb #707cf0f0
 def rewritten(sizes: list, before: tuple, after: tuple, out: tuple, first: int, counts: dict) -> list | None:
     """Written sizes of a reshape from `before` to `out`, from axis `first` on, where `after` comes in now; None if it
     isn't clear which is meant; `counts`: known numbers of positions, and what they have become"""
@@ -244,13 +252,14 @@ def rewritten(sizes: list, before: tuple, after: tuple, out: tuple, first: int, 
     if type(made[j - first]) is int and made[j - first] > 0: made[j - first] = scaled[j]
     return made
 
-# %% ../../nbs/api/nets/37_following.ipynb #67600939
+# %% ../../nbs/api/nets/37_following.ipynb #bf40e0ce
 def _scaled(layout, before, after):
     "A layout whose positions have become others"
     if len(layout.shape) != len(before) or len(before) != len(after): return layout
     sizes = [n if a in layout.axes else n * new // old for a, (n, old, new) in enumerate(zip(layout.shape, before, after))]
     return Layout(tuple(sizes), layout.axes, layout.cut, layout.times)
 
+# %% ../../nbs/api/nets/37_following.ipynb #be397483
 def _viewed(walk, v):
     "Note how a reshape with written sizes follows; whether it does"
     forms, u = walk.asked.ways.forms, v.inputs[0]
@@ -267,7 +276,7 @@ def _viewed(walk, v):
         walk.found.roles[v] = Flow(v.role.move, ins, _scaled(v.role.out, out, made), **v.role.how)
     return True
 
-# %% ../../nbs/api/nets/37_following.ipynb #05c82387
+# %% ../../nbs/api/nets/37_following.ipynb #dcaba20c
 @dataclass
 class _Walk:
     asked: Asked
@@ -277,6 +286,7 @@ class _Walk:
     users: Counter
     counts: dict = field(default_factory=dict)       # numbers of positions, and what they become
 
+# %% ../../nbs/api/nets/37_following.ipynb #bc060efe
 @torch.no_grad()
 def followers(asked: Asked, changes: dict, resample: bool) -> Followers:
     "Who follows if the net gets these windows, and the first of the sizes that were asked for; SizeError if one can't"
