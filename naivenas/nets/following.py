@@ -7,7 +7,6 @@ __all__ = ['regridded', 'Rows', 'Grid', 'numbered', 'along', 'Followers', 'laid_
 
 # %% ../../nbs/api/nets/37_following.ipynb #223a0e11
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import combinations
