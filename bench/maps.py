@@ -85,6 +85,7 @@ def repaired(net, shape, wanted="input"):
 def repairs(many=300, seed=0):
     "`[(kind, layers, seconds, whether it ran and fitted), ...]`"
     r, found = random.Random(seed), []
+    repaired(autoencoder(random.Random(0), 2, 4), (20, 20)), repaired(unet(None, 2, 1), (9, 9))      # imports are not counted
     while len(found) < many:
         dims = r.choice((1, 2, 2, 3))
         n = {1: 120, 2: 60, 3: 26}[dims]
@@ -197,5 +198,10 @@ def main(which):
         net, start = unet(None, 2, 5), time.perf_counter()
         plan = net.plan_maps([(n, n) for n in (97, 129, 161, 193, 225)], "input")
         print(f"a U-Net of five levels, five input sizes: {time.perf_counter() - start:.2f} s, price {plan.price}")
+        for sizes in (97, 98), (97, 99), (97, 130):
+            start = time.process_time()
+            try: said = f"price {unet(None, 2, 5).plan_maps([(n, n) for n in sizes], 'input').price}"
+            except SizeError as e: said = f"refused, {len(e.conflict)} demands named"
+            print(f"a U-Net of five levels, {sizes[0]} and {sizes[1]} pixels: {said}, {time.process_time() - start:.2f} s of CPU time")
 
 if __name__ == "__main__": main(sys.argv[1:] or ["settings", "brute", "repairs", "depth"])

@@ -48,10 +48,13 @@ def repaired(X, W, stay): return np.linalg.lstsq(X[:, stay], X @ W, rcond=None)[
 def red_green_blue(rows): return rows.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
 def coins(x, draws): return torch.where((torch.rand(len(x), generator=draws) < .5)[:, None, None, None], x.flip(3), x)
 def paired(a, b): return np.mean(a.astype(float) - b), np.std(a.astype(float) - b) / np.sqrt(len(a))
+def transposed(n, k, s, p, o, d): return (n - 1) * s - 2 * p + d * (k - 1) + 1 + o
+def decoder(net): net.fit_maps([(44, 44), (28, 36)], "input", held=["down*"])
+def multiple(net): return net.sizes_that_fit((48, 48), "input").multiple_of[0][0]
 
 SOLUTIONS = {"01.1": branches(), "01.2": widened, "01.3": {"narrow": 1, "wide": 1}, "02.1": largest, "02.2": around, "02.3": lost,
              "03.1": along, "03.2": fours, "03.3": {"stem": +1, "left": -1}, "04.1": worst, "04.2": small, "04.3": divided,
-             "05.1": 72, "05.2": mutated, "05.3": front, "07.1": third, "07.2": macs, "07.3": repaired,
+             "05.1": 72, "05.2": mutated, "05.3": front, "06.1": transposed, "06.2": decoder, "06.3": multiple, "07.1": third, "07.2": macs, "07.3": repaired,
              "08.1": red_green_blue, "08.2": coins, "08.3": paired}
 
 @pytest.mark.parametrize("number", EXERCISES)
@@ -86,6 +89,11 @@ WRONG = {
     "05.2": [(lambda net, rng, own=itertools.count(1): net.resize("wide", next(own) % 4 + 1), "gave two results"), (lambda net, rng: net.resize("classes", +2), "number of classes"), (lambda net, rng: net.resize("wide", -2), "has by -2"),
              (lambda net, rng: net.resize("wide", +2), "nearly always the same"), (lambda net, rng: net.resize({"wide": +2, "narrow": +1}), "one of narrow")],
     "05.3": [(lambda points: range(len(points)), "is beaten by another"), (lambda points: [max(range(len(points)), key=points.__getitem__)], "you leave it out"), (lambda points: None, "gives nothing")],
+    "06.1": [(lambda n, k, s, p, o, d: transposed(n, k, s, p, 0, d), "output_padding seems to have no effect"), (lambda n, k, s, p, o, d: transposed(n, k, s, p, o, d) + p, "at both ends"),
+             (lambda n, k, s, p, o, d: (n + 2 * p - d * (k - 1) - 1) // s + 1, "makes .* and you say"), (lambda n, k, s, p, o, d: transposed(n, k, s, p, o, 1), "dilation seems")],
+    "06.2": [(lambda net: net.plan_maps([(44, 44), (28, 36)], "input"), "until it is applied"), (lambda net: net.fit_maps([(44, 44), (28, 36)], "input", held=["up*"]) and net, "your answer raised|should have stayed"),
+             (lambda net: net.fit_maps((28, 36), {"up1": (14, 18), "up2": (28, 35)}), "comes back as"), (lambda net: net.set("down1", kernel_size=5), "down1 should have stayed"), (lambda net: net.set("up2", padding=0), "comes back as")],
+    "06.3": [(lambda net: 2, "does not take 2 x 2"), (lambda net: 24, "also of a smaller number"), (lambda net: net.sizes_that_fit((48, 48), "input").multiple_of, "you give list"), (lambda net: None, "gives nothing")],
     "07.1": [(lambda m, x: prune(m, x, keep=1 / 3), "multiples of 4|are far fewer|share of neurons"), (lambda m, x: prune(m, x, params=1 / 3), "multiples of 4"), (lambda m, x: prune(m, x, params=.1, multiple_of=4), "far fewer"),
              (lambda m, x: Net.from_torch(m, x).prune(params=1 / 3, multiple_of=4) and m, "should stay as it is")],
     "07.2": [(lambda c, h, w: c.weight.numel(), "the places of the map"), (lambda c, h, w: c.in_channels * c.out_channels * h * w, "the places of the kernel"), (lambda c, h, w: c.out_channels * 9 * h * w, "you count|left out")],

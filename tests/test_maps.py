@@ -36,6 +36,9 @@ def test_one_answer_for_several_sizes():
     for shape in (9, 11), (13, 7), (21, 21): assert net(torch.zeros(1, 1, *shape)).shape[2:] == shape
     assert len(report.table) == 3 * len(net)
     with pytest.raises(SizeError, match=r"y is to have .* \(where .* goes in\)"): net.fit_maps([(9, 9), (8, 8)], "input")
+    two = Net(x := inputvertex("x", 1), "b" >> conv("a" >> conv(x, 1), 1))
+    with pytest.raises(SizeError, match="a is to have 9 x 9, and has 9 x 9, and has to go on fitting; b is to have 7 x 7"):
+        two.fit_maps((9, 9), {"a": (9, 9), "b": (7, 7)}, held=["b"])
 
 def test_strides_stay_unless_they_are_named():
     with pytest.raises(SizeError): coder().plan_maps([(9, 9), (8, 8)], "input")

@@ -10,11 +10,12 @@ from typing import Any
 from ..graph.cut import NotFound, suggested
 from .exercise import Verdict, verdict_on
 from .exercises_nets import NETS
+from .exercises_maps import MAPS
 from .exercises_night import NIGHT
 from .exercises_search import SEARCHES
 
 # %% ../../nbs/api/apps/23_checking.ipynb #62c98ed2
-EXERCISES = NETS | SEARCHES | NIGHT
+EXERCISES = NETS | SEARCHES | MAPS | NIGHT
 
 def check(number: str, answer: Any = None) -> Verdict:
     """Look at the answer to an exercise of the tutorials.

@@ -82,7 +82,7 @@ def _aligned(graph, shape, wanted, given, held, near, most, wiring):
     inputs = [v for v in order if v.role.given]
     start = _by_vertex(graph, shape if isinstance(shape, dict) else dict.fromkeys(inputs, shape))
     asked = dict(given=_by_vertex(graph, given), free=_free(graph, order, held), near=near, start=start,
-                 wanted=_wished(graph, wanted), dims=len(next(iter(start.values()))))
+                 wanted=_wished(graph, wanted), dims=max(map(len, start.values())))
     along = []
     for a in range(asked["dims"]):
         q = _question(order, reads, lambda shape, a=a: shape[a] if shape else 0, asked | {"axis": a})

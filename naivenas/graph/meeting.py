@@ -7,7 +7,7 @@ __all__ = ['Question', 'TooMany', 'Found', 'nearest']
 
 # %% ../../nbs/api/graph/14_meeting.ipynb #a177b902
 import itertools, math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 # %% ../../nbs/api/graph/14_meeting.ipynb #569e9c47
@@ -209,7 +209,8 @@ def _chosen(q, rows, states):
     return {v: w for v, w in found.items() if w is not None}
 
 # %% ../../nbs/api/graph/14_meeting.ipynb #f0cee187
-def nearest(q: Question, most: int = 300_000, dearest: float = math.inf) -> Found | None:
+def nearest(q: Question, most: int = 300_000, dearest: float = math.inf,
+            limits: Sequence[float] = _LIMITS) -> Found | None:
     """The nearest answer, or None if there is none.
 
     Parameters
@@ -220,6 +221,8 @@ def nearest(q: Question, most: int = 300_000, dearest: float = math.inf) -> Foun
         How many combinations to look at before giving up.
     dearest : float
         The highest price that an answer may have.
+    limits : sequence of number
+        Prices up to which it looks, one after the other.
 
     Returns
     -------
@@ -239,5 +242,5 @@ def nearest(q: Question, most: int = 300_000, dearest: float = math.inf) -> Foun
     >>> nearest(Question(["x", "y"], {"x": [], "y": ["x"]}.get, steps, bool, {"x": (5,)}, {"y": {(7,)}})).price
     2
     """
-    for limit in [n for n in _LIMITS if n < dearest] + [dearest]:
+    for limit in [n for n in limits if n < dearest] + [dearest]:
         if (found := _within(q, limit, most)) is not None: return found

@@ -6,14 +6,18 @@
 __all__ = ['slides_of', 'plan_table', 'applied', 'map_facts', 'shown', 'MapPlan', 'MapReport']
 
 # %% ../../nbs/api/nets/33_map_plans.ipynb #b2a10c98
+import copy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 import pandas as pd
+from torch import nn
 from ..graph.fmap import FIELDS
 from ..graph.roles import SizeError
+from ..graph.told import told_on
 from ..graph.vertex import label
 from .fitting_reasons import size_text
-from .mapping import Asked, changed_ops, passes
+from .mapping import Asked, changed_ops, passes, settings_of
 from .pixels import facts, short
 from .settings import settings_changed
 from .ways import example_of, windows_on
@@ -21,9 +25,18 @@ from .ways import example_of, windows_on
 # %% ../../nbs/api/nets/33_map_plans.ipynb #20bd1f14
 def _moved(v, how, dims):
     "'padding 1 -> 2, kernel_size 3 -> 4'"
+    if "told" in how: return _retold(v, *how["told"])
     now = windows_on(v.op, dims)
     said = lambda key, new: f"{key} {short(getattr(w, key) for w in now)} -> {short(new)}"
-    return ", ".join(said(key, how[key]) for key in FIELDS if key in how)
+    rounds = [f"ceil_mode {not how['ceil_mode']} -> {how['ceil_mode']}"] if "ceil_mode" in how else []
+    return ", ".join([said(key, how[key]) for key in FIELDS if key in how] + rounds)
+
+def _retold(v, new, out):
+    "The same for what a layer is told"
+    now = told_on(v.op, len(new))
+    if new[0].what == "padding": return f"padding at the end {short(t.value for t in now)} -> {short(t.value for t in new)}"
+    if all(t.what == "scale_factor" for t in new): return f"scale_factor {short(t.value for t in now)} -> {short(t.value for t in new)}"
+    return f"{now[0].what} {short(t.value for t in now)} -> size {short(out)}"
 
 # %% ../../nbs/api/nets/33_map_plans.ipynb #116af971
 def slides_of(asked: Asked, ops: dict) -> dict:
@@ -38,21 +51,24 @@ def plan_table(asked: Asked, changes: dict, said: dict, befores: list, afters: l
     then = slides_of(asked, ops)
     for before, after in zip(befores, afters):
         sizes = "" if len(afters) == 1 else size_text(next(after[x] for x in asked.ways.net.inputs if x in after))
-        was = facts(asked.ways, slides_of(asked, {}), before)
-        for v, row in facts(asked.ways, then, after).items():
-            old = was.get(v, {})
+        was, now = facts(asked.ways, slides_of(asked, {}), before), facts(asked.ways, then, after)
+        for v in (v for v in asked.ways.net if v in now or v in said):
+            row, old = now.get(v, dict(map="", sees="", unread=0, bare=0, cut=0)), was.get(v, {})
             sees = row["sees"] if old.get("sees") in (None, row["sees"]) else f"{old['sees']} -> {row['sees']}"
-            rows.append({"input": sizes, "vertex": v.name, "before": old.get("map", "?"), "after": row["map"],
+            first = old.get("map", "?" if v in now else "")
+            rows.append({"input": sizes, "vertex": v.name, "before": first, "after": row["map"],
                          "change": said.get(v, ""), "sees": sees} | {k: row[k] for k in ("unread", "bare", "cut")})
     table = pd.DataFrame(rows)
     return table.set_index("vertex").drop(columns="input") if len(afters) == 1 else table.set_index(["input", "vertex"])
 
 # %% ../../nbs/api/nets/33_map_plans.ipynb #32262a2d
-def _settled(op, how):
-    "Settings in the form in which the module has them"
-    how = ({"padding": op.padding} if hasattr(op, "padding") else {}) | how
-    return {k: v[0] if isinstance(getattr(op, k), int) and isinstance(v, tuple) and len({*v}) == 1 else v
-            for k, v in how.items()}
+def _settled(v, how, dims):
+    "Windows in the form in which a module has them"
+    padding = getattr(v.op, "padding", None)
+    if padding == "same": padding = tuple(w.padding for w in windows_on(v.op, dims))
+    how = ({} if padding is None else {"padding": padding}) | how
+    return {k: x[0] if isinstance(getattr(v.op, k), int) and isinstance(x, tuple) and len({*x}) == 1 else x
+            for k, x in how.items() if k in FIELDS}
 
 # %% ../../nbs/api/nets/33_map_plans.ipynb #48b92b11
 def _proven(plan):
@@ -61,17 +77,27 @@ def _proven(plan):
     if wrong: raise SizeError(f"the maps would not fit: {wrong}")
 
 # %% ../../nbs/api/nets/33_map_plans.ipynb #626675e0
+def _slides(v, how): return isinstance(v.op, nn.Module) and "told" not in how and not how.keys().isdisjoint(FIELDS)
+
+def _further(plan, net):
+    "What else a net, or a copy of it, is assigned: what is told, what follows, and the maps that it now takes"
+    for v, how in plan.changes.items():
+        slides = _slides(v, how)
+        for key, value in settings_of(v, how).items():
+            if not slides or key not in FIELDS: yield net[v.name].op, key, value
+    if plan.found: yield from plan.found.steps(net, copy.deepcopy(net.rng))
+    if net is plan.graph: yield net.__dict__, "_example", [tuple(f) for f in example_of(net, plan.asked.shapes[0])]
+
+# %% ../../nbs/api/nets/33_map_plans.ipynb #60cacc78
 def applied(plan: Any) -> Any:
     "The `Report` of the settings of a plan, all or none"
-    net = plan.graph
+    net, dims = plan.graph, plan.asked.ways.dims
     if net.version is not plan.version:
         raise RuntimeError("the net has changed since this plan was made; make the plan anew")
     sizes = ", ".join(size_text(next(iter(s.values()))) for s in plan.asked.shapes)
     why = f"fitting maps for {sizes}: " + "; ".join(f"{label(v)} {said}" for v, said in plan.said.items())
-    given = {v: _settled(v.op, how) for v, how in plan.changes.items()}
-    report = settings_changed(net, given, why, lambda: _proven(plan))
-    net.__dict__["_example"] = [tuple(form) for form in example_of(net, plan.asked.shapes[0])]
-    return report
+    given = {v: _settled(v, how, dims) for v, how in plan.changes.items() if _slides(v, how)}
+    return settings_changed(net, given, why, lambda: _proven(plan), partial(_further, plan))
 
 # %% ../../nbs/api/nets/33_map_plans.ipynb #38833cfc
 def map_facts(plan: Any) -> dict:
@@ -110,6 +136,8 @@ class MapPlan:
         How many ways are as near as this one.
     version : object
         The state of the net that the plan is for.
+    found : Followers, optional
+        What counts the positions of a map, and follows.
 
     Examples
     --------
@@ -123,11 +151,13 @@ class MapPlan:
     price: int
     many: int
     version: object
+    found: Any = None
 
     def __post_init__(self):
         dims = self.asked.ways.dims
         self.graph, self.said = self.asked.ways.net, {v: _moved(v, how, dims) for v, how in self.changes.items()}
-        (before, _), (after, _) = passes(self.asked, {}), passes(self.asked, self.changes)
+        if self.found: self.said |= {v: how for v, how in self.found.said.items() if v not in self.said}
+        (before, _), (after, _) = passes(self.asked, {}), passes(self.asked, self.changes, self.found)
         self.maps, self.table = after, plan_table(self.asked, self.changes, self.said, before, after)
 
     @property
@@ -145,7 +175,7 @@ class MapPlan:
         >>> net.plan_maps((9, 9), "input").summary
         'c: padding 0 -> 2; at price 4, nothing that fits is nearer, and nothing else is as near'
         """
-        if not self.changes: return "all maps fit as they are"
+        if not self.said: return "all maps fit as they are"
         also = "and nothing else is" if self.many == 1 else f"of {self.many} that are"
         told = f"{also} as near" + (", this changes what is nearest to the outputs" if self.many > 1 else "")
         how = "; ".join(f"{label(v)}: {said}" for v, said in self.said.items())
@@ -170,7 +200,7 @@ class MapPlan:
         >>> "5 x 5 → 9 x 9" in net.plan_maps((9, 9), "input").draw().svg
         True
         """
-        return self.graph.draw(**{"facts": map_facts(self), "marks": dict.fromkeys(self.changes, "chosen")} | how)
+        return self.graph.draw(**{"facts": map_facts(self), "marks": dict.fromkeys(self.said, "chosen")} | how)
 
     def apply(self) -> "MapReport":
         """Give the net its new windows, all or none.

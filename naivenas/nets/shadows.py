@@ -130,11 +130,17 @@ def plain(op: Any) -> bool:
 
 # %% ../../nbs/api/nets/18_shadows.ipynb #c8c7b357
 def _joined(forms, axis):
-    "The shape of several values, one behind the other; None if they don't fit"
-    rest = [(*f.shape[:axis], *f.shape[axis:][1:]) for f in forms]
-    if any(r != rest[0] or f.dtype != forms[0].dtype or not f.shape for r, f in zip(rest, forms)): return None
-    axis %= len(forms[0].shape)
-    return *forms[0].shape[:axis], sum(f.shape[axis] for f in forms), *forms[0].shape[axis + 1:]
+    "The shape of several values, one behind the other; None if they differ in type; RuntimeError if they don't fit"
+    first = forms[0].shape
+    if any(f.dtype != forms[0].dtype or not f.shape or len(f.shape) != len(first) for f in forms): return None
+    axis %= len(first)
+    for i, f in enumerate(forms):
+        odd = next((a for a, n in enumerate(f.shape) if a != axis and n != first[a]), None)
+        if odd is not None: raise RuntimeError(_UNEQUAL.format(axis, first[odd], f.shape[odd], i))
+    return *first[:axis], sum(f.shape[axis] for f in forms), *first[axis + 1:]
+
+_UNEQUAL = ("Sizes of tensors must match except in dimension {}. Expected size {} but got size {} for tensor number {} in "
+            "the list.")     # PyTorch's own words; it loads its compiler to say them of shapes
 
 # %% ../../nbs/api/nets/18_shadows.ipynb #4f0b969b
 def _met(op, forms):

@@ -6,20 +6,34 @@
 __all__ = ['REFUSED', 'windows_on', 'example_of', 'forms_of', 'reference', 'stretched', 'tried', 'Ways']
 
 # %% ../../nbs/api/nets/29_ways.ipynb #b433964d
+from types import SimpleNamespace
 from typing import Any
 import torch
 from torch import nn
 from ..graph.fmap import Window, _Valid, places, windows
+from ..graph.told import operator_windows
 from ..graph.vertex import Vertex
 from .rules import rule
 from .shadows import Form, shaped
 
-# %% ../../nbs/api/nets/29_ways.ipynb #9b71d519
+# %% ../../nbs/api/nets/29_ways.ipynb #8019d404
+def _padded(op):
+    "A module with its padding in numbers: none for 'valid', and half of the window for 'same', if it has halves"
+    if getattr(op, "padding", 0) == "valid": return _Valid(op)
+    if getattr(op, "padding", 0) != "same": return op
+    total = [d * (k - 1) for k, d in zip(op.kernel_size, op.dilation)]
+    if any(n % 2 for n in total): return None
+    named = {key: getattr(op, key) for key in ("kernel_size", "stride", "dilation", "transposed")}
+    return SimpleNamespace(**named, padding=tuple(n // 2 for n in total))
+
+# %% ../../nbs/api/nets/29_ways.ipynb #c9aecfe2
 def windows_on(op: Any, dims: int) -> list[Window] | None:
-    "One `Window` for each of `dims` axes of a module that slides and pads with zeros; None for anything else"
-    r = rule(op) if isinstance(op, nn.Module) else None
+    "One `Window` for each of `dims` axes of what slides and pads with zeros; None for anything else"
+    if not isinstance(op, nn.Module): return operator_windows(op, dims)
+    r = rule(op)
     if r is None or not r.window or getattr(op, "padding_mode", "zeros") != "zeros": return None
-    return windows(_Valid(op) if getattr(op, "padding", 0) == "valid" else op, dims)
+    plain = _padded(op)
+    return plain and windows(plain, dims)
 
 # %% ../../nbs/api/nets/29_ways.ipynb #2db15110
 def example_of(net: Any, maps: dict) -> list[Form]:   # maps: {input: map}
@@ -58,12 +72,13 @@ def reference(net: Any, example: list[Form]) -> dict:
             made[v] = Form((*wide.shape[:1], v.nout, *wide.shape[2:]), wide.dtype)
     return made
 
-# %% ../../nbs/api/nets/29_ways.ipynb #4956d4b8
+# %% ../../nbs/api/nets/29_ways.ipynb #40198411
 def stretched(f: Any, states: Any, dims: int) -> Any:
     "A form with this number of positions along each axis of its map; a number that a model works out stands for itself"
     if type(f) is not Form: return f if states is None else states
     return f if states is None else Form((*f.shape[:2], *[states] * dims), f.dtype)
 
+# %% ../../nbs/api/nets/29_ways.ipynb #9ed66355
 def tried(op: Any, forms: list) -> Any:
     "The form that an operation gives; None if it refuses"
     try:
@@ -94,7 +109,7 @@ def _judge(ways, v):
         if len(v.inputs) == 1 and len(known) == 3 and all(same): ways.plain.add(v)
     elif len(known) < 3 or len(set(known)) > 1: ways.ends.add(v)
 
-# %% ../../nbs/api/nets/29_ways.ipynb #fefd9702
+# %% ../../nbs/api/nets/29_ways.ipynb #f6792f33
 def _met(ways, v, axis, states):
     "What comes out where maps meet; None if they don't. A gate, of one position in the example, too, is spread"
     gate = lambda u: not v.role.joins and ways.forms[u].shape[2 + axis:][:1] == (1,)
@@ -102,14 +117,16 @@ def _met(ways, v, axis, states):
     sizes = {n for u, n in known if n > 1 or not gate(u)} or {n for _, n in known}
     return sizes.pop() if len(sizes) == 1 else None
 
+# %% ../../nbs/api/nets/29_ways.ipynb #30cf0314
 def _along(f, n, axis):
     "A form with this number of positions along one axis of its map"
     if type(f) is not Form or n is None: return f if n is None else n
     return Form((*f.shape[:2 + axis], n, *f.shape[3 + axis:]), f.dtype)
 
-# %% ../../nbs/api/nets/29_ways.ipynb #a94ff8f6
+# %% ../../nbs/api/nets/29_ways.ipynb #4b8d0d11
 REFUSED = object()
 
+# %% ../../nbs/api/nets/29_ways.ipynb #e533aaab
 def _out(ways, v, axis, states):
     "What comes out of `v` along an axis: positions, a number, None for what has no map; `REFUSED` if it doesn't fit"
     slide = windows_on(v.op, ways.dims)
@@ -131,7 +148,7 @@ class Ways:
         self.net, self.dims, self.memory = net, dims, {}
         self.forms, self.plain, self.ends, self.told = reference(net, example), set(), set(), set()
         self.maps = {x for x in net.inputs if _as_map(self, x)}
-        slid = {v.inputs[0] for v in net.vertices if windows_on(v.op, dims)}
+        slid = {v.inputs[0] for v in net.vertices if v.inputs and windows_on(v.op, dims)}
         for v in net.vertices:
             if v in slid and _as_map(self, v) and self.maps.isdisjoint((v, *v.inputs)): self.told.add(v)
             _judge(self, v)

@@ -27,7 +27,7 @@ from .space import Space
 from .combinators import Chain, OneOf, Residual
 from .layers import BatchNorm, Conv, Linear, Relu
 from .changes import Change, InOrder, Perhaps, Pick
-from .mutation import Mutation, applied, chances, keeps_all, maps, open_to, ranks, shield
+from .mutation import Mutation, applied, chances, keeps_all, maps, open_to, ranks, settled, shield
 from .rewiring import AddBlock, AddEdge, ChangeSize, RemoveEdge, RemoveVertex
 
 # %% ../../nbs/api/search/07_mutate.ipynb #de0d7c26
@@ -38,8 +38,8 @@ def window_of(net, v):
     return "" if r is None or odd or sum(w.op is op for w in net) > 1 else r.window
 
 def one_kind(shape):
-    "Whether there are maps, with as many axes for every input"
-    return min(axes := {len(m) for m in maps(shape)}) > 0 and len(axes) == 1
+    "Whether there are maps, with as many axes for every input that has one; others have features"
+    return len({len(m) for m in maps(shape) if len(m)}) == 1
 
 # %% ../../nbs/api/search/07_mutate.ipynb #2c345cde
 def retuned(net, shape, given, first=("padding", "output_padding"), then=("stride",)):
@@ -53,8 +53,7 @@ def retuned(net, shape, given, first=("padding", "output_padding"), then=("strid
 # %% ../../nbs/api/search/07_mutate.ipynb #078da1d6
 def reset_windows(net, changes):   # {vertex: {"kernel_size", "stride", "padding", ...: one value per axis}}
     "The `Report` of changed windows, all or none; a padding that is not said stays"
-    stays = lambda op: {"padding": op.padding} if hasattr(op, "padding") else {}
-    return settings_changed(net, {v: stays(v.op) | how for v, how in changes.items()})
+    return settings_changed(net, {v: settled(v.op, how) for v, how in changes.items()})
 
 # %% ../../nbs/api/search/07_mutate.ipynb #467bd3e7
 def grown(now, step):   # windows, one per axis
