@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['every', 'REGIONS', 'VIEWS', 'FRESH', 'Untraceable', 'in_mode', 'captured', 'frames_of', 'place_of', 'open_lengths',
-           'open_axes', 'inlined', 'refuse_memory', 'written_views', 'folded_constants']
+           'open_axes', 'simple_sizes', 'inlined', 'refuse_memory', 'written_views', 'folded_constants']
 
 # %% ../../nbs/api/capture/03_trace.ipynb #54f89dbd
 import builtins, contextlib, inspect, io, logging, os, traceback, warnings
 import torch
-from .torch_private import HigherOrderOperator, operator_name, overload_name, shaped, written, pytree
+from .torch_private import HigherOrderOperator, involved, operator_name, overload_name, shaped, written, pytree
 
 
 # %% ../../nbs/api/capture/03_trace.ipynb #2ed7ecda
@@ -128,12 +128,27 @@ def open_axes(module, args, kwargs, shapes=None):
     return {k: pytree.tree_map(spec, v) for k, v in named.items()}
 
 
+# %% ../../nbs/api/capture/03_trace.ipynb #1d3aec29
+@contextlib.contextmanager
+def simple_sizes(module, most=24):
+    "Within this, a call of the module ends as Untraceable once a part gives a size of more than `most` operations"
+    def look(m, args, out):
+        sizes = [n for x in pytree.tree_leaves(out) if torch.is_tensor(x) for n in x.shape]
+        if max(map(involved, sizes), default=0) > most: raise Untraceable("its sizes depend on one another too much")
+    hooks = [m.register_forward_hook(look) for m in module.modules()]
+    try: yield
+    finally:
+        for hook in hooks: hook.remove()
+
+
 # %% ../../nbs/api/capture/03_trace.ipynb #60d76338
 def _opened(module, args, kwargs, shapes):
     "The program with open axes; with none if that is not possible and nobody asked for it"
     asked = shapes is not None and shapes is not every
     twice = pytree.tree_map(_twice, (args, kwargs))
-    try: return _exported(module, *twice, open_axes(module, *twice, shapes))
+    bound = simple_sizes(module) if shapes is every else contextlib.nullcontext()
+    try:
+        with bound: return _exported(module, *twice, open_axes(module, *twice, shapes))
     except Untraceable: raise
     except Exception:
         if asked: raise
