@@ -3,6 +3,7 @@ import copy
 import pytest, torch
 from torch import nn
 from naivenas import Net, prune
+from naivenas.capture.trace import Untraceable, captured, every
 from naivenas.files.load_into import load_into
 
 GATES = {nn.RNNCell: 1, nn.GRUCell: 3, nn.LSTMCell: 4}
@@ -71,3 +72,15 @@ def test_the_class_itself_with_its_cells():
     assert small(torch.randn(4, 2, 6, dtype=torch.float64)).isfinite().all()
     again = load_into(Steps(nn.GRUCell, nn.LSTMCell, False).double(), small.state_dict(), x)
     assert torch.equal(again(x), small(x))
+
+def test_sizes_that_depend_on_one_another_too_much_are_given_up():
+    class Involved(nn.Module):
+        def __init__(self): super().__init__(); self.parts = nn.ModuleList(nn.Identity() for _ in range(9))
+        def forward(self, x):
+            for k, part in enumerate(self.parts):
+                n = x.shape[1]
+                x = part(torch.cat([x, x[:, :n * n % (k + 5) + 1]], 1))
+            return x
+    x = torch.randn(2, 20)
+    with pytest.raises(Untraceable, match="too much"): captured(Involved(), (x,), {}, False, every)
+    assert captured(Involved(), (x,), {}, False) is not None          # the batch alone is open

@@ -47,13 +47,19 @@ def counts(n):
     return False
 
 
+# %% ../../nbs/api/capture/06_sites.ipynb #80ee1952
+def _is_value(n):
+    "Whether a node gives tensors, and no size, which the captured program works out once for all who need it"
+    return torch.is_tensor(n.meta.get("val")) or isinstance(n.meta.get("val"), (tuple, list))
+
+
 # %% ../../nbs/api/capture/06_sites.ipynb #3ecf261d
 def whole_modules(work):
     "`{node: (module, its input), or None for all nodes but the last}`"
     calls, units = {}, {}
     for n in work.graph.nodes:
         owner = owner_of(work, n)
-        if n.op == "call_function" and owner[0] and not counts(n): calls.setdefault(owner, []).append(n)
+        if n.op == "call_function" and owner[0] and not counts(n) and _is_value(n): calls.setdefault(owner, []).append(n)
     for (path, _), nodes in calls.items():
         m = work.modules.get(path)
         if not _stays_whole(m, layer_at(work, path), nodes): continue
@@ -68,7 +74,7 @@ SPLITS = "chunk", "split", "split_with_sizes", "unbind", "tensor_split", "unsafe
 # %% ../../nbs/api/capture/06_sites.ipynb #38de5d68
 def _layer_of(work, n, name, path, label):
     "`(layer that does what the operator does, or None, its name)`"
-    layer = layer_at(work, path)
+    layer = layer_at(work, path) if _is_value(n) else None
     if isinstance(layer, CELLS) or name == "linear" and not isinstance(layer, nn.Linear): layer = None
     return (layer, path) if layer is not None else stand_in(work, n, name) or (None, label)
 
