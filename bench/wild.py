@@ -137,6 +137,145 @@ def vae():
             return self.d(self.l(z).relu().view(-1, 10, 4, 4)), m, s
     return VAE(), dict(x=noise(2, 1, 16, 16)), [dict(x=noise(3, 1, 16, 16))]
 
+@model("torch")
+def steps():
+    "Cells in a loop, whose states are made in forward"
+    import torch; from torch import nn
+    class Steps(nn.Module):
+        def __init__(self): super().__init__(); self.words, self.a, self.b, self.out = nn.Embedding(97, 20), nn.LSTMCell(20, 14), nn.GRUCell(14, 12), nn.Linear(12, 5)
+        def forward(self, x):
+            h, c, g = torch.zeros(len(x), 14, dtype=torch.float64), torch.zeros(len(x), 14, dtype=torch.float64), torch.zeros(len(x), 12, dtype=torch.float64)
+            for t in range(x.shape[1]):
+                h, c = self.a(self.words(x[:, t]), (h, c))
+                g = self.b(h, g)
+            return self.out(g)
+    return Steps(), dict(x=ids(2, 4)), [dict(x=ids(3, 4)), dict(x=ids(2, 6))]
+
+@model("torch")
+def experts():
+    "A mixture of experts that are one parameter"
+    import torch; from torch import nn
+    class Experts(nn.Module):
+        def __init__(self): super().__init__(); self.a, self.router, self.up, self.bias, self.down, self.z = nn.Linear(7, 10), nn.Linear(10, 3), nn.Parameter(torch.randn(3, 10, 22)), nn.Parameter(torch.randn(3, 22)), nn.Parameter(torch.randn(3, 22, 10)), nn.Linear(10, 4)
+        def forward(self, x):
+            x = self.a(x)
+            weight, at = self.router(x).softmax(-1).topk(2)
+            weight = torch.zeros(*x.shape[:-1], 3, dtype=x.dtype).scatter(-1, at, weight)
+            h = (torch.einsum("btd,edh->bteh", x, self.up) + self.bias).relu()
+            return self.z(x + torch.einsum("bte,bted->btd", weight, torch.einsum("bteh,ehd->bted", h, self.down)))
+    return Experts(), dict(x=noise(2, 5, 7)), [dict(x=noise(3, 5, 7)), dict(x=noise(2, 8, 7))]
+
+@model("torch")
+def dlrm():
+    "Clicks: tables of embeddings and numbers, every pair of which is multiplied"
+    import torch; from torch import nn
+    class DLRM(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.tables = nn.ModuleList(nn.EmbeddingBag(n, 12, mode="sum") for n in (50, 30, 20))
+            self.bottom, self.top = nn.Sequential(nn.Linear(6, 22), nn.ReLU(), nn.Linear(22, 12), nn.ReLU()), nn.Sequential(nn.Linear(12 + 6, 26), nn.ReLU(), nn.Linear(26, 1))
+            self.pairs = torch.tril_indices(4, 4, -1)
+        def forward(self, x, some):
+            x = self.bottom(x)
+            every = torch.stack([x, *(t(some[:, k]) for k, t in enumerate(self.tables))], 1)
+            pairs = torch.bmm(every, every.transpose(1, 2))[:, self.pairs[0], self.pairs[1]]
+            return self.top(torch.cat([x, pairs], 1))
+    call = lambda b: dict(x=noise(b, 6), some=torch.randint(0, 20, (b, 3, 4)))
+    return DLRM(), call(2), [call(3)]
+
+@model("torch")
+def gan():
+    "A generator and what judges it, one behind the other"
+    from torch import nn
+    class Gan(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.make = nn.Sequential(nn.ConvTranspose2d(9, 24, 4), nn.BatchNorm2d(24), nn.ReLU(), nn.ConvTranspose2d(24, 14, 4, 2, 1, bias=False), nn.BatchNorm2d(14), nn.ReLU(), nn.ConvTranspose2d(14, 3, 4, 2, 1), nn.Tanh())
+            self.judge = nn.Sequential(nn.Conv2d(3, 13, 4, 2, 1), nn.LeakyReLU(.2), nn.Conv2d(13, 18, 4, 2, 1), nn.BatchNorm2d(18), nn.LeakyReLU(.2), nn.Conv2d(18, 1, 4))
+        def forward(self, z): made = self.make(z[:, :, None, None]); return made, self.judge(made).flatten(1)
+    return Gan(), dict(z=noise(2, 9)), [dict(z=noise(3, 9))]
+
+def messages(step):
+    "A network on a graph with a list of edges"
+    import torch; from torch import nn
+    class Graph(nn.Module):
+        def __init__(self): super().__init__(); self.steps, self.out = nn.ModuleList([step(6, 14), step(14, 10)]), nn.Linear(10, 4)
+        def forward(self, x, edges):
+            for s in self.steps: x = s(x, edges[0], edges[1]).relu()
+            return self.out(x)
+    call = lambda n, e: dict(x=noise(n, 6), edges=torch.randint(0, n, (2, e)))
+    return Graph(), call(7, 15), [call(9, 15), call(7, 22)]
+
+@model("torch")
+def gcn():
+    import torch; from torch import nn
+    class Step(nn.Module):
+        def __init__(self, i, o): super().__init__(); self.lin, self.bias = nn.Linear(i, o, bias=False), nn.Parameter(torch.zeros(o))
+        def forward(self, x, a, b):
+            many = torch.ones(x.shape[0], dtype=x.dtype).scatter_add(0, b, torch.ones_like(b, dtype=x.dtype)).rsqrt()
+            h = self.lin(x)
+            return torch.zeros_like(h).index_add(0, b, h[a] * (many[a] * many[b])[:, None]) + h * (many ** 2)[:, None] + self.bias
+    return messages(Step)
+
+@model("torch")
+def sage():
+    import torch; from torch import nn
+    class Step(nn.Module):
+        def __init__(self, i, o): super().__init__(); self.own, self.others = nn.Linear(i, o), nn.Linear(i, o, bias=False)
+        def forward(self, x, a, b):
+            many = torch.zeros(x.shape[0], dtype=x.dtype).index_add(0, b, torch.ones_like(b, dtype=x.dtype)).clamp(min=1)
+            mean = torch.zeros(x.shape[0], x.shape[1], dtype=x.dtype).scatter_add(0, b[:, None].expand(-1, x.shape[1]), x[a]) / many[:, None]
+            y = self.own(x) + self.others(mean)
+            return y / y.norm(dim=-1, keepdim=True).clamp(min=1e-6)
+    return messages(Step)
+
+@model("torch")
+def gin():
+    import torch; from torch import nn
+    class Step(nn.Module):
+        def __init__(self, i, o): super().__init__(); self.eps, self.mlp = nn.Parameter(torch.zeros(1)), nn.Sequential(nn.Linear(i, o + 5), nn.BatchNorm1d(o + 5), nn.ReLU(), nn.Linear(o + 5, o))
+        def forward(self, x, a, b): return self.mlp((1 + self.eps) * x + torch.zeros_like(x).index_add(0, b, x[a]))
+    return messages(Step)
+
+@model("torch")
+def gat():
+    "Attention along edges, several heads"
+    import torch; from torch import nn
+    class Step(nn.Module):
+        def __init__(self, i, o): super().__init__(); self.lin, self.own, self.others, self.heads = nn.Linear(i, o, bias=False), nn.Parameter(torch.randn(1, 2, o // 2)), nn.Parameter(torch.randn(1, 2, o // 2)), 2
+        def forward(self, x, a, b):
+            h = self.lin(x).view(x.shape[0], self.heads, -1)
+            score = nn.functional.leaky_relu((h * self.own).sum(-1)[b] + (h * self.others).sum(-1)[a], .2).exp()
+            total = torch.zeros(x.shape[0], self.heads, dtype=x.dtype).index_add(0, b, score)
+            heard = torch.zeros_like(h).index_add(0, b, h[a] * (score / (total[b] + 1e-9))[..., None])
+            return heard.flatten(1)
+    return messages(Step)
+
+@model("torch")
+def convtasnet():
+    "Two voices apart: a learnt frame, stacks of dilated depthwise blocks, a mask for each voice"
+    import torch; from torch import nn
+    class Part(nn.Module):
+        def __init__(self, d):
+            super().__init__()
+            self.body = nn.Sequential(nn.Conv1d(12, 20, 1), nn.PReLU(), nn.GroupNorm(1, 20), nn.Conv1d(20, 20, 3, padding=d, dilation=d, groups=20), nn.PReLU(), nn.GroupNorm(1, 20))
+            self.res, self.skip = nn.Conv1d(20, 12, 1), nn.Conv1d(20, 14, 1)
+        def forward(self, x): h = self.body(x); return x + self.res(h), self.skip(h)
+    class TasNet(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.frame, self.norm, self.narrow, self.parts = nn.Conv1d(1, 18, 8, 4, bias=False), nn.GroupNorm(1, 18), nn.Conv1d(18, 12, 1), nn.ModuleList(Part(2 ** k) for k in range(3))
+            self.mask, self.wave = nn.Sequential(nn.PReLU(), nn.Conv1d(14, 36, 1), nn.Sigmoid()), nn.ConvTranspose1d(18, 1, 8, 4, bias=False)
+        def forward(self, x):
+            f = self.frame(x)
+            h, total = self.narrow(self.norm(f)), 0.
+            for part in self.parts:
+                h, s = part(h)
+                total = total + s
+            masked = self.mask(total).view(f.shape[0], 2, f.shape[1], -1) * f[:, None]
+            return self.wave(masked.flatten(0, 1)).view(x.shape[0], 2, -1)
+    return TasNet(), dict(x=noise(2, 1, 64)), [dict(x=noise(3, 1, 64)), dict(x=noise(2, 1, 96))]
+
 # ------------------------------------------------------------------------------------------------------------ one model, in a child
 
 def prepare():
@@ -194,9 +333,9 @@ def right(name, keep):
     torch.Tensor.float = torch.Tensor.double      # where a model asks for more precision than it has, it may keep what it has
     m, call, others = MODELS[name][1]()
     m = stirred(m.double().eval())
-    shared, start = copy.deepcopy(m), time.perf_counter()
+    shared, start = copy.deepcopy(m), time.process_time()
     net = Net.from_torch(shared, **call).eval()
-    found = dict(importing=time.perf_counter() - start, vertices=len(net), opaque=sorted(set(net.opaque.values())), fixed=getattr(net, "fixed", {}))
+    found = dict(importing=time.process_time() - start, vertices=len(net), opaque=sorted(set(net.opaque.values())), fixed=getattr(net, "fixed", {}))
     with torch.no_grad():
         found |= dict(same=difference(net(**call), m(**call)), prunable=prunable(net), others=[other(net, m, o) for o in others], grown=grown(net, call))
         before = sum(p.numel() for p in net.parameters())
@@ -215,9 +354,12 @@ def other(net, m, call):
     except Exception as e: return f"{type(e).__name__}: {str(e)[:90]}"
 
 def grown(net, call):
-    "What becomes of three layers that get one unit more"
+    "What becomes of a few layers, of those that are not held, that get one unit more"
     from torch import nn
-    before, said, ends = net(**call), [], {w for v in net.outputs for w in net.ties.labels[v].tolist()}
+    from naivenas.sizes.demands import pinned_vertices
+    from naivenas.sizes.tracing import Edit
+    fixed = {*net.outputs, *pinned_vertices(net, net.vertices, net.outputs, [], [], Edit())}
+    before, said, ends = net(**call), [], {w for v in fixed for w in net.ties.labels[v].tolist()} | {int(w) for wires, _ in net.ties.held for w in wires}
     layers = [v.name for v in net if isinstance(v.op, nn.Module) and v.role == "absorb" and v.inputs and not ends & {*net.ties.labels[v].tolist()}]
     for name in layers[1::max(len(layers) // 4, 1)][:4]:
         twin = copy.deepcopy(net)
@@ -250,7 +392,7 @@ def good(r):
 def row(name, r):
     if "error" in r: return f"{name:12} MISSED: {r['error']}"
     sizes = ", ".join(o if isinstance(o, str) else f"{o:.0e}" for o in r["others"] + r["after"])
-    text = f"{name:12} import {r['importing']:5.1f} s, {r['vertices']} vertices, {r['prunable']:4.0%} prunable, parameters x{r['parameters']:.2f} | off by {r['same']:.0e} imported, {r['gap']:.0e} pruned | other sizes: {sizes} | grown: {', '.join(r['grown'])}"
+    text = f"{name:12} import {r['importing']:5.1f} CPU s, {r['vertices']} vertices, {r['prunable']:4.0%} prunable, parameters x{r['parameters']:.2f} | off by {r['same']:.0e} imported, {r['gap']:.0e} pruned | other sizes: {sizes} | grown: {', '.join(r['grown'])}"
     if r["opaque"]: text += f" | not understood: {r['opaque']}"
     if r["fixed"]: text += f" | fixed: {r['fixed']}"
     return text + ("" if good(r) else "   MISSED")

@@ -29,6 +29,7 @@ from .importer import Importer
 # %% ../../nbs/api/capture/30_arrival.ipynb #5aed526d
 from .results import left_out_lines, results_known
 from .sharing import tie_shared
+from .spelt_out import spelt_out
 from .torch_private import pytree
 from .trace import Untraceable, captured, every, in_mode
 from .walk import walk
@@ -67,7 +68,7 @@ def keep_keys(net, module):
 # %% ../../nbs/api/capture/30_arrival.ipynb #e507c9f1
 def _arrived(cls, module, own, example, named, training, shapes):
     "The net of one capture of `own`, a copy of the module"
-    work = Importer(module, captured(own, tuple(example), named, training, shapes))
+    work = Importer(module, spelt_out(captured(own, tuple(example), named, training, shapes)))
     inputs, outputs = walk(work)
     form = _form(work)
     net = cls(inputs, outputs if form else outputs[0])

@@ -9,14 +9,14 @@ __all__ = ['computed', 'Computed', 'refolded_weight']
 from math import prod
 import torch
 from torch import nn
-from ..graph.axes import Layout, regroup
+from ..graph.axes import Flow, Layout, regroup
 from ..graph.names import named
 from ..nets.rules import RULES, Rule
 from ..nets.kinds import groups_out_first
 from .calls import Call, Spot
 from .importer import NotUnderstood, owner_of
 from .neurons import comes_out, upstream, want
-from .operators import elementwise, operation
+from .operators import elementwise, met, narrowed, operation
 from .parameters import layer_for
 from .sites import call_of
 from .slices import packed
@@ -57,8 +57,9 @@ def computed(work, s):
     x, weight, *bias = (work.before(a, s.node) for a in s.node.args[:3] if a is not None)
     if work.is_source(weight): return _with_bias(work, s, x, weight, *bias) if bias else None
     whole = _computed_weight(work, s, weight, bias)
+    if whole is None: return _alone(work, s, x, weight, *bias)
     label = owner_of(work, s.node)[0] or s.label
-    return layered(work, s.but(op=whole, order=[x], layouts=[work.where(x)], label=label)) if whole else None
+    return layered(work, s.but(op=whole, order=[x], layouts=[work.where(x)], label=label))
 
 
 # %% ../../nbs/api/capture/12_computed.ipynb #01551887
@@ -228,4 +229,20 @@ def _fits(op, shape):
     if both[0].shape != (len(lists["o"]), len(lists["i"]), *shape[2:]): return False
     if not alike(rows[0][:, lists["i"]], both[0]): op.statistic = "statistic over the weights of all that it reads"
     return True
+
+
+# %% ../../nbs/api/capture/12_computed.ipynb #ef843757
+def _alone(work, s, x, weight, *bias):
+    "A convolution with a filter for each neuron, whose weights are worked out"
+    shape, first = work.size(weight), len(s.shape) - len(work.size(weight)) + 1
+    if s.name == "linear" or shape[1] > 1 or first != 1 or not shape[0] == s.arg(6, "groups", 1) > 1: return None
+    for n, axis in (x, 1), (weight, 0), *((b, 0) for b in bias):
+        if not work.where(n).axes: want(work, n, axis)
+        if work.where(n).axes != (axis,): return None
+    out = Layout(s.shape, (1,))
+    how = dict(base=s.order.index(x), meets=met, literals=_as_many_groups)
+    return work.made(s, Flow(narrowed, s.layouts, out, **how), out)
+
+@named("sizes.groups")
+def _as_many_groups(role, op): return op.changed(6, role.out.shape[1])
 

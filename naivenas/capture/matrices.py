@@ -16,28 +16,32 @@ from ..nets.rules import RULES, Rule
 from .calls import Call, Spot
 from .neurons import want
 from .products import _letters
+from .sites import call_of
 from .torch_private import operator_name, pytree
 
 # %% ../../nbs/api/capture/22_matrices.ipynb #a7ffbfd6
 @named("layer.matrix")
 class Matrix(nn.Module):
     "A parameter that is multiplied with, as the module wrote it down: `call` reads the value, the matrix, and the bias"
-    def __init__(self, call, weight, bias, letters, axis, turned=False):
+    def __init__(self, call, weight, bias, letters, axis, steps=()):
         super().__init__()
-        self.call, self.turned, self.axis = call, turned, axis
-        self.letters = letters      # "io", or "oi" as in nn.Linear
+        self.call, self.axis, self.steps = call, axis, steps     # steps: calls that make the matrix of the parameter
+        self.letters = letters      # "io", or "oi" as in nn.Linear; ".io" for a stack of matrices
         self.weight, self.bias = weight, bias
         self.in_features, self.out_features = (weight.shape[letters.index(c)] for c in "io")
 
     def forward(self, x):
-        weight = self.weight.t() if self.turned else self.weight
+        weight = self.weight
+        for step in self.steps: weight = step(weight)
         return self.call(x, weight) if self.bias is None else self.call(x, weight, self.bias)
 
     def source(self, args, me):
-        weight = f"{me}.weight.t()" if self.turned else f"{me}.weight"
+        weight = f"{me}.weight"
+        for step in self.steps: weight = step.source([weight])
         return self.call.source([args[0], weight] + ([] if self.bias is None else [f"{me}.bias"]))
 
     def extra_repr(self): return f"{self.in_features}, {self.out_features}, {self.call.__name__}"
+
 
 # %% ../../nbs/api/capture/22_matrices.ipynb #2fed05ae
 def _rule(op):
@@ -47,19 +51,44 @@ def _rule(op):
 RULES[Matrix] = _rule
 
 # %% ../../nbs/api/capture/22_matrices.ipynb #d4fbdff4
-TURNS = "t", "transpose", "permute", "numpy_T", "mT"
+TURNS = dict(t=torch.t, transpose=torch.transpose, permute=torch.permute, numpy_T=torch.t, mT=torch.adjoint,
+             select=torch.select, detach=None)
+
 
 # %% ../../nbs/api/capture/22_matrices.ipynb #909b4689
 def _parameter(work, n):
-    "`(node of a matrix that is a parameter, whether it's transposed)`; None for anything else"
-    if not isinstance(n, torch.fx.Node): return None
-    turn = n if n.op == "call_function" and operator_name(n.target) in TURNS else None
-    source = work.before(turn.args[0], turn) if turn else n
-    known = isinstance(source, torch.fx.Node) and source.op == "placeholder" and source.name in work.tensors
-    is_matrix = known and len(work.size(source)) == 2 and isinstance(work.tensor(source)[0], nn.Parameter)
-    return (source, turn is not None) if is_matrix else None
+    "`(node of a parameter of matrices, nodes that make one of it)`; None for anything else"
+    steps = []
+    while isinstance(n, torch.fx.Node) and n.op == "call_function" and operator_name(n.target) in TURNS:
+        steps.insert(0, n)
+        n = work.before(n.args[0], n)
+    known = isinstance(n, torch.fx.Node) and n.op == "placeholder" and n.name in work.tensors
+    are_matrices = known and len(work.size(n)) in (2, 3) and isinstance(work.tensor(n)[0], nn.Parameter)
+    return (n, steps) if are_matrices else None
+
+
+# %% ../../nbs/api/capture/22_matrices.ipynb #09b91541
+def _calls(work, steps):
+    "The operators at the nodes, under names that everybody knows"
+    calls = [call_of(work, n)[0] for n in steps]
+    return [Call(TURNS[c.__name__] or c.target, c.args, c.kwargs) for c in calls]
+
+def _where_from(calls, rank):
+    "For each axis of a matrix, the axis of the parameter that it was; None if it was one but for its place"
+    probe = torch.empty([1009 + a for a in range(rank)], device="meta")
+    for call in calls: probe = call(probe)
+    return [m - 1009 for m in probe.shape]
+
 
 # %% ../../nbs/api/capture/22_matrices.ipynb #639c8819
+def _summed_and_free(w, x, result, seen):
+    "`(letter of a matrix that is summed over, letter that comes out)`; None if there are no such two"
+    summed, free = [c for c in w if c in x and c not in result], [c for c in w if c in result and c not in x]
+    if not summed or not free: return None
+    return next((c for c in summed if c in seen), summed[-1]), free[-1]
+
+
+# %% ../../nbs/api/capture/22_matrices.ipynb #3231353e
 def _axes(work, s, first):
     "`(number of the matrix among what is read, its axes as i and o, axis read, axis that comes out)`; or None"
     found = _letters(s.but(order=s.order[first:], layouts=s.layouts[first:]))
@@ -67,10 +96,12 @@ def _axes(work, s, first):
     terms, result = found
     those = [k for k in (0, 1) if _parameter(work, s.order[first + k])]
     if len(those) != 1 or len(set(terms[0])) < len(terms[0]) or len(set(terms[1])) < len(terms[1]): return None
-    w, x = terms[those[0]], terms[1 - those[0]]
-    kinds = "".join("i" if c in x and c not in result else "o" if c in result and c not in x else "." for c in w)
-    if sorted(kinds) != ["i", "o"]: return None
-    return first + those[0], kinds, x.index(w[kinds.index("i")]), result.index(w[kinds.index("o")])
+    w, x, l = terms[those[0]], terms[1 - those[0]], s.layouts[first + 1 - those[0]]
+    both = _summed_and_free(w, x, result, {x[a] for a in l.axes})
+    if both is None: return None
+    kinds = "".join("i" if c == both[0] else "o" if c == both[1] else "." for c in w)
+    return first + those[0], kinds, x.index(both[0]), result.index(both[1])
+
 
 # %% ../../nbs/api/capture/22_matrices.ipynb #069a80fb
 def _bias_of(work, s, o):
@@ -88,7 +119,7 @@ def _renumbered(call, at):
     return Call(call.target, args, kwargs)
 
 # %% ../../nbs/api/capture/22_matrices.ipynb #5ca2651e
-MATRICES = "matmul", "mm", "addmm", "einsum"
+MATRICES = "matmul", "mm", "bmm", "addmm", "einsum"
 
 def matrix(work, s):
     "A layer for a product with a parameter"
@@ -100,24 +131,33 @@ def matrix(work, s):
     plain, bias = _bias_of(work, s, o)
     x = s.order[2 * first + 1 - k]
     l = work.where(x)
-    if not plain or 0 in (i, o) or 1 in work.size(s.order[k]): return None      # a single weighted sum has no neurons
+    if not plain or 0 in (i, o) or 1 in work.size(s.order[k])[-2:]: return None      # a single weighted sum has no neurons
     if not l.axes and l.shape[i] > 1: want(work, x, i)
     if l.axes not in ((), (i,)): return None
     return _made(work, s, k, letters, o, x, bias)
 
+# %% ../../nbs/api/capture/22_matrices.ipynb #75a8905b
+def _make_way(work, n):
+    "Let go of the name of a parameter, or of a matrix that is made of it, if it's only multiplied with"
+    v, among = work.vertex.get(n), (*TURNS, *MATRICES)
+    if v is None or any(operator_name(u.target) not in among for u in n.users) or v.name not in work.names: return
+    del work.names[v.name]
+    v.name = work.named(f"{v.name}.read")
+
+
 # %% ../../nbs/api/capture/22_matrices.ipynb #b250775b
 def _made(work, s, k, letters, o, x, bias):
     "The vertex of a product with the matrix that is read as number `k`"
-    source, turned = _parameter(work, s.order[k])
+    source, steps = _parameter(work, s.order[k])
     (weight, path), b = work.tensor(source), None if bias is None else work.tensor(bias)[0]
-    key = s.name, source, bias, letters, o
+    key = s.name, source, bias, letters, o, *(str(n.args[1:]) for n in steps)
     if key not in work.stands:
-        at = {s.order.index(x): 0, k: 1} | ({} if bias is None else {0: 2})
-        call = _renumbered(s.op, at)
-        axis = -1 if o == len(s.shape) - 1 else 1
-        work.stands[key] = Matrix(call, weight, b, letters[::-1] if turned else letters, axis, turned)
-    if turned and len(s.order[k].users) == len(source.users) == 1:     # nobody else needs it, and its name is free
-        for n in s.order[k], source: work.forget(n)
+        call = _renumbered(s.op, {s.order.index(x): 0, k: 1} | ({} if bias is None else {0: 2}))
+        calls, own = _calls(work, steps), ["."] * weight.ndim
+        for a, c in zip(_where_from(calls, weight.ndim), letters): own[a] = c
+        work.stands[key] = Matrix(call, weight, b, "".join(own), -1 if o == len(s.shape) - 1 else 1, calls)
+    for n in (source, *steps) if steps else (): _make_way(work, n)
     label = path.removesuffix(".weight") if path.endswith(".weight") else path
     s = s.but(op=work.stands[key].train(work.module.training), order=[x], layouts=[work.where(x)], label=label)
     return work.made(s, "absorb", Layout(s.shape, (o,)))
+

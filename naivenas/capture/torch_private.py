@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['OpOverload', 'OpOverloadPacket', 'HigherOrderOperator', 'operator_name', 'overload_name', 'overloads', 'takes',
-           'written', 'one', 'with_sizes', 'is_symbol', 'symbols_of', 'first_sizes', 'shaped', 'uncompiled', 'pytree']
+           'written', 'one', 'with_sizes', 'is_symbol', 'involved', 'symbols_of', 'first_sizes', 'shaped', 'uncompiled',
+           'pytree']
 
 # %% ../../nbs/api/capture/00_torch_private.ipynb #152cf962
 import torch
@@ -82,6 +83,11 @@ def _example_of(n):
 def is_symbol(n):
     "Whether a size is open by itself, and not worked out from others"
     return isinstance(n, torch.SymInt) and getattr(getattr(n.node, "expr", None), "is_symbol", False)
+
+def involved(n):
+    "How many operations a size is worked out with, of the sizes of inputs"
+    expression = getattr(getattr(n, "node", None), "expr", None)
+    return expression.count_ops() if hasattr(expression, "count_ops") else 0
 
 def symbols_of(shapes):
     "All symbols in some shapes, in an order that stays"

@@ -16,6 +16,7 @@ from torch import nn
 from ..graph.vertex import Vertex
 from ..sizes.costs import UNITS
 from ..nets.importance import magnitude
+from ..nets.rules import axes_of, rule
 from ..capture.calls import Direct
 from ..capture.example import chance_kept, unwrapped
 from ..capture.torch_private import pytree
@@ -74,6 +75,28 @@ def _hand_over(net, module):
         for held in m._buffers, m.__dict__:
             if t is not None and torch.is_tensor(old := held.get(key)) and old.shape != t.shape: held[key] = t.detach()
 
+# %% ../../nbs/api/files/17_giving_back.ipynb #d3953bdc
+def _counted(m, r):
+    "`{attribute: number}` that the parameters of a layer with the rule `r` say"
+    found = {}
+    for key, axes in r.arrays.items():
+        array = getattr(m, key, None)
+        for n, (blocks, letter, times) in zip(() if array is None or callable(axes) else array.shape, axes_of(axes)):
+            if letter != ".": found[r.nout if letter == "o" else r.nin.split()["ijk".index(letter)]] = n // (blocks * times)
+    return found
+
+
+# %% ../../nbs/api/files/17_giving_back.ipynb #21fdc9d2
+def _tell_layers(net, module):
+    "Give layers that the net holds by their parameters alone the numbers that these have"
+    shared, cut = {v.op for v in net}, {id(p) for p in net.parameters()}
+    for m in module.modules():
+        own = m._parameters.values()
+        if m in shared or not any(id(p) in cut for p in own) or (r := rule(m)) is None or not r.nout: continue
+        for name, n in _counted(m, r).items():
+            if type(getattr(m, name, None)) is int: setattr(m, name, n)
+
+
 # %% ../../nbs/api/files/17_giving_back.ipynb #c4f877ba
 def _unhook(module):
     "Take off what this package listens with"
@@ -131,6 +154,7 @@ def given_back(net: Net, module: nn.Module, before: Origin) -> nn.Module:
     "The module itself, which was cut along with its net, if it computes the same; else a plain module"
     log = logging.getLogger("naivenas")
     _hand_over(net, module)
+    _tell_layers(net, module)
     found, why = _fitted(net, module, before)
     if found is None:
         log.warning("%s comes back as a plain module, for it counts on sizes in its own code: %s. %s", before.name, why,
