@@ -41,7 +41,7 @@ def test_the_panel_in_a_browser(lab, browser):
     for _ in range(4): handle.press("ArrowLeft")
     panel.locator("svg.nn-graph", has_text="16 → 12").wait_for()
     assert size() == (16, 16, 24) and kernel("panel.done") == []
-    assert handle.get_attribute("aria-label") == "neurons" and panel.locator("input[type=number]").get_attribute("aria-label")
+    assert handle.get_attribute("aria-label") == "neurons" and panel.locator("input[type=number]").first.get_attribute("aria-label") == "neurons, as a number"
     assert panel.locator('[data-v][tabindex="0"]').count() == 1 and panel.locator('[data-v="stem"]').get_attribute("aria-pressed") == "true"
     panel.locator('[data-v="stem"]').focus()                              # along the edges, by keyboard; a redraw leaves the focus where it was
     for key in "ArrowDown", "ArrowUp", "Enter": page.keyboard.press(key)

@@ -129,9 +129,11 @@ const finding = (view, find, model, tell) => {
 # %% ../../nbs/api/apps/11_viewer.ipynb #6d53472d
 NAMES = """
 const naming = panel => {
-  const label = s => s.closest(".widget-inline-hbox, .jupyter-widget-inline-hbox")?.querySelector("label")?.innerText;
+  const row = s => s?.closest(".widget-inline-hbox, .jupyter-widget-inline-hbox");
+  const label = s => row(s)?.querySelector("label")?.innerText;
+  const beside = n => label(row(n)?.parentNode.querySelector(".noUi-handle")) || "neurons";
   for (const s of panel?.querySelectorAll(".noUi-handle") || []) s.setAttribute("aria-label", label(s) || "size");
-  for (const n of panel?.querySelectorAll("input[type=number]") || []) n.setAttribute("aria-label", "number of neurons");
+  for (const n of panel?.querySelectorAll("input[type=number]") || []) n.setAttribute("aria-label", beside(n) + ", as a number");
 };
 """
 
