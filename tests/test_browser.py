@@ -119,3 +119,31 @@ def test_boxes_of_a_static_page_open_and_close(browser, tmp_path):
     at(box).focus()
     page.keyboard.press("Enter")
     assert page.locator("svg.nn-graph [data-v]").count() > shut and complaints == []
+
+@pytest.mark.browser
+def test_the_table_of_candidates_sorts_filters_and_outlasts_a_reload(browser, tmp_path):
+    from test_watching import watched
+    w, everybody = watched()
+    (tmp_path / "w.html").write_text(w.html(), encoding="utf-8")
+    page, complaints = browser.new_page(viewport=dict(width=1280, height=1000)), []
+    page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda e: complaints.append(str(e)))
+    page.goto(f"file://{tmp_path}/w.html")
+    def shown(): return page.evaluate("[...document.querySelectorAll('.nn-table tbody tr')].filter(r => r.getClientRects().length).map(r => r.dataset.k)")
+    def sizes(some): return [w.facts[c.id]["parameters"] for k in some for c in everybody if w.name_of(c.id) == k]
+    press = lambda name: page.locator(".nn-table th").get_by_role("button", name=name).click()
+    press("parameters")
+    assert sizes(shown()) == sorted(sizes(shown()), reverse=True) and page.locator("th[aria-sort=descending]").inner_text().startswith("parameters")
+    press("parameters")
+    assert sizes(shown()) == sorted(sizes(shown())) and len(shown()) == 16
+    page.get_by_role("searchbox").fill("parameters < 200, adam")
+    wanted = {w.name_of(c.id) for c in everybody if w.facts[c.id]["parameters"] < 200 and c.settings.optimizer == "adam"}
+    assert set(shown()) == wanted and page.locator(".nn-table [role=status]").inner_text() == f"{len(wanted)} of 16"
+    lines = page.evaluate("[...document.querySelectorAll('.nn-table polyline')].filter(l => l.style.display !== 'none').map(l => l.dataset.k)")
+    assert set(lines) == wanted
+    page.reload()
+    assert set(shown()) == wanted and sizes(shown()) == sorted(sizes(shown()))
+    page.get_by_role("checkbox").check()
+    assert set(shown()) == wanted & {w.name_of(c.id) for c in w.population} and complaints == []
+    page.locator(f'.nn-table tr[data-k="{sorted(wanted & {w.name_of(c.id) for c in w.population})[0]}"]').hover()
+    assert page.locator("polyline.hot").count() == 1
