@@ -161,6 +161,7 @@ class _Lines:
 def _fit(args):
     "Search, and write what was found"
     from naivenas.search.search import fit
+    from naivenas.apps.following import Live
     data, y = args.data, _column(args.data, args.target)
     groups = args.groups and _column(data, args.groups)
     X = data.drop(columns=[c for c in (args.target, args.groups) if c])
@@ -169,8 +170,11 @@ def _fit(args):
     how = dict(task=args.task, device=args.device, seed=args.seed, metric=args.metric, groups=groups, test=test)
     seconds = None if args.generations else args.time
     bar = sys.stderr.isatty()
-    how |= dict(progress=bar, watch=None if bar else _Lines())
-    with _in_lines(): model, population = fit(X, y, seconds, args.generations, **how)
+    live = Live(out / "live.html", None if bar else _Lines())
+    print(f"{live.path} shows the search while it runs", flush=True)
+    try:
+        with _in_lines(): model, population = fit(X, y, seconds, args.generations, **how, progress=bar, watch=live)
+    finally: live.finish()
     model.save(out)
     population.table().to_csv(out / "population.csv", index=False)
     _report(out, len(data), model, population)

@@ -26,8 +26,8 @@ def _texts(panel):
     limits = panel.limits or f"1 to {panel.how_big.max}; a larger number goes into the box"
     why_not = "; ".join(filter(None, [panel.stuck(panel.done), panel.sure and "press apply again if that is meant"]))
     spent = panel.spent_limits or "percent of what it costs now; prunes what is worth least for it"
-    return dict(spent=spent, details=panel.details(), says=" · ".join(filter(None, [*panel.failed, panel.says(), panel.sure])),
-                counts=panel.counts(), limits=limits, why_not=why_not)
+    says = " · ".join(filter(None, [*panel.failed, panel.says(), panel.sure]))
+    return dict(spent=spent, details=panel.details(), says=says, counts=panel.counts(), limits=limits, why_not=why_not)
 
 # %% ../../nbs/api/apps/13_panel.ipynb #aa13d001
 def _write(panel):

@@ -48,8 +48,9 @@ def _line(number, name, colour, xs, ys, at):
     path, y = " ".join("%.1f,%.1f" % at(x, y) for x, y in zip(xs, ys)), HIGH - 59 + 14 * number
     alone = "".join('<circle cx="%.1f" cy="%.1f" r="4" fill="%s"/>' % (*at(x, y), colour)
                     for x, y in list(zip(xs, ys)) * (len(xs) == 1))
-    tips = "".join('<circle cx="%.1f" cy="%.1f" r="6" fill="transparent">' % at(x, y)
-                   + f"<title>{html.escape(name)}, {readable(x)}: {readable(y)}</title></circle>" for x, y in zip(xs, ys))
+    tip = lambda x, y: f"<title>{html.escape(name)}, {readable(x)}: {readable(y)}</title></circle>"
+    tips = "".join('<circle cx="%.1f" cy="%.1f" r="6" fill="transparent">' % at(x, y) + tip(x, y)
+                   for x, y in zip(xs, ys))
     return (f'<polyline fill="none" stroke="{colour}" stroke-width="2.5" points="{path}"/>{alone}{tips}'
             f'<circle cx="{WIDE - 46}" cy="{y}" r="4" fill="{colour}"/>' + _say(WIDE - 38, y + 4, name, "start"))
 

@@ -65,7 +65,8 @@ def limited(percent: float) -> tuple[int, str]:
     "`(the percent within its limits, why it was changed)`"
     at = min(max(round(percent), 1), 100)
     if at == percent: return at, ""
-    why = "all of it is the most" if percent > 100 else "one percent is the least here" if percent < 1 else "whole percent"
+    why = "one percent is the least here" if percent < 1 else "whole percent"
+    if percent > 100: why = "all of it is the most"
     return at, f"{percent:g} becomes {at}: {why}"
 
 def least(error: Any) -> int | None:

@@ -58,9 +58,9 @@ BEST, MEAN, DOT, PAST = "#D55E00", "#2F8ED0", "#009E73", "#808080"
 def _cloud(record):
     "The present population, fitness against size"
     def point(c):
-        name = record.name_of(getattr(c, "id", ""))
+        n, name = parameters(c.graph), record.name_of(getattr(c, "id", ""))
         best = c is record.best or getattr(c, "id", c) == getattr(record.best, "id", None)
-        return parameters(c.graph), merit(c), BEST if best else DOT, f"{name}: {readable(merit(c))}, {parameters(c.graph):,} parameters"
+        return n, merit(c), BEST if best else DOT, f"{name}: {readable(merit(c))}, {n:,} parameters"
     return plot("Population", "parameters", "fitness", dots=[point(c) for c in alive(record.population)])
 
 # %% ../../nbs/api/apps/14_watching.ipynb #8ba3e0da

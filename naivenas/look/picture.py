@@ -141,12 +141,14 @@ def _cached(name):
     base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or "~/.cache"
     return Path(base).expanduser() / "naivenas" / name
 
+# %% ../../nbs/api/look/02_picture.ipynb #6c9c71df
 def _own(path):
     "Whether nobody but this user can have written a file, or put one in its place"
     if not hasattr(os, "getuid"): return True     # a user's own folder, where folders have other rights
     facts = [os.stat(p) for p in (path, path.parent)]
     return all(f.st_uid == os.getuid() and not f.st_mode & 0o022 for f in facts)
 
+# %% ../../nbs/api/look/02_picture.ipynb #d6d7fead
 def _kept(path, make):
     "Bytes from a file with their SHA-256 in front, or made and written there; it is no matter if that can't be"
     try: data = path.read_bytes() if _own(path) else b""
@@ -155,7 +157,8 @@ def _kept(path, make):
     made = make()
     try:
         path.parent.mkdir(0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as f: f.write(hashlib.sha256(made).digest() + made)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as f:
+            f.write(hashlib.sha256(made).digest() + made)
         os.replace(f.name, path)
     except OSError: pass
     return made
