@@ -74,6 +74,13 @@ def test_the_panel_in_a_browser(lab, browser):
     assert button("apply").is_disabled() and panel.locator(".node.conflict").count() == 1
     if shots := os.environ.get("NAIVENAS_SHOTS"): panel.screenshot(path=f"{shots}/explore.png")
 
+    panel.get_by_role("tab", name="prune").click()                        # a budget, in its box
+    box = panel.get_by_label("budget %, as a number")
+    box.fill("60")
+    box.press("Enter")
+    page.wait_for_function("document.querySelector('.nn-explore .nn-code').innerText.includes('macs=0.6')")
+    assert "% of" in panel.locator(".nn-says").inner_text() and "60" in panel.locator(".noUi-handle:visible").last.get_attribute("aria-valuenow")
+
     panel.get_by_role("tab", name="weights").click()                      # the matrix of the chosen vertex
     panel.locator('[data-v="stem"]').click()
     matrix = panel.locator("svg[aria-label^='stem.weight, rows: 12 kept']")
@@ -85,14 +92,18 @@ def test_the_panel_in_a_browser(lab, browser):
     page.wait_for_function("document.querySelector('.nn-watch .nn-says').innerText.includes('finished')")
     assert kernel("len(watching.rows)") == 12 and seen.locator("circle").count() > 12
     menu = seen.locator("select").first
-    best = kernel("f'{watching.best.id}: {watching.best.fitness:.4g}'")
+    best = kernel("f'{watching.best.id}: {watching.best.fitness:.3g}'")
     assert menu.evaluate("m => m.selectedOptions[0].innerText").replace("\xa0", " ") == best    # the menu shows what is chosen
     other = kernel("watching.pick.options[2][0]")
     menu.select_option(index=2)
     seen.get_by_role("button", name="explore", exact=True).click()
     seen.locator(".nn-explore svg.nn-graph").wait_for()
     assert kernel("watching.population[watching.pick.value].id") == int(other.split(":")[0])
-    assert complaints == []
+    seen.locator(".nn-table th").get_by_role("button", name="parameters").click()
+    sizes = seen.evaluate("s => [...s.querySelectorAll('.nn-table tbody tr')].map(r => Number(r.cells[2].dataset.x))")
+    assert len(sizes) > 12 and sizes == sorted(sizes, reverse=True) and complaints == []
+    from test_axe import AXE, serious                                     # where axe-core is, it has a look, too
+    if AXE.exists(): assert serious(page, ".nn-explore") + serious(page, ".nn-watch") == []
 
 @pytest.mark.browser
 def test_boxes_of_a_static_page_open_and_close(browser, tmp_path):

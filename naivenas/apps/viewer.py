@@ -156,7 +156,7 @@ BODY = """
 const body = `<div class="nn-tools" role="toolbar" aria-label="the picture">
   <input type="search" placeholder="find a vertex" aria-label="find a vertex by name" size="14">
   <button data-do="out" aria-label="zoom out">−</button><button data-do="in" aria-label="zoom in">+</button>
-  <button data-do="fit" aria-label="show all of the picture">fit</button>
+  <button data-do="fit" aria-label="fit: show all of the picture">fit</button>
   <button data-do="svg" aria-label="save as SVG">SVG</button><button data-do="png" aria-label="save as PNG">PNG</button>
   </div><div class="nn-stage"><div class="nn-view"></div><div class="nn-map" aria-hidden="true" hidden></div></div><div class="nn-under"></div><div class="nn-status" role="status"></div>`;
 """
