@@ -93,14 +93,14 @@ ALL = ORDER + SORT + PARTS + FILTER + POINT + PRESS + LISTEN
 
 # %% ../../nbs/api/apps/00_sorting.ipynb #5c8da9b5
 DRESS = """
-.nn-table{max-width:100%}.nn-wide{overflow:auto;max-height:340px}.nn-paths{overflow-x:auto}
+.nn-table{max-width:100%}.nn-wide{overflow:auto;max-height:340px}.nn-paths{overflow-x:auto;margin-top:8px}
 .nn-table table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums}
 .nn-table th{position:sticky;top:0;background:#e8e8e8;text-align:right}
 .nn-table th button{font:inherit;font-weight:bold;color:#222;background:none;border:0;padding:2px 8px;cursor:pointer}
 .nn-table th[aria-sort=ascending] button::after{content:" ▲"}.nn-table th[aria-sort=descending] button::after{content:" ▼"}
 .nn-table td{text-align:right;padding:1px 8px;border-bottom:1px solid #8886;white-space:nowrap}
 .nn-table td:not([data-x]){text-align:left}.nn-table tr.hot td{background:#2f8ed040}
-.nn-table polyline.hot{stroke-width:4;opacity:1}.nn-table input,.nn-table label{font:inherit;color:inherit}
+.nn-table polyline.hot{stroke-width:4;opacity:1}.nn-table input,.nn-table label{font:inherit;color:inherit}.nn-table .nn-tools{align-items:center}
 .nn-table input[type=search]{background:transparent;border:1px solid #8a8a8a;border-radius:4px;padding:1px 8px}
 """
 

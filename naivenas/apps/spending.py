@@ -10,7 +10,7 @@ __all__ = ['GAP', 'STEPS', 'WIDE', 'UNITS', 'is_wide', 'usual_step', 'zeros', 'e
 from typing import Any
 
 # %% ../../nbs/api/apps/01_spending.ipynb #09656295
-GAP, STEPS, WIDE = .02, (1, 4, 8, 16, 32), 64
+GAP, STEPS, WIDE = .05, (1, 4, 8, 16, 32), 64
 
 # %% ../../nbs/api/apps/01_spending.ipynb #b65e81a0
 def is_wide(graph: Any) -> bool:
