@@ -7,7 +7,7 @@ __all__ = ['FIRST', 'LAST', 'TOOLS', 'AXIS', 'TALL', 'named', 'macs_of', 'facts_
            'cell', 'row_html', 'table_html', 'places', 'paths']
 
 # %% ../../nbs/api/apps/04_candidates.ipynb #09d54a4e
-import html, math, re, sys
+import html, math, re
 from dataclasses import asdict, is_dataclass
 from typing import Any, Iterable
 from ..nets.counts import parameters
