@@ -42,6 +42,7 @@ def facts_of(candidate: Any, example: tuple = ()) -> dict[str, Any]:
 class Fed(Record):
     "A record that was given an example"
     example: tuple = ()
+    present: Any = frozenset()     # the identities of the present population
 
     def fed(self, example: tuple) -> None:
         "An example to count multiplications with"
