@@ -105,7 +105,7 @@ def shoot(browser, folder, out, names, theme, widths):
                 page.wait_for_timeout(500)
                 output.screenshot(path=out / f"{name}-{theme}-{width}.png")
                 over = output.evaluate("""e => [...e.querySelectorAll("*")].filter(a => a.scrollWidth > a.clientWidth + 1 && a.clientWidth &&
-                    !a.closest("mjx-assistive-mml") && getComputedStyle(a).overflowX === "hidden").map(a => a.className)""")
+                    !a.closest("mjx-assistive-mml, .nn-status") && getComputedStyle(a).overflowX === "hidden").map(a => a.className)""")
                 if over: wrong.append(f"{name}-{theme}-{width}: cut off in {over}")
             page.set_viewport_size(dict(width=1280, height=2400))
         page.close()

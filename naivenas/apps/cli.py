@@ -200,13 +200,18 @@ def _of_table(data, args):
 # %% ../../nbs/api/apps/16_cli.ipynb #6bb46736
 def _fit(args):
     "Search, and write what was found"
+    from naivenas.apps.following import Live
     from naivenas.search.search import fit
     X, y, how = (_of_table if hasattr(args.data, "columns") else _of_folder)(args.data, args)
     if how["test"] is None and 20 <= len(y) < 1000: how["test"] = .2
     out, bar = args.out or _folder("naivenas-fit"), sys.stderr.isatty()
     how |= dict(task=args.task, device=args.device, seed=args.seed, metric=args.metric, folder=args.keep)
-    how |= dict(progress=bar, watch=None if bar else _Lines(args.keep))
-    with _in_lines(): model, population = fit(X, y, None if args.generations else args.time, args.generations, **how)
+    live = Live(out / "live.html", None if bar else _Lines(args.keep))
+    how |= dict(progress=bar, watch=live)
+    print(f"{live.path} shows the search while it runs", flush=True)
+    try:
+        with _in_lines(): model, population = fit(X, y, None if args.generations else args.time, args.generations, **how)
+    finally: live.finish()
     model.save(out)
     population.table().to_csv(out / "population.csv", index=False)
     _report(out, len(y), model, population)

@@ -13,6 +13,7 @@ from typing import Any, Iterator
 import torch
 from ..graph.vertex import Vertex, inputvertex
 from ..look.picture import draw
+from ..look.pages import put, reloading
 from ..nets.layers import conv, linear, cat
 from ..nets.norms import avgpool, batchnorm, globalpool
 from ..nets.activations import relu
@@ -203,7 +204,7 @@ def demo(data: str = "digits", device: str | None = None, epochs: int = 24, seed
     epochs, seed : int
         Epochs in all; of the weights and of the order of the images.
     out : str or Path
-        Folder for `report.html` and `epochs.csv`.
+        Folder for `report.html` and `epochs.csv`, and for `live.html`, the report so far, which loads itself again.
 
     Returns
     -------
@@ -219,14 +220,16 @@ def demo(data: str = "digits", device: str | None = None, epochs: int = 24, seed
     out.mkdir(parents=True, exist_ok=True)
     data = load(data).to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     print(data)
+    print(f"{out / 'live.html'} shows it while it runs")
     _print(TITLES)
-    rows, nets, reference = [], (), None
+    rows, nets, reference, alive = [], (), None, _Alive(out / "live.html", start)
     try:
         with _threads(1 if data.x_train[0].numel() <= 256 else torch.get_num_threads()):
             for row in job(data, epochs, seed):
                 nets = row.pop("nets")
                 rows.append(row)
                 _print(row)
+                alive(data, rows, nets)
             *_, unpruned = job(data, epochs, seed, target=1)
             reference = unpruned["accuracy"]
     finally:       # stopped from the keyboard, what is finished is kept
@@ -234,11 +237,14 @@ def demo(data: str = "digits", device: str | None = None, epochs: int = 24, seed
     return rows
 
 # %% ../../nbs/api/apps/05_demo.ipynb #130a7bdc
-def _put(path, text):
-    "Write a file, whole or not at all"
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8", newline="")
-    part.replace(path)
+class _Alive:
+    "Writes the report so far, as a page that loads itself again, unless the last time was too short ago"
+    def __init__(self, path, start): self.path, self.start, self.due = path, start, 0.
+    def __call__(self, data, rows, nets):
+        begin = time.perf_counter()
+        if begin < self.due: return
+        put(self.path, reloading(page(data, rows, *nets, None, begin - self.start)))
+        self.due = (now := time.perf_counter()) + max(1., 10 * (now - begin))
 
 def _write(out, data, rows, before, after, reference, seconds):
     "The files, and the last lines on the screen"
@@ -246,8 +252,9 @@ def _write(out, data, rows, before, after, reference, seconds):
     table = csv.DictWriter(text, list(rows[0]))
     table.writeheader()
     table.writerows(rows)
-    _put(out / "epochs.csv", text.getvalue())
-    _put(out / "report.html", page(data, rows, before, after, reference, seconds))
+    put(out / "epochs.csv", text.getvalue())
+    made = page(data, rows, before, after, reference, seconds)
+    for name in ("report.html", "live.html"): put(out / name, made)
     was, now, last = count(before), count(after), rows[-1]["accuracy"]
     other = "" if reference is None else f", unpruned after as many epochs {100 * reference:.1f}%"
     print(f"{100 * (1 - now / was):.1f}% of the parameters are gone ({was:,} -> {now:,}) after {len(rows)} epochs. "

@@ -17,6 +17,7 @@ from ..sizes.wishes import relaxed
 from ..look.wiring import conflict
 from ..look.pages import openable, page
 from ..nets.counts import macs, parameters, positions
+from .spending import example_text, spend
 from .replay import Script, brought_blocks, brought_utilities, quoted, sources
 from .telling import around, asks, change, details, told_of, uses
 
@@ -69,7 +70,7 @@ class Explored(Memory):
         self.utilities, self.blocks = utilities or brought_utilities(graph), blocks or brought_blocks(graph)
         self.sources = (sources(utilities, self.utilities, scope) | sources(blocks, self.blocks, scope))
         self.example = example if isinstance(example, tuple) or example is None else (example,)
-        self.where = self.example and positions(graph, *self.example)
+        self.where, self.spends = self.example and positions(graph, *self.example), example_text(self)
         self.done: list[tuple[Report, str]] = []      # what was applied, and its step; the last can be undone
         self.undone: list[tuple[Report, str]] = []    # what was taken back, and can be done again
         self.script, self.note = Script(), ""         # the program so far; what happened elsewhere
@@ -122,6 +123,10 @@ class Proposing(Sizing):
         self.by = by
         return plan
 
+    def budget(self, share: float, by: str, unit: str = "macs", step: int = 1) -> Plan | None:
+        "Propose to prune to a share of the 'macs' or 'params' that the graph has now, in multiples of `step`"
+        return spend(self, share, by, unit, step)
+
     def edit(self, what: str, target: str | None = None, block: str | None = None) -> Plan | None:
         "Propose to insert a block behind the chosen vertex, remove it, or connect or disconnect it to `target`"
         line, change = _edit(self, what, target, block)
@@ -162,7 +167,7 @@ class Hearing(Own):
     def heard(self, report: Report) -> None:
         "The graph has changed; by somebody else, a proposal is gone, and what the program cannot do stands in it"
         if self._mine: return
-        what = report.summary.split(": keeps")[0]
+        what = report.asked
         self.script.note(f"changed elsewhere: {what}")
         gone = "; the proposal was made for another graph, and is gone" if self.plan or self.error else ""
         _settle(self)

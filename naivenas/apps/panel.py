@@ -25,8 +25,9 @@ def _texts(panel):
     "`{part of the panel: its text}`"
     limits = panel.limits or f"1 to {panel.how_big.max}; a larger number goes into the box"
     why_not = "; ".join(filter(None, [panel.stuck(panel.done), panel.sure and "press apply again if that is meant"]))
-    return dict(details=panel.details(), says=" · ".join(filter(None, [*panel.failed, panel.says(), panel.sure])),
-                counts=panel.counts(), limits=limits, why_not=why_not)
+    spent = panel.spent_limits or "percent of what it costs now; prunes what is worth least for it"
+    says = " · ".join(filter(None, [*panel.failed, panel.says(), panel.sure]))
+    return dict(spent=spent, details=panel.details(), says=says, counts=panel.counts(), limits=limits, why_not=why_not)
 
 # %% ../../nbs/api/apps/13_panel.ipynb #aa13d001
 def _write(panel):
@@ -54,6 +55,8 @@ def _set_menus(panel):
     proposed = panel.plan is not None or panel.error is not None
     panel.how_big.max = max(2 * nout, panel.how_big.value if proposed else 2)
     if not proposed: panel.how_big.value, panel.keep.value = nout, 100
+    if panel.spent is not None and not (proposed and panel.by): panel.spent.value = 100
+    if panel.spent is not None: panel.percent.value = panel.spent.value
     panel.number.value = panel.how_big.value
     panel.block.layout.display = "" if panel.action.value == "insert" else "none"
     panel.target.layout.display = "" if "connect" in panel.action.value else "none"
@@ -158,6 +161,13 @@ class Sized(Guarded):
         self._busy = False
         self.size(at, self.exact.value == "exact")
 
+    def _pays(self): return self.spent is not None and self.spent.value < 100
+
+    def _keep(self):
+        "Propose to keep a share of the neurons, whatever they cost"
+        if self.spent is not None: self._busy, self.spent.value = True, 100
+        self.prune(self.keep.value / 100, self.which.value)
+
 # %% ../../nbs/api/apps/13_panel.ipynb #aa13d010
 class Sure(Sized):
     "Asks twice where an output would change"
@@ -170,7 +180,7 @@ class Sure(Sized):
         self.sure = ""
         self.apply()
 
-    def _calm(self): self.sure, self.limits = "", ""
+    def _calm(self): self.sure, self.limits, self.spent_limits = "", "", ""
 
 # %% ../../nbs/api/apps/13_panel.ipynb #5bee1ace
 class Clicked(Sure):
@@ -206,8 +216,11 @@ def _listen_to_values(panel):
     for part in (panel.how_big, panel.exact): panel._on(part, lambda: panel._size(panel.how_big.value))
     panel._on(panel.number, lambda: panel._size(panel.number.value))
     panel._on(panel.action, lambda: None)
-    for part in (panel.keep, panel.which):
-        panel._on(part, lambda: panel.prune(panel.keep.value / 100, panel.which.value))
+    panel._on(panel.keep, panel._keep)
+    panel._on(panel.which, lambda: panel._spend(panel.spent.value) if panel._pays() else panel._keep())
+    if panel.spent is not None:
+        panel._on(panel.percent, lambda: panel._spend(panel.percent.value))
+        for part in (panel.spent, panel.unit, panel.step): panel._on(part, lambda: panel._spend(panel.spent.value))
     panel._on(panel.colour, lambda: None)
     panel.tab.observe(lambda change: panel._guard(lambda: None), "selected_index")
 

@@ -7,6 +7,7 @@ __all__ = ['Parts']
 
 # %% ../../nbs/api/apps/12_parts.ipynb #817f7a24
 from .exploring import Explorer
+from .spending import STEPS, UNITS, Spending, usual_step
 from .viewer import code_class, picture_class
 
 # %% ../../nbs/api/apps/12_parts.ipynb #0f312973
@@ -14,7 +15,9 @@ def _arranged(panel, w):
     "The widgets where they stand"
     buttons, text = panel.buttons, panel.text
     size = w.HBox([panel.how_big, panel.number], layout={"width": "100%"})
-    pages = {"size": [size, panel.exact, text["limits"]], "prune": [panel.which, panel.keep],
+    row = w.HBox([panel.spent, panel.percent] if panel.spent else [], layout={"width": "100%"})
+    paid = [row, text["spent"], panel.unit, panel.step] if panel.spent else []
+    pages = {"size": [size, panel.exact, text["limits"]], "prune": [panel.which, panel.keep, *paid],
              "edit": [panel.action, panel.block, panel.target, buttons["propose"]], "weights": [text["weights"]]}
     panel.tab = w.Tab([w.VBox(page) for page in pages.values()], titles=list(pages))
     steps = w.HBox([buttons[k] for k in ("apply", "undo", "redo")])
@@ -44,17 +47,31 @@ def _sliders(panel, w):
     panel.exact = w.ToggleButtons(options=["exact", "relaxed"], style={"button_width": "6.5em"})
     panel.keep = w.IntSlider(value=100, min=5, max=100, step=5, description="keep %")
 
+# %% ../../nbs/api/apps/12_parts.ipynb #a06c83c8
+def _purse(panel, w):
+    "What a budget is set with; a plain graph has none"
+    panel.spent = panel.percent = panel.unit = panel.step = None
+    if not hasattr(panel.graph, "counts"): return
+    panel.spent = w.IntSlider(value=100, min=1, max=100, description="budget %", readout=False, continuous_update=False,
+                              layout={"flex": "1 1 auto"})
+    panel.percent = w.FloatText(value=100, layout={"width": "6em"})
+    panel.unit = w.Dropdown(options=list(UNITS), description="of the")
+    panel.step = w.Dropdown(options=STEPS, value=usual_step(panel.graph), description="multiples of")
+
 # %% ../../nbs/api/apps/12_parts.ipynb #3c556490
-class Parts(Explorer):
+def _texts(panel, w):
+    "Places for text, and for the buttons that a refusal leaves"
+    names = "details", "says", "counts", "weights", "limits", "why_not", "spent"
+    panel.text, panel.offers = {k: w.HTML() for k in names}, w.HBox(layout={"flex_flow": "row wrap"})
+
+# %% ../../nbs/api/apps/12_parts.ipynb #6feae8bd
+class Parts(Spending, Explorer):
     "An `Explorer` and all its widgets; `w` is the module ipywidgets"
     def _build(self, w):
         "All widgets, put together"
         try: self.canvas, self.program = picture_class()(), code_class()()
         except ImportError: self.canvas, self.program = w.HTML(), w.HTML()
-        _menus(self, w)
-        _sliders(self, w)
+        for make in _menus, _sliders, _purse, _texts: make(self, w)
         names = "apply", "undo", "redo", "propose", "fold"
         self.buttons = {k: w.Button(description=k, layout={"width": "6em"}) for k in names}
-        self.text = {k: w.HTML() for k in ("details", "says", "counts", "weights", "limits", "why_not")}
-        self.offers = w.HBox(layout={"flex_flow": "row wrap"})
         return _arranged(self, w)

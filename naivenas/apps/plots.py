@@ -39,7 +39,8 @@ def _frame(title, xlabel, ylabel, extent, at):
     names = [_say(WIDE / 2, 14, title, more='font-weight="bold"'), _say(WIDE / 2, HIGH - 2, xlabel),
              _say(11, HIGH / 2, ylabel, more=f'transform="rotate(-90 11 {HIGH / 2})"')]
     return [axes, *names, *(_say(EDGE - 3, at(xl, y)[1] + 4, readable(y), "end") for y in dict.fromkeys((yl, yh))),
-            *(_say(at(x, yl)[0], HIGH - 15, readable(x)) for x in dict.fromkeys((xl, xh)))]
+            _say(at(xl, yl)[0], HIGH - 15, readable(xl)),
+            *[_say(WIDE - 2, HIGH - 15, readable(xh), "end")] * bool(xh != xl)]
 
 # %% ../../nbs/api/apps/02_plots.ipynb #1093798d
 def _line(number, name, colour, xs, ys, at):
@@ -47,7 +48,10 @@ def _line(number, name, colour, xs, ys, at):
     path, y = " ".join("%.1f,%.1f" % at(x, y) for x, y in zip(xs, ys)), HIGH - 59 + 14 * number
     alone = "".join('<circle cx="%.1f" cy="%.1f" r="4" fill="%s"/>' % (*at(x, y), colour)
                     for x, y in list(zip(xs, ys)) * (len(xs) == 1))
-    return (f'<polyline fill="none" stroke="{colour}" stroke-width="2.5" points="{path}"/>{alone}'
+    tip = lambda x, y: f"<title>{html.escape(name)}, {readable(x)}: {readable(y)}</title></circle>"
+    tips = "".join('<circle cx="%.1f" cy="%.1f" r="6" fill="transparent">' % at(x, y) + tip(x, y)
+                   for x, y in zip(xs, ys))
+    return (f'<polyline fill="none" stroke="{colour}" stroke-width="2.5" points="{path}"/>{alone}{tips}'
             f'<circle cx="{WIDE - 46}" cy="{y}" r="4" fill="{colour}"/>' + _say(WIDE - 38, y + 4, name, "start"))
 
 # %% ../../nbs/api/apps/02_plots.ipynb #60f5b563

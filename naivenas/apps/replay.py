@@ -51,7 +51,8 @@ def quoted(name: str) -> str:
     return json.dumps(name, ensure_ascii=False)
 
 # %% ../../nbs/api/apps/07_replay.ipynb #be27df3e
-IMPORTS = {"np": "import numpy as np", "invariant": "from naivenas.graph.vertex import invariant"}
+IMPORTS = {"np": "import numpy as np", "torch": "import torch"}
+IMPORTS |= {"invariant": "from naivenas.graph.vertex import invariant"}
 IMPORTS |= {name: "from naivenas import {}" for name in ("batchnorm", "conv", "linear", "magnitude", "relaxed", "relu")}
 
 def imported(lines: Iterable[str]) -> list[str]:

@@ -22,11 +22,20 @@ def few(names: list[str], most: int = 3) -> str:
     "'a, b, c and 11 more'"
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
+def _follow(plan):
+    "Which layers change with those that somebody asked for; by importance alone, which change"
+    tied, asked = followers(plan), bool(plan.wishes or plan.edit.why)
+    if not tied: return "no other layer changes" if asked else "no layer changes"
+    word = ("changes", "change") if not asked else ("follows", "follow")
+    what = f"{'tied ' * asked}layer{'s' * (len(tied) > 1)} {word[len(tied) > 1]}"
+    return f"{len(tied)} {what} ({few(tied)})"
+
 def _asked(plan):
     "What was asked for, with old and new sizes"
     sizes = {w.vertex: (plan.before.get(w.vertex), len(plan.out(w.vertex))) for w in plan.wishes}
     said = [f"{v.name} {old} → {new}" for v, (old, new) in sizes.items()]
-    return few(said) or plan.edit.why or "by importance alone"
+    near = [] if plan.decision.gap is None else [f"within {plan.decision.gap:.1%} of the best"]
+    return few(said) or plan.edit.why or "; ".join([*plan.decision.told, *near]) or "by importance alone"
 
 # %% ../../nbs/api/apps/08_telling.ipynb #6bae89f2
 def _stays(plan):
@@ -37,9 +46,7 @@ def _stays(plan):
 
 def told_of(plan: Any) -> str:
     "A plan in one sentence: what was asked, what follows, what stays, what else there is to know"
-    tied = followers(plan)
-    follow = f"{len(tied)} tied {'layer follows' if len(tied) == 1 else 'layers follow'} ({few(tied)})" if tied else ""
-    return "; ".join(filter(None, [_asked(plan), follow or "no other layer changes", _stays(plan), *plan.caveats]))
+    return "; ".join(filter(None, [_asked(plan), _follow(plan), _stays(plan), *plan.caveats]))
 
 # %% ../../nbs/api/apps/08_telling.ipynb #0fc33d55
 def asks(plan: Any) -> str:

@@ -167,7 +167,7 @@ ROW = "display:flex;align-items:flex-start;min-width:0;max-width:100%;"
 # %% ../../nbs/api/look/03_report.ipynb #6f0bc536
 def _pictures(plan):
     "Before and after where the wiring changes, else one picture; or what to install"
-    card = lambda title, body: f'<div style="flex:0 1 auto;min-width:0">{title}{body}</div>'
+    card = lambda title, body: f'<div style="flex:0 1 auto;min-width:0;overflow-x:auto">{title}{body}</div>'
     try:
         after = plan.draw().svg
         after += legend(after) + LEGEND

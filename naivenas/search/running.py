@@ -157,7 +157,7 @@ def alive(some): return [c for c in some if c.fitness != -math.inf]
 
 # %% ../../nbs/api/search/30_running.ipynb #f8e3d001
 def tell(search, what, *facts):
-    "Tell whoever watches, if they listen to that: `began(candidates, seconds left)`, `measured(candidate)`, `ended()`"
+    "Tell whoever watches, if they listen to that: `fed(one example)`, `began(candidates, seconds left)`, `measured(candidate)`, `ended()`"
     hear = getattr(search.watch, what, None)
     if hear is not None: hear(*facts)
 

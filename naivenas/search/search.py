@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np, torch
 
 # %% ../../nbs/api/search/33_search.ipynb #bc5af717
+from .fitness import many
 from .selection import ranked
 from .population import Population
 from .store import Store
@@ -26,7 +27,7 @@ from .fitted import Fitted, said_by
 from .networks import starting
 from .defaults import beginning, both_on, breeding, fitness_of, part_of, refined
 from .targets import probable
-from .running import Budget, Search, about, claim, presses, run, workers
+from .running import Budget, Search, about, claim, presses, run, tell, workers
 from .options import checked_options, checked_together, complete
 
 # %% ../../nbs/api/search/33_search.ipynb #3516d504
@@ -244,6 +245,7 @@ def fit(X: Any, y: Any = None, time: float | None = None, generations: int | Non
     generations, budget = allotted(encoder, time, generations, len(data.all), method, begin)
     search = Search(first, step or usual, fitness, generations, budget, folder and Store(folder), told, rounds, threads,
                     seed, watch, guess=guess, flow=flow)
+    tell(search, "fed", tuple(many(data.x[:1])))
     with presses() as pressed, claim(search):
         with workers(executor, timeout, memory) as pool: population = run(search, pool, device, progress, pressed)
         n, lead = len(data.all), is_ahead(score, len(score.y if hasattr(score, "y") else score.true))

@@ -167,6 +167,11 @@ class Backwards:
         return f"taken back: {self.plan.summary}"
 
     @property
+    def asked(self):
+        "What was asked for, and is no more"
+        return f"taken back: {self.plan.asked}"
+
+    @property
     def table(self):
         "The plan's table with before and after, dropped and new the other way round"
         return self.plan.table.rename(columns=dict(before="after", after="before", dropped="new", new="dropped"))

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['behind', 'index_list', 'Made', 'Listed', 'Following', 'Resized', 'remembered', 'remember', 'Lists', 'size_table',
-           'named', 'at_once', 'importance_kept', 'summary_of']
+           'named', 'at_once', 'importance_kept', 'asked_of', 'summary_of']
 
 # %% ../../nbs/api/sizes/15_lists.ipynb #bde8ff58
 from dataclasses import dataclass
@@ -300,12 +300,16 @@ def importance_kept(plan):
     return f"keeps {100 * (share if share == 1 else min(share, .999)):.3g}% of the importance"
 
 # %% ../../nbs/api/sizes/15_lists.ipynb #fbb8014d
+def asked_of(plan):
+    "What a plan was asked for, in words"
+    return "; ".join(filter(None, [plan.edit.why, *map(str, plan.wishes)])) or "by importance alone"
+
 def summary_of(plan):
     "One line about the whole plan"
     found = plan.decision.solution
     how = "nothing coupled, no solver needed"
     if found: how = f"{found.solver}, {len(plan.decision.problem.columns)} columns, {1000 * found.seconds:.0f} ms"
     if plan.decision.gap is not None: how = f"within {plan.decision.gap:.2%} of the best"
-    asked = "; ".join(filter(None, [plan.edit.why, *map(str, plan.wishes)])) or "by importance alone"
+    asked = asked_of(plan)
     if plan.edit.loose: asked += " (neurons that met before could not stay together; both sides were matched in order)"
     return "; ".join([f"{asked}: {importance_kept(plan)} ({how})", *plan.decision.told, *plan.caveats])

@@ -9,7 +9,7 @@ __all__ = ['Telling', 'Unneeded', 'Explaining', 'Solved', 'Undoing', 'Applied']
 from dataclasses import dataclass
 import numpy as np
 from .program import Problem
-from .lists import Lists, at_once, size_table, summary_of, Table
+from .lists import Lists, asked_of, at_once, size_table, summary_of, Table
 from .commit import carried_out, taken_back
 from .planning import held_of
 
@@ -55,6 +55,23 @@ class Telling:
         'y 3 -> 2 (-1): keeps 66.7% of the importance (nothing coupled, no solver needed)'
         """
         return summary_of(self)
+
+    @property
+    def asked(self) -> str:
+        """What was asked for, in words; the summary says what comes of it, too.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> from naivenas import Net, inputvertex, linear
+        >>> x = inputvertex("x", 2)
+        >>> Net(x, "y" >> linear(x, 3)).plan({"y": -1}).asked
+        'y 3 -> 2 (-1)'
+        """
+        return asked_of(self)
 
 # %% ../../nbs/api/sizes/18_plan.ipynb #c3e0c001
 class Unneeded(Problem):
@@ -207,5 +224,22 @@ class Applied(Undoing):
         'y 3 -> 2 (-1): keeps 66.7% of the importance (nothing coupled, no solver needed)'
         """
         return self.plan.summary
+
+    @property
+    def asked(self) -> str:
+        """What was asked for, in words, as `Plan.asked`.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> from naivenas import Net, inputvertex, linear
+        >>> x = inputvertex("x", 2)
+        >>> Net(x, "y" >> linear(x, 3)).resize("y", -1).asked
+        'y 3 -> 2 (-1)'
+        """
+        return self.plan.asked
 
     def __repr__(self): return f"Done: {self.summary}\n{self.table if len(self.table) else 'no size changes'}"
