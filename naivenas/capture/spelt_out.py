@@ -8,7 +8,6 @@ __all__ = ['aten', 'SPELT', 'FILLED', 'spelt_out']
 # %% ../../nbs/api/capture/25_spelt_out.ipynb #ab243afd
 import operator
 import torch
-from torch import nn
 
 # %% ../../nbs/api/capture/25_spelt_out.ipynb #a236fa4e
 from .torch_private import operator_name, written
