@@ -72,7 +72,9 @@ class Nasty:
 @pytest.mark.parametrize("what,says", [
     (lambda p: pickle.dumps({b"data": Nasty(p / "made"), b"labels": []}), r"holds (posix|nt)\.mkdir, which is no array"), (lambda p: b"not a pickle", "no batch of CIFAR-10"),
     (lambda p: b"", "no batch"), (lambda p: pickle.dumps([1]), "list and no dictionary"), (lambda p: pickle.dumps({b"data": np.zeros((2, 3)), b"labels": [0, 1]}), "rows of 3072"),
-    (lambda p: pickle.dumps({b"data": np.zeros((2, 3072), np.uint8), b"labels": [0]}), "a label for each"), (lambda p: pickle.dumps({b"labels": [0]}), "rows of 3072")])
+    (lambda p: pickle.dumps({b"data": np.zeros((2, 3072), np.uint8), b"labels": [0]}), "a label for each"), (lambda p: pickle.dumps({b"labels": [0]}), "rows of 3072"),
+    (lambda p: pickle.dumps({b"data": [[0] * 3072], b"labels": [0]}), "rows of 3072"), (lambda p: pickle.dumps({b"data": np.zeros((1, 3072), np.uint8), b"labels": ["x"]}), "'x' is no label"),
+    (lambda p: pickle.dumps({b"data": 1})[:-3] + b"R.", "no batch")])
 def test_what_is_no_batch_is_refused(tmp_path, what, says):
     (tmp_path / "data_batch_1").write_bytes(what(tmp_path))
     with pytest.raises(ValueError, match=says) as e: read_pictures(tmp_path)

@@ -91,7 +91,8 @@ def unpickled(path):
     "The dictionary in a file; ValueError if it is anything else"
     try:
         with open(path, "rb") as file: found = PlainUnpickler(file, encoding="bytes").load()
-    except (ValueError, EOFError, pickle.UnpicklingError) as e:
+    except OSError: raise
+    except Exception as e:      # what a damaged pickle can end in is no short list
         raise ValueError(f"{path} is no batch of CIFAR-10: {e}") from None
     if isinstance(found, dict): return found
     raise ValueError(f"{path} is no batch of CIFAR-10: it holds {type(found).__name__} and no dictionary")
@@ -101,14 +102,17 @@ def batch(path, names):
     "Pictures and labels of a batch"
     found = unpickled(path)
     rows, labels = found.get(b"data"), found.get(b"labels")
-    if np.ndim(rows) != 2 or rows.shape[1] != 3072 or labels is None or len(labels) != len(rows):
+    if not (isinstance(rows, np.ndarray) and rows.dtype == np.uint8 and rows.shape[1:] == (3072,)
+            and isinstance(labels, list) and len(labels) == len(rows)):
         raise ValueError(f"{path} is no batch of CIFAR-10: data should be rows of 3072 bytes, with a label for each")
+    if odd := [i for i in labels if type(i) is not int or names and not 0 <= i < len(names)]:
+        raise ValueError(f"{path} is no batch of CIFAR-10: {odd[0]!r} is no label")
     return rows.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), np.array([names[i] if names else i for i in labels])
 
 def of_batches(folder):
     "Pictures and labels of CIFAR-10, those of `test_batch` for the final score"
     meta = folder / "batches.meta"
-    names = [n.decode() for n in unpickled(meta)[b"label_names"]] if meta.exists() else None
+    names = [str(n, "utf-8", "replace") for n in unpickled(meta).get(b"label_names") or ()] if meta.exists() else None
     paths = sorted(p for p in folder.iterdir() if re.fullmatch(r"data_batch_\d+", p.name))
     X, y = (np.concatenate(part) for part in zip(*(batch(p, names) for p in paths)))
     last = folder / "test_batch"
