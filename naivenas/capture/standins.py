@@ -96,7 +96,8 @@ def _begins_with_a_state(work, many):
     "Whether a recurrent layer is given a state that isn't zeros anyway"
     def is_given(h):
         if operator_name(h.target) == "expand": h = h.args[0]
-        own = h in work.constants or owner_of(work, h)[1] == owner_of(work, many)[1]
+        if h in work.constants: return bool(torch.as_tensor(work.constants[h]).any())
+        own = owner_of(work, h)[1] == owner_of(work, many)[1]
         return not own and operator_name(h.target) not in ("zeros", "new_zeros", "zeros_like")
     return any(isinstance(h, torch.fx.Node) and is_given(h) for h in pytree.tree_leaves(many.args[1]))
 

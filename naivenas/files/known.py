@@ -48,12 +48,10 @@ def savable(*things: Any) -> None:
         if KNOWN.setdefault(name, thing) is not thing: raise ValueError(f"something else is known as {name!r} already")
 
 # %% ../../nbs/api/files/05_known.ipynb #25e7e630
-savable(Slice, Gather, Heads, kinds.Masked, vertex.add, vertex.mul, vertex._swapped, concatenate,
-        operator.sub, operator.truediv, operator.neg,
-        layers._cat, layers.output, layers.state, layers.meets, layers.same, layers.repeated, layers.heads_of,
-        layers.gated,
-        np.repeat, np.tile, nn.Flatten, torch.reshape,
-        torch.flatten, torch.unflatten, torch.unsqueeze, torch.repeat_interleave, torch.relu, torch.tanh, torch.sigmoid,
+savable(Slice, Gather, Heads, kinds.Masked, vertex.add, vertex.mul, vertex._swapped, concatenate, np.repeat, np.tile,
+        operator.sub, operator.truediv, operator.neg, layers._cat, layers.output, layers.state, layers.meets,
+        layers.same, layers.repeated, layers.heads_of, layers.gated, nn.Flatten, torch.reshape, torch.flatten,
+        torch.unflatten, torch.unsqueeze, torch.repeat_interleave, torch.relu, torch.tanh, torch.sigmoid,
         torch.t, torch.transpose, torch.permute, torch.adjoint, torch.select)
 _ARITHMETIC = "getitem add sub mul truediv floordiv mod pow neg matmul eq ne lt le gt ge"
 KNOWN.update((f"operator.{name}", getattr(operator, name)) for name in _ARITHMETIC.split())
