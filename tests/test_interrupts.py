@@ -179,7 +179,7 @@ def test_interrupts_at_random_moments_and_twice_in_a_row_leave_the_net_whole():
     start = time.perf_counter()
     for verb in verbs: verb()
     usual, done, stopped = (time.perf_counter() - start) / len(verbs), 0, 0
-    for i in range(40):
+    for i in range(25):
         fits = [0, 1, 4] + ([3] if "new" in net.sizes else [2])
         wait, before, version = draw.uniform(0, 1.3) * usual, {k: t.clone() for k, t in net.state_dict().items()}, net.version
         came = pressed_twice(verbs[draw.choice(fits)], wait, draw.choice([0, 1e-5, 1e-4, 1e-3]), main)
