@@ -22,6 +22,7 @@ class Experts(nn.Module):
     def matmul(self, x, r): return ((x @ self.up + self.bias[:, None]).relu() @ self.down * r.t()[:, :, None]).sum(0)
     def einsum(self, x, r): return torch.einsum("te,ted->td", r, torch.einsum("teh,ehd->ted", (torch.einsum("td,edh->teh", x, self.up) + self.bias).relu(), self.down))
     def at_once(self, x, r): return torch.einsum("teh,ehd->td", (torch.einsum("td,edh->teh", x, self.up) + self.bias).relu() * r[:, :, None], self.down)
+    def reversed(self, x, r): return torch.einsum("te,ted->td", r, torch.einsum("teh,ehd->ted", (torch.einsum("td,hde->teh", x, self.up.T) + self.bias).relu(), self.down))
     def loop(self, x, r): return sum(r[:, e:e + 1] * ((x @ self.up[e] + self.bias[e]).relu() @ self.down[e]) for e in range(3))
     def linear(self, x, r): return sum(r[:, e:e + 1] * F.linear(F.linear(x, self.up[e], self.bias[e]).relu(), self.down[e]) for e in range(3))
 
@@ -31,7 +32,7 @@ def silent(module, kept):
     for p in (twin.up, twin.bias, twin.down): p.data.index_fill_(p.shape.index(10), torch.tensor([i for i in range(10) if i not in kept]), 0.)
     return twin
 
-@pytest.mark.parametrize("how", ["bmm", "baddbmm", "matmul", "einsum", "at_once", "loop", "linear"])
+@pytest.mark.parametrize("how", ["bmm", "baddbmm", "matmul", "einsum", "at_once", "reversed", "loop", "linear"])
 def test_the_hidden_width_of_experts_is_free(how):
     torch.manual_seed(0)
     module, x = Experts(how).double(), torch.randn(3, 5, dtype=torch.float64)

@@ -51,7 +51,7 @@ def _rule(op):
 RULES[Matrix] = _rule
 
 # %% ../../nbs/api/capture/22_matrices.ipynb #d4fbdff4
-TURNS = dict(t=torch.t, transpose=torch.transpose, permute=torch.permute, numpy_T=torch.t, mT=torch.adjoint,
+TURNS = dict(t=torch.t, transpose=torch.transpose, permute=torch.permute, numpy_T=torch.permute, mT=torch.adjoint,
              select=torch.select, detach=None)
 
 
@@ -70,8 +70,9 @@ def _parameter(work, n):
 # %% ../../nbs/api/capture/22_matrices.ipynb #09b91541
 def _calls(work, steps):
     "The operators at the nodes, under names that everybody knows"
-    calls = [call_of(work, n)[0] for n in steps]
-    return [Call(TURNS[c.__name__] or c.target, c.args, c.kwargs) for c in calls]
+    calls = [(call_of(work, n)[0], [*reversed(range(len(work.size(n))))]) for n in steps]
+    return [Call(TURNS[c.__name__] or c.target, [*c.args, back] if c.__name__ == "numpy_T" else c.args, c.kwargs)
+            for c, back in calls]
 
 def _where_from(calls, rank):
     "For each axis of a matrix, the axis of the parameter that it was; None if it was one but for its place"

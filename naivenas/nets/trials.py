@@ -18,6 +18,7 @@ from ..graph.cut import kind
 from ..graph.hooks import Hooks
 from ..graph.roles import SizeError
 from ..graph.vertex import label
+from ..sizes.lists import asked_of
 from .rules import rule
 from .shadows import ALIKE, Form, along, plain, shaped
 
@@ -254,7 +255,7 @@ def _touched(plan):
 
 def why_of(plan: Any) -> str:
     "What was asked for, in words"
-    return "; ".join(filter(None, [plan.edit.why, *map(str, plan.wishes)])) or "this change of sizes"
+    return asked_of(plan, "this change of sizes")
 
 # %% ../../nbs/api/nets/19_trials.ipynb #ccc0c8c2
 def _resized(net, why, before, touched):

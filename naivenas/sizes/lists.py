@@ -300,9 +300,9 @@ def importance_kept(plan):
     return f"keeps {100 * (share if share == 1 else min(share, .999)):.3g}% of the importance"
 
 # %% ../../nbs/api/sizes/15_lists.ipynb #fbb8014d
-def asked_of(plan):
+def asked_of(plan, otherwise="by importance alone"):
     "What a plan was asked for, in words"
-    return "; ".join(filter(None, [plan.edit.why, *map(str, plan.wishes)])) or "by importance alone"
+    return "; ".join(filter(None, [plan.edit.why, *map(str, plan.wishes)])) or otherwise
 
 def summary_of(plan):
     "One line about the whole plan"
