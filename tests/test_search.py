@@ -15,7 +15,7 @@ from naivenas.search.settings import Settings
 from naivenas.search.mutate import mutations
 from naivenas.search.mutation import shield
 from naivenas.search.candidate import memory, seeded
-from naivenas.search.population import Population, crossed, founder
+from naivenas.search.population import Population, crossed, founder, mutated
 from naivenas.search.store import Store
 from naivenas.search.networks import first_settings, network
 from naivenas.search.defaults import refined
@@ -71,6 +71,13 @@ def test_crossing_keeps_the_memory_of_what_stays():
     params = dict(one.net.named_parameters())
     assert memory(one) and all(t.ndim == 0 or t.shape == params[k.rsplit("/", 1)[0]].shape for k, t in memory(one).items())
     Train(x, y, examples=240)(one), Train(x, y, examples=240)(two)
+
+def test_who_was_only_on_the_way_is_no_parent():
+    a, b = founders(2)
+    a.fitness, b.fitness = .5, .6
+    one, _ = crossed(lambda a, b, rng: (copy.deepcopy(a), copy.deepcopy(b)))(a, b, generator(1))
+    child = mutated(lambda net, rng: net.resize({net.vertices[1]: +1}))(one, generator(2))
+    assert child.parents == (a.id, b.id), "and not the crossing, which nobody has measured"
 
 def test_dask():
     distributed = pytest.importorskip("distributed", reason="Dask is an extra")

@@ -136,7 +136,7 @@ body{color:#222;background:#fff}
 table{border-collapse:collapse;font-size:14px}td,th{padding:.15rem .7rem;text-align:right;border-bottom:1px solid #ddd}
 td:first-child,th:first-child{text-align:left}.side{display:flex;flex-wrap:wrap;gap:2rem;align-items:flex-start}
 .wide{overflow-x:auto}
-.two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(20rem,100%),1fr));gap:1rem}.card svg{width:100%;height:auto}
+.two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(20rem,100%),1fr));gap:1rem}.card svg{max-width:100%;height:auto}
 .card{background:#fff;border:1px solid #ddd;border-radius:8px;padding:1rem;overflow:auto}
 b.big{font-size:2rem;display:block;color:#0072B2}
 @media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}td,th{border-color:#444}b.big{color:#56B4E9}}"""

@@ -82,11 +82,11 @@ def _where_from(calls, rank):
 
 
 # %% ../../nbs/api/capture/22_matrices.ipynb #639c8819
-def _summed_and_free(w, x, result, seen):
-    "`(letter of a matrix that is summed over, letter that comes out)`; None if there are no such two"
+def _summed_and_free(w, x, result, seen, stacked):
+    "`(letter of a matrix that is summed over, letter that comes out)`, rather not the one that is `stacked`; or None"
     summed, free = [c for c in w if c in x and c not in result], [c for c in w if c in result and c not in x]
     if not summed or not free: return None
-    return next((c for c in summed if c in seen), summed[-1]), free[-1]
+    return next((c for c in summed if c in seen), summed[-1]), next((c for c in free[::-1] if c != stacked), free[-1])
 
 
 # %% ../../nbs/api/capture/22_matrices.ipynb #3231353e
@@ -98,7 +98,9 @@ def _axes(work, s, first):
     those = [k for k in (0, 1) if _parameter(work, s.order[first + k])]
     if len(those) != 1 or len(set(terms[0])) < len(terms[0]) or len(set(terms[1])) < len(terms[1]): return None
     w, x, l = terms[those[0]], terms[1 - those[0]], s.layouts[first + 1 - those[0]]
-    both = _summed_and_free(w, x, result, {x[a] for a in l.axes})
+    source, steps = _parameter(work, s.order[first + those[0]])
+    stacked = dict(zip(_where_from(_calls(work, steps), len(work.size(source))), w)).get(0)
+    both = _summed_and_free(w, x, result, {x[a] for a in l.axes}, stacked)
     if both is None: return None
     kinds = "".join("i" if c == both[0] else "o" if c == both[1] else "." for c in w)
     return first + those[0], kinds, x.index(both[0]), result.index(both[1])

@@ -44,10 +44,14 @@ def founder(net: Net, settings: Any, rng: np.random.Generator) -> Candidate:
     return Candidate(net, settings, new_id(rng), log=["founder"])
 
 # %% ../../nbs/api/search/14_population.ipynb #775cc5cc
+def _known(candidate):
+    "Its name; for one on the way from crossing to mutation, which nobody measures, those of its parents"
+    return candidate.parents if candidate.fitness is None and candidate.parents else (candidate.id,)
+
 def child(candidate, rng, *others, note="copy"):
     "A copy with a name of its own, not measured yet, whose first parent is `candidate`"
-    made = copy.deepcopy(candidate)
-    made.id, made.parents, made.born = new_id(rng), tuple(c.id for c in (candidate, *others)), candidate.born + 1
+    made, parents = copy.deepcopy(candidate), [id for c in (candidate, *others) for id in _known(c)]
+    made.id, made.parents, made.born = new_id(rng), tuple(dict.fromkeys(parents)), candidate.born + 1
     made.before = candidate.fitness if candidate.fitness is not None else candidate.before
     made.fitness, made.log, made.seconds = None, [note], 0.
     return made
