@@ -4,6 +4,7 @@ import pytest, torch
 from torch import nn
 from torch.nn import functional as F
 from naivenas import Net, explore
+from naivenas.graph.fold import fold
 
 def mlp(d): return nn.Sequential(nn.Linear(d, 2 * d), nn.GELU(), nn.Linear(2 * d, d))
 
@@ -149,3 +150,26 @@ def test_a_net_opens_unfolds_plans_and_is_saved(name, tmp_path):
     assert done and "<img" in panel.still()
     panel.picture().save(tmp_path / "net.svg")
     assert (tmp_path / "net.svg").read_text().startswith("<svg")
+
+def test_layers_of_an_imported_transformer_are_one_box():
+    "Although each of them asks for the length of the batch at another distance from where it is known"
+    class Layer(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm, self.qkv, self.out = nn.LayerNorm(12), nn.Linear(12, 36), nn.Linear(12, 12)
+        def forward(self, x, batch):
+            q, k, v = self.qkv(self.norm(x)).view(batch, -1, 3, 2, 6).permute(2, 0, 3, 1, 4)
+            return x + self.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(batch, -1, 12))
+    class Encoder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers, self.head = nn.ModuleList(Layer() for _ in range(9)), nn.Linear(12, 3)
+        def forward(self, x):
+            batch = x.shape[0]
+            for layer in self.layers: x = layer(x, batch)
+            return self.head(x)
+    net = Net.from_torch(Encoder(), torch.zeros(2, 5, 12))
+    folded = fold(net)
+    assert max(box.times for box in folded) in (8, 9) and len(folded) < 12      # the last one may be told from the others
+    inside = fold(net, unfold="layers.4.out")
+    assert any(box.name == "layers.4.out" for box in inside) and len(inside) < 60

@@ -73,18 +73,18 @@ class Box:
         return shown
 
 # %% ../../nbs/api/graph/08_fold.ipynb #faac63e5
-def reads(boxes: Sequence[Box]) -> list[list[int]]:
-    "For each box the positions of the boxes that it reads, in order of its inputs, each once"
+def reads(boxes: Sequence[Box], numbers: bool = True) -> list[list[int]]:
+    "For each box the positions of the boxes that it reads, in order of its inputs, each once; `numbers`: of helpers, too"
     place = {v: i for i, box in enumerate(boxes) for v in box.vertices}
-    read = [[place[u] for v in box.vertices for u in v.inputs] for box in boxes]
+    read = [[place[u] for v in box.vertices for u in v.inputs if numbers or not helps(u)] for box in boxes]
     return [[j for j in dict.fromkeys(places) if j != i] for i, places in enumerate(read)]
 
 # %% ../../nbs/api/graph/08_fold.ipynb #16c93835
 def _numbers(boxes, loose):
     "Equal numbers for equal boxes; `loose`: whatever their sizes"
     seen, found = {}, []
-    for i, (box, sources) in enumerate(zip(boxes, reads(boxes))):
-        makes = [(kind(v.op), str(v.role), v.nout if v.role.makes and not loose else 0) for v in box.vertices]
+    for i, (box, sources) in enumerate(zip(boxes, reads(boxes, numbers=False))):
+        makes = [(kind(v.op), v.role.name, v.nout if v.role.makes and not loose else 0) for v in box.vertices]
         far = tuple(i - j for j in (sources[-1:] if box.head.role.joins else sources))
         found.append(seen.setdefault((tuple(makes), far), len(seen)))
     return np.array(found, int)
@@ -93,7 +93,7 @@ def _numbers(boxes, loose):
 def crossing(boxes: Sequence[Box]) -> np.ndarray:
     "For each position, how many earlier boxes (inputs of the graph aside) are read there or later"
     last = {}
-    for i, sources in enumerate(reads(boxes)):
+    for i, sources in enumerate(reads(boxes, numbers=False)):
         for j in sources: last[j] = i
     change = np.zeros(len(boxes) + 2, int)
     for j, i in last.items():
