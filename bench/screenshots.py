@@ -1,9 +1,9 @@
 """What a reader sees: pictures of everything that shows itself, in a real JupyterLab, to be looked at by a person.
 
-    python bench/screenshots.py shots                                    # 28 pictures and the static pages
+    python bench/screenshots.py shots                                    # 76 pictures
     python bench/screenshots.py shots --only explore plan --themes dark --widths 800
 
-Toy, ResNet-18, DenseNet-121 folded, a plan, a MILP, `explore` and `watch`, in light and dark, at 1280 and at 800 pixels, as
+Toy, ResNet-18, DenseNet-121 folded, a plan, a MILP, `explore` and `watch`, and ten imported nets, in light and dark, at 1280 and at 800 pixels, as
 `shots/explore-dark-800.png`. A picture is refused (and the script exits 1) if its cell failed, if it is wider than its place without
 a way to scroll there, or if the browser complained.
 """
@@ -59,6 +59,13 @@ def search(generations=8, many=6, seed=0):
 w = watch(search())
 w""", ".nn-watch"),
 }
+NETS = {    # ten imported nets, each a kind of its own, folded as a notebook shows them
+    **{name: f"Net.from_torch(torchvision.models.{name}(), torch.zeros(1, 3, {pixels}, {pixels}))" for name, pixels in
+       dict(resnet50=64, mobilenet_v2=64, efficientnet_b0=64, convnext_tiny=64, googlenet=64, vit_b_16=224).items()},
+    "llama": "from budgets import llama\nNet.from_torch(*llama(layers=6, width=96, heads=4, hidden=192))",
+    **{name: f"from test_ten_nets import NETS as small\nNet.from_torch(small[{name!r}][0](), *small[{name!r}][1])" for name in ("swin", "unet", "tagger")},
+}
+CELLS |= {name: (source, ".jp-RenderedSVG img") for name, source in NETS.items()}
 
 def notebook(path, names):
     repo = Path(__file__).parents[1]

@@ -109,12 +109,18 @@ def _looks(graph, box, told, old, mark):   # old: as for `look`
     return looks | {"class": _classes(graph, box, told, old, mark), "penwidth": "2.5" if thick else "1",
                     "peripheries": "2" if box.last in graph.outputs else "1"}
 
+def _roomy(looks, lines):
+    "The attributes, with as much room beside the lines as the name takes"
+    x, _, y = looks.get("margin", NODE["margin"]).partition(",")
+    more = max(0, 5.4 * len(lines[0]) - 4.5 * max(map(len, lines))) / 144     # inches, on either side
+    return looks | {"margin": f"{float(x) + more:.3g},{y}"} if y else looks
+
 def _node(graph, box, old, changed, strips, marks, facts):
     "Lines and attributes of a box"
     mark = next((marks[u] for u in box.vertices if u in marks), "")
     lines = [middle(box.short, 36), _fact(graph, box, old), *facts.get(box.last, "").splitlines()]
     lines += ["@@@@@@@@@@"] * (box.last in strips)
-    return lines, _looks(graph, box, _told(box, old), old if changed else None, mark)
+    return lines, _roomy(_looks(graph, box, _told(box, old), old if changed else None, mark), lines)
 
 # %% ../../nbs/api/look/01_dot.ipynb #906f2228
 def _strands(u, edges, labelled):

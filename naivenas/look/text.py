@@ -13,7 +13,7 @@ from typing import Any, Iterable
 import numpy as np
 from ..graph.cut import kind, described
 from ..graph.vertex import Vertex
-from ..graph.fold import Box, fold, helps, reads
+from ..graph.fold import Box, aside, fold, reads
 from ..graph.core import Core
 
 # %% ../../nbs/api/look/00_text.ipynb #9a8c483a
@@ -131,12 +131,12 @@ def call(v: Vertex) -> str:
 # %% ../../nbs/api/look/00_text.ipynb #09db362d
 def _tells(v, inside):
     "Whether a vertex is worth a word among those of its box"
-    return v.role.makes or v.role.joins or v.role.freezes or len(v.inputs) > 1 or len(inside) <= 4
+    return v.role.makes or v.role.joins or v.role.freezes or sum(not aside(u) for u in v.inputs) > 1 or len(inside) <= 4
 
 def contents(box: Box, most: int = 5) -> str:
     "The operations in a box, '3 x (dense > tanh)'"
     inside = (box.parts[0] if box.times > 1 else box).vertices
-    words = [optext(v) for v in inside if _tells(v, inside) and not helps(v)] or [optext(inside[-1])]
+    words = [optext(v) for v in inside if _tells(v, inside) and not aside(v)] or [optext(inside[-1])]
     said = " > ".join(words if len(words) <= most else [*words[:most - 1], "…", words[-1]])
     return said if box.times == 1 else f"{box.times} x ({said})"
 
