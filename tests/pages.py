@@ -1,5 +1,5 @@
 """Runs a notebook in a process of its own; imports what nearly all need once, in the process that the others are copied from"""
-import multiprocessing, os, sys, tempfile, traceback
+import multiprocessing, multiprocessing.forkserver, os, sys, tempfile, traceback
 from pathlib import Path
 from claims import with_claims
 
@@ -30,10 +30,18 @@ def claiming(processor):
         return made
     return read
 
+def prepare(context):
+    "Start the process that pages are copied from, if it isn't there; only by the environment it knows where `warm` is (Python 3.11 forgets `sys.path`)"
+    context.set_forkserver_preload(["warm"])
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parent), before]))
+    try: multiprocessing.forkserver.ensure_running()
+    finally: os.environ.pop("PYTHONPATH") if before is None else os.environ.update(PYTHONPATH=before)
+
 def executed(path):
     "`(exit status, what was printed)`"
     context = multiprocessing.get_context("forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn")
-    if context.get_start_method() == "forkserver": context.set_forkserver_preload(["warm"])
+    if context.get_start_method() == "forkserver": prepare(context)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "out")
         out.touch()

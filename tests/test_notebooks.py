@@ -1,4 +1,5 @@
 """Every notebook runs from top to bottom, in a process of its own; cells flagged notest, slow or gpu are left out."""
+import multiprocessing
 from pathlib import Path
 import pytest
 from pages import executed
@@ -21,10 +22,18 @@ def test_a_claim_that_fails_is_found(tmp_path, monkeypatch):
     found = pages.claiming(lambda path: made(nb=made(cells=cells)))(tmp_path / "p.ipynb").nb.cells
     assert [c.source for c in found] == ["x = 1", "assert x == 2", "x", "assert x == 2"] and [*found[3].directives_] == ["gpu"]
 
+def written(path, source):
+    "A page with one cell"
+    import nbformat
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)]), path)
+    return path
+
+def test_pages_are_copied_from_a_process_that_has_imported_what_they_need(tmp_path):
+    "And what they start knows nothing of that; where processes can't be copied, each imports for itself"
+    source = "import os, sys, torch; assert 'warm' in sys.modules and 'naivenas' not in sys.modules and 'tests' not in os.environ.get('PYTHONPATH', '')"
+    if "forkserver" in multiprocessing.get_all_start_methods(): assert executed(written(tmp_path / "page.ipynb", source)) == (0, "")
+
 def test_a_page_that_fails_is_found(tmp_path):
-    page = '{"cells": [{"cell_type": "code", "execution_count": null, "id": "a", "metadata": {}, "outputs": [], "source": ["print(6 * 7); assert %s"]}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
-    for number, right in enumerate((True, False)):
-        path = tmp_path / f"{number}.ipynb"
-        path.write_text(page % right)
-        status, said = executed(path)
+    for right in True, False:
+        status, said = executed(written(tmp_path / f"{right}.ipynb", f"print(6 * 7); assert {right}"))
         assert (status == 0) == right and ("AssertionError" in said) != right
