@@ -26,3 +26,12 @@ html_theme_options = dict(
     navbar_end=["theme-switcher", "navbar-icon-links"], search_bar_text="Search", footer_start=["copyright"], footer_end=[],
     secondary_sidebar_items=["page-toc"], pygments_light_style="a11y-high-contrast-light", pygments_dark_style="a11y-high-contrast-dark",
     icon_links=[dict(name="Source", url=cfg["git_url"], icon="fa-brands fa-github")], logo=dict(text=project))
+
+def name_the_arrows(app, error):
+    "The theme's arrows that open a part of the sidebar have no name for those who don't see them"
+    for page in Path(app.outdir).rglob("*.html") if error is None else ():
+        html = page.read_text(encoding="utf-8")
+        named = html.replace('<summary><span class="toctree-toggle"', '<summary aria-label="the pages of this part"><span class="toctree-toggle"')
+        if named != html: page.write_text(named, encoding="utf-8")
+
+def setup(app): app.connect("build-finished", name_the_arrows)
