@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 import naivenas
+from lab import chromium
+from test_axe import AXE, serious
 from sitemaker import NBS, part
 
 REPO = NBS.parent
@@ -159,11 +161,20 @@ def test_a_browser_asks_for_nothing_elsewhere(built, tmp_path):
 @pytest.mark.docs
 @pytest.mark.browser
 def test_the_cheat_sheet_prints_on_two_pages(built, tmp_path):
-    from playwright.sync_api import sync_playwright
-    with sync_playwright() as p:
-        chromium = p.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"])
-        page = chromium.new_page()
+    with chromium() as browser:
+        page = browser.new_page()
         page.goto((built[0] / "explanations/cheat_sheet.html").as_uri())
         sheet = page.pdf(format="A4", margin=dict(top="10mm", bottom="10mm", left="10mm", right="10mm"))
-        chromium.close()
     assert len(re.findall(rb"/Type\s*/Page\b", sheet)) == 2
+
+@pytest.mark.docs
+@pytest.mark.browser
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not here: npm install --no-save axe-core")
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_pages_of_the_site_have_nothing_serious(built, theme):
+    names = "index tutorials/index tutorials/02_prune_a_cnn howto/half_the_macs explanations/glossary explanations/the_house api/apps/16_cli reference/index search".split()
+    with chromium() as browser:
+        page = browser.new_page(viewport=dict(width=1280, height=900), color_scheme=theme)
+        for name in names:
+            page.goto((built[0] / f"{name}.html").as_uri())
+            assert page.evaluate("document.documentElement.dataset.theme") == theme and serious(page) == [], name
