@@ -31,7 +31,7 @@ from .results import left_out_lines, results_known
 from .sharing import tie_shared
 from .spelt_out import spelt_out
 from .torch_private import pytree
-from .trace import Untraceable, captured, every, in_mode
+from .trace import Entangled, Untraceable, captured, every, in_mode
 from .walk import walk
 
 # %% ../../nbs/api/capture/30_arrival.ipynb #4ada5f78
@@ -100,8 +100,8 @@ def _agreeing(cls, module, own, example, named, shapes, modes):
     "`(net, functions whose own backward pass it lacks, mode of its capture)` of the first capture that agrees"
     for training in modes:
         try: net = _arrived(cls, module, own, example, named, training, shapes)
-        except Untraceable:
-            if training: continue
+        except Untraceable as e:
+            if training and not isinstance(e, Entangled): continue
             raise
         with chance_kept(example, named): same, lost = agreement(net, own, example, named)
         if same: return net, lost, training

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['every', 'REGIONS', 'VIEWS', 'FRESH', 'Untraceable', 'in_mode', 'captured', 'frames_of', 'place_of', 'open_lengths',
-           'open_axes', 'simple_sizes', 'inlined', 'refuse_memory', 'written_views', 'folded_constants']
+           'open_axes', 'Entangled', 'simple_sizes', 'inlined', 'refuse_memory', 'written_views', 'folded_constants']
 
 # %% ../../nbs/api/capture/03_trace.ipynb #54f89dbd
 import builtins, contextlib, inspect, io, logging, os, traceback, warnings
@@ -52,13 +52,13 @@ def captured(module, args, kwargs,
     kept = {k: b.clone() for k, b in module.named_buffers()}
     try:
         with in_mode(module, training): return _opened(module, args, kwargs, shapes)
+    except Entangled: raise
     except Exception as e:
         said = _decides(e) or next((line for line in str(e).strip().splitlines() if line.strip()), None) or place_of(e)
         raise Untraceable(f"{type(module).__name__} cannot be traced with this example: {said}") from e
     finally:
         for k, b in module.named_buffers():
             if k in kept: b.data.copy_(kept[k])
-
 
 # %% ../../nbs/api/capture/03_trace.ipynb #5ca1ed16
 def frames_of(e):
@@ -129,17 +129,19 @@ def open_axes(module, args, kwargs, shapes=None):
 
 
 # %% ../../nbs/api/capture/03_trace.ipynb #1d3aec29
+class Entangled(Untraceable):
+    "Its sizes depend on one another in too many ways for all of them to be open; in the other mode they would, too"
+
 @contextlib.contextmanager
 def simple_sizes(module, most=24):
-    "Within this, a call of the module ends as Untraceable once a part gives a size of more than `most` operations"
+    "Within this, a call of the module ends as Entangled once a part gives a size of more than `most` operations"
     def look(m, args, out):
         sizes = [n for x in pytree.tree_leaves(out) if torch.is_tensor(x) for n in x.shape]
-        if max(map(involved, sizes), default=0) > most: raise Untraceable("its sizes depend on one another too much")
+        if max(map(involved, sizes), default=0) > most: raise Entangled("its sizes depend on one another too much")
     hooks = [m.register_forward_hook(look) for m in module.modules()]
     try: yield
     finally:
         for hook in hooks: hook.remove()
-
 
 # %% ../../nbs/api/capture/03_trace.ipynb #60d76338
 def _opened(module, args, kwargs, shapes):
