@@ -384,6 +384,13 @@ def test_time_is_kept_roughly_and_a_whole_generation_comes_back():
     model, population = fit(X, Y, time=3, size=4, progress=False)
     assert len(population) == 4 and all(c.fitness is not None for c in population) and model.predict(X).shape == Y.shape
 
+@pytest.mark.parametrize("kind", ["table", "image", "sequence"])
+def test_nothing_but_the_time_ends_a_search_that_was_given_one(kind):
+    from types import SimpleNamespace
+    from naivenas.search.search import allotted
+    found = [allotted(SimpleNamespace(kind=kind), time, generations, 100, "evolve", 0.)[0] for time, generations in ((600, None), (600, 3), (None, None))]
+    assert found == [None, 3, 10]
+
 
 # --- selection against plain definitions ------------------------------------------------------------------------
 

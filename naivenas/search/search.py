@@ -57,8 +57,7 @@ def checked_measuring(encoder, data, metric):
 def allotted(encoder, time, generations, n, method, begin):
     "How many generations, and the budget: tables need little of it for the last training"
     share = .8 if encoder.kind == "table" else .35 if method == "random" else None
-    usual = 10 if time is None else 8 if encoder.kind == "table" else None
-    return generations or usual, Budget(time, n, share, begin)
+    return generations or (10 if time is None else None), Budget(time, n, share, begin)
 
 # %% ../../nbs/api/search/33_search.ipynb #3c2afe71
 def winners(population, ensemble, guess=None, lead=None):
