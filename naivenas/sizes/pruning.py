@@ -16,7 +16,7 @@ from ..graph.order import chosen
 from ..graph.verbs import verb
 from .tracing import Edit
 from .wires import known_ties
-from .wishes import PerVertex, asked, known_worth, ranked, says_nothing, wished, worths_of
+from .wishes import PerVertex, known_worth, ranked, says_nothing, teller, wished, worths_of
 from .demands import Sizes, checked, pinned_vertices
 from .lists import named
 from .costs import UNITS
@@ -42,7 +42,7 @@ def scores(graph, t, by, normalise=True):
     normalise : bool
         Divide each vertex's utilities by their mean.
     """
-    told = {graph[k]: u for k, u in by.items()}.get if isinstance(by, dict) else lambda v: asked(by, v)
+    told = teller(graph, by)
     worths = worths_of({v: u for v in t.labels if (u := told(v)) is not None})
     sizes, all_worths = [len(u) for u in worths.values()], np.concatenate([np.zeros(0), *worths.values()])
     if normalise and sizes: all_worths = _fair(all_worths, sizes)
