@@ -6,7 +6,7 @@
 
 Each line: test accuracy in percent, mean and spread (standard deviation) over seeds; MACs and parameters that are left, as shares. Pruning is one shot. A budget is solved for,
 `net.prune(macs=share, by=...)`: budget (magnitude, the default), added (the same, importance added up), random, scale (of batch norms), median (geometric), taylor, activation,
-reconstruction, stand-ins (the same, errors added up). Others are bisected to the MACs: uniform (the same share of each layer, by magnitude), threshold (one for all layers), and with
+reconstruction (errors are added up), shares (the same, as shares of layers). Others are bisected to the MACs: uniform (the same share of each layer, by magnitude), threshold (one for all layers), and with
 torch-pruning 1.6.1 on the path, its magnitude, by layers (peer) and with one threshold (peer-global). A repair and importances see `--examples` training pictures; only taylor sees labels. Ends with one summary line.
 """
 import argparse, copy, itertools, logging, statistics, time, warnings
@@ -84,7 +84,7 @@ def bisected(plan_of, net, share, x):
     if best is None: raise SizeError(f"no plan has at most {share:.0%} of the MACs")
     return best
 
-def budgeted(by, normalise=True):
+def budgeted(by, normalise=None):
     "`by`: from a net, a seed, its data and a few pictures to an importance"
     return lambda net, share, seed, data, few: net.prune_plan(macs=share, by=by(net, seed, data, few), normalise=normalise, gap=2e-4, example=few[:1])
 
@@ -109,7 +109,7 @@ METHODS = dict(budget=budgeted(lambda net, *_: naivenas.magnitude), added=budget
                random=budgeted(lambda net, seed, *_: naivenas.Random(seed)), scale=budgeted(lambda net, *_: naivenas.batchnorm_scale),
                median=budgeted(lambda net, *_: naivenas.geometric_median), taylor=budgeted(taylor), activation=budgeted(lambda net, seed, data, few: naivenas.Activation(few)),
                reconstruction=budgeted(lambda net, seed, data, few: naivenas.Reconstruction(few)),
-               **{"stand-ins": budgeted(lambda net, seed, data, few: naivenas.Reconstruction(few), False)})
+               shares=budgeted(lambda net, seed, data, few: naivenas.Reconstruction(few), True))
 
 # ---------------------------------------------------------------------------------------------------------------------- the peer
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PerVertex', 'CRITERIA', 'relaxed', 'Wish', 'wished', 'by_vertex', 'from_inputs', 'Kept', 'kept_just', 'known_worth',
-           'asked', 'measured', 'teller', 'says_nothing', 'worths_of', 'utilities', 'ranked']
+           'asked', 'measured', 'comparable', 'teller', 'says_nothing', 'worths_of', 'utilities', 'ranked']
 
 # %% ../../nbs/api/sizes/05_wishes.ipynb #aef44b9c
 from collections.abc import Mapping
@@ -188,6 +188,10 @@ def asked(by, v):
 def measured(graph, by):
     "An importance, after it has looked at the whole graph if it wants to"
     return by.of(graph) if hasattr(by, "of") and callable(by) else by
+
+def comparable(by):
+    "Whether an importance says that its numbers mean the same in all layers"
+    return bool(getattr(by, "comparable", False))
 
 def teller(graph, by):
     "The function from a vertex to what `by` says of it: numbers, a number or None"
