@@ -236,6 +236,10 @@ class Pruning(PruningPlans):
     "Dropping what is worth least"
     mends = False     # whether there is something in such a graph that can be repaired
 
+    def _told_by(self, examples):
+        "`(importance, examples)` where a budget is asked for with a repair, and nobody says what counts; a hook"
+        return None, examples
+
     @verb(PruningPlans.prune_plan)
     def prune(self, keep: float | None = None, by: Callable[..., Any] | PerVertex | None = None,
               normalise: bool | None = None, repair: Any = None, **how: Any) -> Applied:
@@ -256,7 +260,8 @@ class Pruning(PruningPlans):
             as they are, like those of `naivenas.Reconstruction`.
         repair : Tensor, DataLoader or list
             Some hundred examples, by which weights are changed so that what stays stands in for what goes; see
-            `Net.repair`.
+            `Net.repair`. Under a budget, and without `by=`, they say what neurons are worth, too:
+            `naivenas.Reconstruction`.
         **how
             Wishes and options, as for `prune_plan`.
 
@@ -276,4 +281,6 @@ class Pruning(PruningPlans):
         if repair is None:
             with self.lock: return self.prune_plan(keep, by, normalise, **how).apply()
         if not self.mends: raise TypeError("repair= is for nets of torch modules: in this graph nothing can be repaired")
-        with self.lock: return self.prune_plan(keep, by, normalise, **how).apply(repair=repair)
+        with self.lock:
+            if by is None and keep is None: by, repair = self._told_by(repair)
+            return self.prune_plan(keep, by, normalise, **how).apply(repair=repair)
