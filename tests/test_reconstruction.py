@@ -112,3 +112,20 @@ def test_what_cannot_be_measured_is_said():
     with pytest.raises(ValueError, match="ridge"): Reconstruction(torch.rand(3, 3), ridge=0)
     with pytest.raises(ValueError, match="none of its layers is known to read neurons"):
         naivenas.Net(x, relu(x)).prune(.5, by=Activation(torch.rand(5, 3)))
+
+def test_a_budget_with_a_repair_goes_by_its_examples(monkeypatch, caplog):
+    "Also where they come only once; too large a net is left to magnitude, which is said"
+    def fresh():
+        torch.manual_seed(0)
+        x = inputvertex("x", 6)
+        return Net(x, linear(relu("b" >> linear(relu("a" >> linear(x, 24)), 16)), 4))
+    data = torch.randn(300, 6)
+    def kept(**how):
+        report = fresh().prune(macs=.5, example=data[:1], **how)
+        return [report.plan.out(k).tolist() for k in "ab"]
+    chosen = kept(repair=data)
+    assert chosen == kept(by=Reconstruction(data)) == kept(repair=iter(data.split(64))) != kept()
+    monkeypatch.setattr(page, "AT_ONCE", 8 * (6**2 + 24**2 + 16**2) - 1)
+    assert kept(repair=data) == kept() and "magnitude decides" in caplog.text
+    monkeypatch.setattr(page, "AT_ONCE", 8 * (6**2 + 24**2 + 16**2))
+    assert kept(repair=data) == chosen
