@@ -99,8 +99,7 @@ def uniform(net, share, seed, data, few):
 
 def taylor(net, seed, data, few):
     twin = copy.deepcopy(net)
-    worth = naivenas.Taylor(twin.eval())
-    for m in twin.modules(): m.training = not isinstance(m, nn.modules.batchnorm._BatchNorm)
+    worth = naivenas.Taylor(twin.eval(), finished=True)
     for a, b in zip(data.x_train[:512].split(64), data.y_train[:512].split(64)): nn.functional.cross_entropy(twin(a), b).backward()
     worth.remove()
     return {v.name: worth(v) for v in twin if worth(v) is not None}
