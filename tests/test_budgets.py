@@ -1,6 +1,7 @@
 "Plans within budgets, against all that there are: a hand-written formula for what a net costs, and every combination of widths"
 import itertools
 import numpy as np, pytest, torch
+from torch import nn
 from naivenas import Net, SizeError, cat, conv, globalpool, inputvertex, linear, relu, solvers
 from naivenas.sizes.bounding import Choice, Relaxed
 from naivenas.sizes.costs import Affine, Cost
@@ -88,6 +89,18 @@ def test_counts_are_those_of_the_formula():
             assert table[name]["total"] == getattr(r, name)(*full)
             assert table[f"after {name}"]["total"] == getattr(r, name)(*now)
         assert r.net.counts(r.example).loc["total"].tolist() == [getattr(r, name)(*now) for name in ("params", "macs", "memory")]
+
+class Gained(nn.Conv2d):
+    "A convolution whose weights are multiplied by a factor for each channel, an array of as many axes"
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        self.gain = nn.Parameter(torch.ones(sizes[1], 1, 1, 1))
+    def forward(self, x): return nn.functional.conv2d(x, self.weight * self.gain, self.bias)
+
+def test_factors_of_weights_multiply_nothing():
+    net = Net.from_torch(nn.Sequential(Gained(2, 8, 1), nn.ReLU(), Gained(8, 6, 1)), torch.rand(2, 2, 3, 3))
+    plan = net.plan({"0": -5})
+    assert plan.counts().loc["total", ["macs", "after macs"]].tolist() == [9 * (2 * 8 + 8 * 6), 9 * (2 * 3 + 3 * 6)]
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_bound_holds_and_is_near(seed):
