@@ -27,6 +27,7 @@ from .nets.importance import geometric_median as geometric_median, keeping as ke
 from .nets.importance import magnitude as magnitude
 from .nets.data import load as load
 from .nets.passes import Before as Before
+from .nets.reconstruction import Activation as Activation, Reconstruction as Reconstruction
 from .nets.compare import compare as compare
 from .nets.training import accuracy as accuracy, train as train
 from .files.net import Net as Net
@@ -47,6 +48,6 @@ __all__ = [
     "flatten", "gelu", "globalpool", "groupnorm", "gru", "instancenorm", "layer", "layernorm", "leakyrelu", "linear", "lstm",
     "maxpool", "pixelshuffle", "pixelunshuffle", "relu", "rmsnorm", "rnn", "selu", "sigmoid", "silu", "tanh",
     "upsample",
-    "Taylor", "batchnorm_scale", "geometric_median", "keeping", "l1", "magnitude", "draw", "explore", "watch",
-    "load_fitted", "NASClassifier", "NASRegressor",
+    "Reconstruction", "Taylor", "batchnorm_scale", "geometric_median", "keeping", "l1", "magnitude", "draw", "explore",
+    "watch", "load_fitted", "NASClassifier", "NASRegressor",
 ]

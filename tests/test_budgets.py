@@ -1,7 +1,8 @@
 "Plans within budgets, against all that there are: a hand-written formula for what a net costs, and every combination of widths"
 import itertools
 import numpy as np, pytest, torch
-from naivenas import Net, SizeError, cat, conv, globalpool, inputvertex, linear, relu
+from torch import nn
+from naivenas import Net, SizeError, cat, conv, globalpool, inputvertex, linear, relu, solvers
 from naivenas.sizes.bounding import Choice, Relaxed
 from naivenas.sizes.costs import Affine, Cost
 from naivenas.sizes.elimination import cheapest_order, largest_sum
@@ -43,25 +44,37 @@ class Random:
                  if all(getattr(self, name)(*some) <= most for name, most in limits.items())]
         return max(found, default=None)
 
+def held_against_everything(rng, solver):
+    "A random net under one to three budgets: whether anything fits; AssertionError unless the plan agrees, and is the best"
+    r = Random(rng)
+    full = [r.w[k] for k in "abcd"]
+    names = rng.choice(["params", "macs", "memory"], rng.integers(1, 4), replace=False)
+    limits = {n: float(round(getattr(r, n)(*full) * rng.uniform(.15, .9))) for n in names}
+    best = r.best(limits)
+    def ask(): return r.net.prune_plan(by=r.by, normalise=False, gap=0, example=r.example, solver=solver, **limits)
+    if best is None:
+        with pytest.raises(SizeError, match="is impossible: .* is the least that can be had"): ask()
+        return False
+    plan = ask()
+    plan.apply()
+    now = [r.net.sizes[k] for k in "abcd"]
+    assert all(getattr(r, name)(*now) <= most for name, most in limits.items()), (limits, now)
+    assert plan.utility[plan.decision.kept].sum() == pytest.approx(best, abs=1e-6), (limits, solver, now)
+    assert not plan.decision.gap and solver in (None, getattr(plan.decision.solution, "solver", solver))
+    return True
+
 @pytest.mark.parametrize("seed", range(12))
 def test_the_best_within_one_to_three_budgets(seed):
     rng = np.random.default_rng(seed)
-    for k in range(3):
-        r = Random(rng)
-        full = [r.w[k] for k in "abcd"]
-        names = rng.choice(["params", "macs", "memory"], rng.integers(1, 4), replace=False)
-        limits = {n: float(round(getattr(r, n)(*full) * rng.uniform(.15, .9))) for n in names}
-        solver = [None, "CBC", "HiGHS"][k]
-        best = r.best(limits)
-        ask = lambda: r.net.prune_plan(by=r.by, normalise=False, example=r.example, solver=solver, **limits)
-        if best is None:
-            with pytest.raises(SizeError, match="is impossible: .* is the least that can be had"): ask()
-            continue
-        plan = ask()
-        plan.apply()
-        now = [r.net.sizes[k] for k in "abcd"]
-        assert all(getattr(r, name)(*now) <= most for name, most in limits.items()), (limits, now)
-        assert plan.utility[plan.decision.kept].sum() == pytest.approx(best, abs=1e-6), (limits, solver, now)
+    for solver in None, "CBC", "HiGHS": held_against_everything(rng, solver)
+
+@pytest.mark.slow
+@pytest.mark.parametrize("solver", ["Gurobi", "CBC", "HiGHS"])
+def test_five_hundred_nets(solver):
+    if not solvers().usable[solver]: pytest.skip(f"{solver} is not usable here")
+    fits = sum(held_against_everything(np.random.default_rng([500, seed]), solver) for seed in range(500))
+    print(f"{solver}: 500 nets, {fits} have a best plan, and it is found; {500 - fits} have none, and are refused")
+    assert 100 < fits < 500
 
 def test_counts_are_those_of_the_formula():
     rng = np.random.default_rng(3)
@@ -76,6 +89,18 @@ def test_counts_are_those_of_the_formula():
             assert table[name]["total"] == getattr(r, name)(*full)
             assert table[f"after {name}"]["total"] == getattr(r, name)(*now)
         assert r.net.counts(r.example).loc["total"].tolist() == [getattr(r, name)(*now) for name in ("params", "macs", "memory")]
+
+class Gained(nn.Conv2d):
+    "A convolution whose weights are multiplied by a factor for each channel, an array of as many axes"
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        self.gain = nn.Parameter(torch.ones(sizes[1], 1, 1, 1))
+    def forward(self, x): return nn.functional.conv2d(x, self.weight * self.gain, self.bias)
+
+def test_factors_of_weights_multiply_nothing():
+    net = Net.from_torch(nn.Sequential(Gained(2, 8, 1), nn.ReLU(), Gained(8, 6, 1)), torch.rand(2, 2, 3, 3))
+    plan = net.plan({"0": -5})
+    assert plan.counts().loc["total", ["macs", "after macs"]].tolist() == [9 * (2 * 8 + 8 * 6), 9 * (2 * 3 + 3 * 6)]
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_bound_holds_and_is_near(seed):

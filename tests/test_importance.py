@@ -60,6 +60,14 @@ def test_taylor_measures_what_autograd_says():
         step(net, x, target)
     assert set(average) == set(taylor.values) and all(np.allclose(taylor(v), u, atol=1e-7) for v, u in average.items())
 
+def test_taylor_measures_a_finished_net_and_leaves_its_norms_alone():
+    net, batch = small_net().eval(), (torch.rand(7, 2, 5, 5), torch.arange(7) % 3)
+    was = copy.deepcopy(net.state_dict())
+    with Taylor(net, finished=True) as taylor: step(net, *batch)
+    want = expected(copy.deepcopy(net), *batch)
+    assert {v.name for v in taylor.values} == {v.name for v in want} and all(np.allclose(taylor(net[v.name]), u, atol=1e-7) for v, u in want.items())
+    assert all((a == b).all() for a, b in zip(was.values(), net.state_dict().values()))
+
 def test_taylor_measures_every_so_often_and_only_in_training():
     net = small_net()
     taylor, batch = Taylor(net, every=3), (torch.rand(4, 2, 5, 5), torch.zeros(4, dtype=int))

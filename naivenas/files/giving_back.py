@@ -15,7 +15,6 @@ from torch import nn
 # %% ../../nbs/api/files/17_giving_back.ipynb #a460f266
 from ..graph.vertex import Vertex
 from ..sizes.costs import UNITS
-from ..nets.importance import magnitude
 from ..nets.rules import axes_of, rule
 from ..capture.calls import Direct
 from ..capture.example import chance_kept, unwrapped
@@ -177,7 +176,7 @@ def _divided(module, how):
 
 # %% ../../nbs/api/files/17_giving_back.ipynb #c05bf168
 def prune(module: nn.Module, *example: Any, keep: float | None = None,
-          by: Callable[[Vertex], Any] | dict | None = magnitude, **how: Any) -> nn.Module:
+          by: Callable[[Vertex], Any] | dict | None = None, **how: Any) -> nn.Module:
     """A smaller copy of a module, of its own class where possible; the module itself stays as it is.
 
     Parameters
@@ -190,7 +189,8 @@ def prune(module: nn.Module, *example: Any, keep: float | None = None,
         Share of the wires to keep; a half if nothing else is said. Or a budget among the options says how much
         stays: `macs=.5`, `params=`, `memory=`, `latency=`.
     by : callable or dict
-        Importance: a function from a vertex to one number per neuron; what is worth least goes.
+        Importance: a function from a vertex to one number per neuron; what is worth least goes. Left out:
+        `naivenas.magnitude`, or, under a budget with `repair=`, what its examples say (`naivenas.Reconstruction`).
     **how
         Options of `Net.prune`, `repair=` with some hundred examples among them; and what the module takes by name.
 

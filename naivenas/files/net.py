@@ -14,6 +14,7 @@ from ..nets.tracking import Tracking
 from ..nets.foresight import Foreseeing
 from ..nets.verify import PlanVerified, ReportVerified
 from ..nets.mending import PlanRepaired, Repairing, ReportRepaired
+from ..nets.reconstruction import Judging
 from ..capture.interface import Capturing
 from ..nets.fitting import Fitting
 from ..nets.costing import PlanCounts
@@ -56,8 +57,8 @@ class NetReport(ReportVerified, ReportRepaired, Report):
     """
 
 # %% ../../nbs/api/files/13_net.ipynb #604f7aed
-class Net(Saving, OnnxFiles, Exporting, Capturing, Timing, Fitting, Preferring, Repairing, Foreseeing, Members, Tracking,
-          Graph, nn.Module):
+class Net(Saving, OnnxFiles, Exporting, Capturing, Timing, Fitting, Preferring, Judging, Repairing, Foreseeing, Members,
+          Tracking, Graph, nn.Module):
     """A graph of torch modules and functions that is a module itself.
 
     Parameters

@@ -188,7 +188,8 @@ def _parameters(net, forms):
 # %% ../../nbs/api/nets/27_costing.ipynb #883c1220
 def _macs(forms, v, many):
     "The `Cost` of the multiplications of a vertex, `many` of them now"
-    matrices = {k: p for k, p in _held(v).items() if p.dim() > 1}
+    several = {k: p for k, p in _held(v).items() if p.dim() > 1}
+    matrices = {k: p for k, p in several.items() if sum(n > 1 for n in p.shape) > 1} or several     # without factors
     if not matrices:
         u = next(u for u in (v, *v.inputs) if u.nout)
         return Cost([(many / u.nout, forms.size(u))])

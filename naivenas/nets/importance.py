@@ -213,6 +213,8 @@ class Taylor:
         Measure every so many batches.
     decay : float
         Weight of the past in the running average, at least 0 and less than 1.
+    finished : bool
+        Measure in evaluation mode, too: a net that is trained already, whose batch norms should stay as they are.
 
     Examples
     --------
@@ -225,10 +227,10 @@ class Taylor:
     """
     empty = "it has measured nothing yet: train for a batch first (forward and backward, in training mode)"
 
-    def __init__(self, net: object, every: int = 1, decay: float = .9):
+    def __init__(self, net: object, every: int = 1, decay: float = .9, finished: bool = False):
         if not 0 <= decay < 1:
             raise ValueError(f"decay is the weight of the past, at least 0 and less than 1, not {decay!r}")
-        self.net, self.every, self.decay = net, every, decay
+        self.net, self.every, self.decay, self.finished = net, every, decay, finished
         self.values, self.calls, self.hooks = {}, {}, {}     # hooks: {vertex: (module, its hook)}
         self.listen()
         net.watchers.append(self.follow)
@@ -277,8 +279,8 @@ class _Hook:
     def __call__(self, module, args, out):
         taylor, v = self.taylor and self.taylor(), self.vertex
         parts = out if isinstance(out, list) else [out[0] if isinstance(out, tuple) else out]
-        learning = module.training and torch.is_grad_enabled() and all(p.requires_grad for p in parts)
-        if taylor is None or not learning: return
+        learning = torch.is_grad_enabled() and all(p.requires_grad for p in parts)
+        if taylor is None or not learning or not (module.training or taylor.finished): return
         axes = [_axis(v, parts[0])] if len(parts) == 1 else [p.ndim - 1 for p in parts]
         if None in axes: return
         taylor.calls[v] = calls = taylor.calls.get(v, -1) + 1

@@ -38,6 +38,7 @@ class Product:
     key, offset, seen, axis = "weight", "bias", True, -1     # seen: whether what is fitted is what comes out
 
     def groups(self, op): return 1
+    def columns(self, op): return np.arange(op.in_features)[None]     # neurons of the first input; None: others
     def rows(self, s): return s.args[0]
     def targets(self, s): return _neurons(s.was_out, s.kept, self.axis)
     def kept(self, s): return s.kept
@@ -47,6 +48,7 @@ class Product:
 # %% ../../nbs/api/nets/22_readings.ipynb #ff2cc775
 class Pairs(Product):
     "The output of a bilinear layer"
+    def columns(self, op): return None
     def rows(self, s): return (s.args[0][..., :, None] * s.args[1][..., None, :]).flatten(-2)
 
 # %% ../../nbs/api/nets/22_readings.ipynb #c0f377ff
@@ -76,6 +78,7 @@ class Windows(Product):
     "The output of a convolution"
     axis = 1
     def groups(self, op): return op.groups
+    def columns(self, op): return np.arange(op.in_channels).repeat(prod(op.kernel_size)).reshape(op.groups, -1)
     def rows(self, s):
         seen = windows(padded(s.op, s.args[0]), s.op.kernel_size, s.op.stride, s.op.dilation)
         return seen.movedim(1, 1 + len(s.op.kernel_size))
@@ -119,6 +122,7 @@ class Heard(Product):
     "What a recurrent layer reads at each step, on its way into the gates"
     seen = False
     def __init__(self, end): self.key, self.offset = f"weight_ih_l0{end}", f"bias_ih_l0{end}"
+    def columns(self, op): return np.arange(op.input_size)[None]
     def kept(self, s): return _gates(s, self.key)
     def given(self, s): return s.was_args[0]
     def targets(self, s):
@@ -130,6 +134,7 @@ class Heard(Product):
 class Remembered(Heard):
     "The state of a recurrent layer, on its way into the gates of the next step"
     def __init__(self, end): self.key, self.offset, self.back = f"weight_hh_l0{end}", f"bias_hh_l0{end}", bool(end)
+    def columns(self, op): return None
     def given(self, s):
         out, width = s.was_out[0], s.was.proj_size or s.was.hidden_size
         own, axis = out.narrow(-1, width * self.back, width), int(s.was.batch_first and out.ndim == 3)

@@ -15,7 +15,7 @@ from ..graph.order import chosen
 from ..graph.verbs import verb
 from .tracing import Edit
 from .wires import known_ties
-from .wishes import PerVertex, asked, relaxed
+from .wishes import PerVertex, relaxed, teller
 from .demands import Sizes, pinned_vertices
 from .costs import UNITS
 from .budgets import numbers_of
@@ -33,7 +33,8 @@ def _rates(graph, by, frozen):
     pins = pinned_vertices(graph, graph.vertices, graph.outputs, [], frozen, Edit())
     free = [v for v in graph if v.role.makes and v not in pins]
     if by is None: return dict.fromkeys(free, 1.)
-    worth = {v: float(np.mean(u)) for v in free if (u := _told(graph, by, v)) is not None}
+    told = teller(graph, by)
+    worth = {v: float(np.mean(u)) for v in free if (u := told(v)) is not None}
     mean = np.mean(list(worth.values())) if worth else 0
     if not mean > 0: raise ValueError("by= says of no layer that may grow that it should: give positive numbers")
     return {v: max(u / mean, 0.) for v, u in worth.items()}

@@ -16,7 +16,7 @@ from ..graph.order import chosen
 from ..graph.verbs import verb
 from .tracing import Edit
 from .wires import known_ties
-from .wishes import PerVertex, asked, known_worth, ranked, says_nothing, wished, worths_of
+from .wishes import PerVertex, comparable, known_worth, ranked, says_nothing, teller, wished, worths_of
 from .demands import Sizes, checked, pinned_vertices
 from .lists import named
 from .costs import UNITS
@@ -42,7 +42,7 @@ def scores(graph, t, by, normalise=True):
     normalise : bool
         Divide each vertex's utilities by their mean.
     """
-    told = {graph[k]: u for k, u in by.items()}.get if isinstance(by, dict) else lambda v: asked(by, v)
+    told = teller(graph, by)
     worths = worths_of({v: u for v in t.labels if (u := told(v)) is not None})
     sizes, all_worths = [len(u) for u in worths.values()], np.concatenate([np.zeros(0), *worths.values()])
     if normalise and sizes: all_worths = _fair(all_worths, sizes)
@@ -177,7 +177,9 @@ def pruned(graph, keep, by, normalise, wishes, frozen, max_new, how):
     known_worth(by, True)
     checked(frozen, how.get("seconds", 60.), how.get("also"), how.get("groups", "equal"), max_new=max_new, **counts)
     frozen, t = chosen(graph, "frozen", frozen), known_ties(graph)
+    if normalise is None: normalise = not comparable(by)
     score, many = _ranking(graph, t, by, normalise)
+    if comparable(by): score, many = score * many, np.minimum(many, 1)     # wires are compared, and not neurons
     loose = _loose(graph, t, wishes, frozen) & (many > 0)
     held = "" if loose.any() else _held(graph, t, wishes, frozen, many > 0)
     how, narrow = _let_off(graph, wishes, frozen, max_new, how)
@@ -185,14 +187,14 @@ def pruned(graph, keep, by, normalise, wishes, frozen, max_new, how):
     if keep is None: made = _budgeted(graph, t, score, many, normalise, plan, how)
     else: made = plan(_decisive(score, many, loose, keep), how)
     made.utility = score * many if keep is None else score      # what is told is what was ranked
-    return _noted(made, held, normalise, narrow)
+    return _noted(made, held, normalise or comparable(by), narrow)
 
 # %% ../../nbs/api/sizes/20_pruning.ipynb #57a70294
 class PruningPlans:
     "Plans that drop what is worth least"
     @verb(Planning.plan, but=("edit",))
     def prune_plan(self, keep: float | None = None, by: Callable[..., Any] | PerVertex | None = None,
-                   normalise: bool = True, *,
+                   normalise: bool | None = None, *,
                    wishes: PerVertex | None = None, frozen: Iterable[Any] = (), max_new: int | PerVertex = 0,
                    **how: Any) -> Solved:
         """The plan behind `prune`, to look at before anything is done.
@@ -208,7 +210,8 @@ class PruningPlans:
         normalise : bool
             Divide each vertex's numbers by their mean before ranking. Under a budget: what is cut together counts
             by the logarithm of the share of its importance that stays, times its part of the cost;
-            False: the numbers are added up.
+            False: the numbers are added up. Left out: True, unless the numbers of `by` can be compared
+            as they are, like those of `naivenas.Reconstruction`.
         wishes, frozen, **how
             As for `plan`.
         max_new : int or dict
@@ -233,9 +236,13 @@ class Pruning(PruningPlans):
     "Dropping what is worth least"
     mends = False     # whether there is something in such a graph that can be repaired
 
+    def _told_by(self, examples):
+        "`(importance, examples)` where a budget is asked for with a repair, and nobody says what counts; a hook"
+        return None, examples
+
     @verb(PruningPlans.prune_plan)
-    def prune(self, keep: float | None = None, by: Callable[..., Any] | PerVertex | None = None, normalise: bool = True,
-              repair: Any = None, **how: Any) -> Applied:
+    def prune(self, keep: float | None = None, by: Callable[..., Any] | PerVertex | None = None,
+              normalise: bool | None = None, repair: Any = None, **how: Any) -> Applied:
         """Drop the least important wires, wherever they are.
 
         Parameters
@@ -249,10 +256,12 @@ class Pruning(PruningPlans):
         normalise : bool
             Divide each vertex's numbers by their mean before ranking. Under a budget: what is cut together counts
             by the logarithm of the share of its importance that stays, times its part of the cost;
-            False: the numbers are added up.
+            False: the numbers are added up. Left out: True, unless the numbers of `by` can be compared
+            as they are, like those of `naivenas.Reconstruction`.
         repair : Tensor, DataLoader or list
             Some hundred examples, by which weights are changed so that what stays stands in for what goes; see
-            `Net.repair`.
+            `Net.repair`. Under a budget, and without `by=`, they say what neurons are worth, too:
+            `naivenas.Reconstruction`.
         **how
             Wishes and options, as for `prune_plan`.
 
@@ -272,4 +281,6 @@ class Pruning(PruningPlans):
         if repair is None:
             with self.lock: return self.prune_plan(keep, by, normalise, **how).apply()
         if not self.mends: raise TypeError("repair= is for nets of torch modules: in this graph nothing can be repaired")
-        with self.lock: return self.prune_plan(keep, by, normalise, **how).apply(repair=repair)
+        with self.lock:
+            if by is None and keep is None: by, repair = self._told_by(repair)
+            return self.prune_plan(keep, by, normalise, **how).apply(repair=repair)

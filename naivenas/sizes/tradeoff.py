@@ -13,7 +13,7 @@ import pandas as pd
 from ..graph.cut import number
 from ..graph.roles import SizeError
 from ..graph.verbs import verb
-from .wishes import PerVertex
+from .wishes import PerVertex, comparable, measured
 from .costs import UNITS
 from .budgets import numbers_of
 from .sizing import values_of
@@ -40,6 +40,8 @@ def curve(graph, name, by, points, how):
     "The table of `Trading.tradeoff`"
     _checked(name, points)
     example, rows, end = values_of(how.get("example", ())), [], ""
+    if comparable(by): how = {"normalise": False} | how
+    by = measured(graph, by)
     for share in np.linspace(1, 0, int(points), endpoint=False):
         try: plan = graph.prune_plan(by=by, **how | {name: float(share)})
         except SizeError as e:

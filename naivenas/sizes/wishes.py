@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PerVertex', 'CRITERIA', 'relaxed', 'Wish', 'wished', 'by_vertex', 'from_inputs', 'Kept', 'kept_just', 'known_worth',
-           'asked', 'says_nothing', 'worths_of', 'utilities', 'ranked']
+           'asked', 'measured', 'comparable', 'teller', 'says_nothing', 'worths_of', 'utilities', 'ranked']
 
 # %% ../../nbs/api/sizes/05_wishes.ipynb #aef44b9c
 from collections.abc import Mapping
@@ -156,7 +156,8 @@ def kept_just(graph, keep):   # {vertex or name: places of neurons, or a mask}
 
 # %% ../../nbs/api/sizes/05_wishes.ipynb #0b57ad2e
 CRITERIA = dict(magnitude="magnitude", l1="l1", batchnorm_scale="batchnorm_scale", geometric_median="geometric_median",
-                random="Random(0)", taylor="Taylor(net)")      # how they are written, by their names in small letters
+                random="Random(0)", taylor="Taylor(net)", activation="Activation(examples)",
+                reconstruction="Reconstruction(examples)")      # how they are written, by their names in small letters
 
 def _meant(word):
     "What a word, or the name of a class, stands for, in words; empty if that is not known"
@@ -182,6 +183,21 @@ def asked(by, v):
     except TypeError as e:
         raise TypeError("by= is a function from a vertex to one number for each of its neurons; "
                         f"{kind(by)} could not be asked about {label(v)}: {e}") from e
+
+# %% ../../nbs/api/sizes/05_wishes.ipynb #ed894001
+def measured(graph, by):
+    "An importance, after it has looked at the whole graph if it wants to"
+    return by.of(graph) if hasattr(by, "of") and callable(by) else by
+
+def comparable(by):
+    "Whether an importance says that its numbers mean the same in all layers"
+    return bool(getattr(by, "comparable", False))
+
+def teller(graph, by):
+    "The function from a vertex to what `by` says of it: numbers, a number or None"
+    by = measured(graph, by)
+    if isinstance(by, dict): return {graph[k]: u for k, u in by.items()}.get
+    return lambda v: asked(by, v)
 
 # %% ../../nbs/api/sizes/05_wishes.ipynb #d1d89b02
 def says_nothing(by):
@@ -222,7 +238,7 @@ def utilities(graph, t,   # the `Ties` of the vertices
     "One number per wire"
     known_worth(by, True)
     if isinstance(by, np.ndarray): return by
-    told = {graph[k]: u for k, u in by.items()}.get if isinstance(by, dict) else by and (lambda v: asked(by, v))
+    told = by and teller(graph, by)
     wires, worths = list(t.seams.values()), [np.ones(len(w)) for w in t.seams.values()]
     given = worths_of({v: u for v in t.labels if (u := told(v)) is not None} if told else {})
     if callable(by) and not given: says_nothing(by)
