@@ -71,6 +71,21 @@ def test_a_size_that_stays_fixed_is_told_and_other_sizes_are_refused(caplog):
     assert far(net(torch.randn(3, 6, 4)), torch.zeros(3, 3)) >= 0
     with pytest.raises(ValueError, match=r"x came in the shape \(2, 5, 4\), .* size of 6 along axis 1"): net(torch.randn(2, 5, 4))
 
+def test_a_size_that_works_by_chance_for_fewer_places_is_told():
+    class Counted(nn.Module):
+        "How many edges point at each node: too few ones to add up would raise, too many are never looked at"
+        def __init__(self, number=lambda n: n): super().__init__(); self.a, self.b, self.number = nn.Linear(4, 8), nn.Linear(8, 3), number
+        def forward(self, x, e):
+            many = torch.zeros(len(x), dtype=x.dtype).scatter_add(0, e[1], x.new_ones(self.number(e.shape[1])))
+            return self.b(self.a(x).relu()) * many[:, None]
+    module, call = Counted().double(), lambda n, m: (torch.randn(n, 4).double(), torch.randint(n, (2, m)))
+    net = Net.from_torch(module, *call(7, 15), share=False)
+    for n, m in (7, 15), (9, 22), (7, 4):
+        some = call(n, m)
+        assert far(net(*some), module(*some)) < 1e-12
+    net = Net.from_torch(Counted(int).double(), *call(7, 15), share=False)
+    with pytest.raises(ValueError, match="a size of 15"): net(*call(7, 22))
+
 def test_dynamic_shapes_are_those_of_torch_export():
     module, x = Positions().eval(), torch.randint(30, (2, 6))
     net = Net.from_torch(module, x, share=False, dynamic_shapes={"ids": {0: torch.export.Dim.AUTO, 1: torch.export.Dim("length", min=2, max=16)}})
@@ -179,6 +194,7 @@ class Rows(nn.Module):
     def forward(self, x, e):
         h, wide, zeros = self.a(x).relu(), e[1][:, None].expand(-1, 12), torch.zeros(x.shape[0], 12, dtype=x.dtype)
         if self.how == "scatter_add": y = zeros.scatter_add(0, wide, h[e[0]])
+        if self.how == "new_zeros": y = h.new_zeros(x.shape[0], 12).index_add(0, e[1], h[e[0]])
         if self.how == "scatter_add_": y = x.new_zeros(x.shape[0], 12).scatter_add_(0, wide, h[e[0]])
         if self.how == "index_add": y = zeros.index_add(0, e[1], h[e[0]])
         if self.how == "gather": y = h.gather(0, wide)
@@ -186,7 +202,7 @@ class Rows(nn.Module):
         if self.how == "scatter_reduce": y = zeros.scatter_reduce(0, wide, h[e[0]], "amax")
         return self.b(y)
 
-@pytest.mark.parametrize("how", ["scatter_add", "scatter_add_", "index_add", "gather", "index_select", "scatter_reduce"])
+@pytest.mark.parametrize("how", ["scatter_add", "scatter_add_", "new_zeros", "index_add", "gather", "index_select", "scatter_reduce"])
 def test_features_follow_through_sums_and_picks_along_nodes(how):
     module, x, e = Rows(how).double(), torch.randn(7, 5).double(), torch.randint(0, 7, (2, 20))
     net = Net.from_torch(module, x, e, share=False)

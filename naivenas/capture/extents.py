@@ -42,7 +42,8 @@ def resized_example(example: tuple, named: dict, axes: list, n: int) -> tuple:
 def _lengths(axis, n):
     "Sizes to be tried in the place of `n`, one after the other"
     if axis == 0: return [1, n + 1] if n > 1 else [2]
-    return [m for m in (n // 2, n - 1, 2 * n) if m]
+    more = n + 32 if n > 64 else (2 + n % 2) * n       # as even as `n`, and as divisible where that costs little
+    return [m for m in (more, n - 1, n // 2, 2 * n) if m]
 
 # %% ../../nbs/api/capture/20_extents.ipynb #de380731
 def _tried(module, example, named):
