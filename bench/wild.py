@@ -116,7 +116,7 @@ def grown(net, call):
     fixed = {*net.outputs, *pinned_vertices(net, net.vertices, net.outputs, [], [], Edit())}
     before, said, ends = net(**call), [], {w for v in fixed for w in net.ties.labels[v].tolist()} | {int(w) for wires, _ in net.ties.held for w in wires}
     layers = [v.name for v in net if isinstance(v.op, nn.Module) and v.role == "absorb" and v.inputs and not ends & {*net.ties.labels[v].tolist()}]
-    for name in layers[1::max(len(layers) // 4, 1)][:4]:
+    for name in layers[len(layers) > 1::max(len(layers) // 4, 1)][:4]:
         twin = copy.deepcopy(net)
         try: report = twin.resize(name, +1)
         except ValueError as e:
