@@ -3,7 +3,7 @@ import copy, dataclasses, logging
 import pytest, torch
 from torch import nn
 from torch.nn import functional as F
-from naivenas import Net, Untraceable
+from naivenas import Net, SizeError, Untraceable
 from naivenas.capture.trace import every
 
 def far(a, b):
@@ -187,6 +187,12 @@ def test_grouped_attention_grows_and_shrinks_by_whole_groups(how):
     plan.apply()
     assert (net.sizes["q"], net.sizes["k"]) == (10, 5) and far(net(x), ref(x)) < 1e-12
     assert net(torch.randn(3, 4, 12).double()).shape == (3, 4, 6)
+
+@pytest.mark.parametrize("how", ["expand", "repeat", "attention"])
+def test_one_query_head_of_a_group_stays_and_the_reason_names_what_copies_keys(how):
+    net = Net.from_torch(Groups(how), torch.randn(2, 7, 12), share=False)
+    with pytest.raises(SizeError, match=r"q changes in steps of 10 \(view makes 1 neuron of 5, and \S+ makes 2 neurons of each\)"): net.resize("q", -5)
+    assert "and" not in dict(net.why("k").to_dict())["because"][0][2]
 
 class Rows(nn.Module):
     "Rows of a graph, summed or picked by an index"
