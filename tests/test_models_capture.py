@@ -194,6 +194,26 @@ def test_one_query_head_of_a_group_stays_and_the_reason_names_what_copies_keys(h
     with pytest.raises(SizeError, match=r"q changes in steps of 10 \(view makes 1 neuron of 5, and \S+ makes 2 neurons of each\)"): net.resize("q", -5)
     assert "and" not in dict(net.why("k").to_dict())["because"][0][2]
 
+@pytest.mark.parametrize("factors", [{}, dict(beta=.5, alpha=.3), dict(beta=0, alpha=2.)])
+def test_heads_beside_the_batch_with_a_slope_of_their_own(factors):
+    class Slopes(nn.Module):
+        "Attention by baddbmm, with the heads in the axis of the batch, and distances that count differently for each"
+        def __init__(self): super().__init__(); self.qkv, self.o = nn.Linear(7, 36), nn.Linear(12, 5)
+        def forward(self, x):
+            b, t, _ = x.shape
+            q, k, v = (y.transpose(1, 2).reshape(b * 3, t, 4) for y in self.qkv(x).view(b, t, 3, 3, 4).unbind(2))
+            slopes = (torch.tensor([1., .5, .25], dtype=x.dtype)[:, None, None] * torch.arange(t)).repeat(b, 1, 1)
+            y = torch.baddbmm(slopes, q, k.transpose(1, 2), **factors).softmax(-1).bmm(v)
+            return self.o(y.view(b, 3, t, 4).transpose(1, 2).reshape(b, t, 12))
+    module, x = Slopes().double(), torch.randn(2, 6, 7).double()
+    net = Net.from_torch(module, x, share=False)
+    plan, ref = net.plan({"qkv": -12}), copy.deepcopy(module)
+    ref.o.weight.data[:, gone(plan, "o")] = 0
+    plan.apply()
+    assert not net.opaque and far(net(x), ref(x)) < 1e-12
+    x = torch.randn(3, 6, 7).double()
+    assert far(net(x), ref(x)) < 1e-12 and far(net.to_torch()(x), ref(x)) < 1e-12
+
 class Rows(nn.Module):
     "Rows of a graph, summed or picked by an index"
     def __init__(self, how): super().__init__(); self.how, self.a, self.b = how, nn.Linear(5, 12), nn.Linear(12, 3)
