@@ -214,6 +214,25 @@ def test_heads_beside_the_batch_with_a_slope_of_their_own(factors):
     x = torch.randn(3, 6, 7).double()
     assert far(net(x), ref(x)) < 1e-12 and far(net.to_torch()(x), ref(x)) < 1e-12
 
+class Scrambled(nn.Module):
+    "Reads places and channels as if they were channels and places: what belongs together depends on the size of the map"
+    def __init__(self): super().__init__(); self.a, self.b, self.z = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 1), nn.Conv2d(8, 5, 1)
+    def forward(self, x):
+        y = self.b(self.a(x).relu())
+        return self.z(y.flatten(2).transpose(1, 2).reshape(x.shape[0], 8, x.shape[2], x.shape[3]))
+
+def test_channels_that_mix_with_places_stay_where_the_size_is_open():
+    module, x = Scrambled().double(), torch.randn(2, 3, 2, 2).double()
+    net = Net.from_torch(module, x, share=False)
+    assert not net.fixed and net.why("b").smaller is None and "reshape" in net.opaque.values()
+    plan, ref = net.prune_plan(.5), copy.deepcopy(module)
+    ref.b.weight.data[:, gone(plan, "b")] = 0
+    plan.apply()
+    assert net.sizes["a"] < 8 and net.sizes["b"] == 8
+    for size in (2, 2), (4, 4), (2, 6):
+        x = torch.randn(2, 3, *size).double()
+        assert far(net(x), ref(x)) < 1e-12
+
 class Rows(nn.Module):
     "Rows of a graph, summed or picked by an index"
     def __init__(self, how): super().__init__(); self.how, self.a, self.b = how, nn.Linear(5, 12), nn.Linear(12, 3)
