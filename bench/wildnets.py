@@ -36,6 +36,8 @@ def mistral(): return language("MistralForCausalLM", **LLAMA, head_dim=8)
 @model("transformers")
 def phi(): return language("PhiForCausalLM", **LLAMA)
 @model("transformers")
+def bloom(): return language("BloomForCausalLM", vocab_size=97, hidden_size=36, n_layer=2, n_head=3)
+@model("transformers")
 def mamba(): return language("MambaForCausalLM", vocab_size=97, hidden_size=20, state_size=5, num_hidden_layers=2, expand=2, conv_kernel=3, time_step_rank=6)
 
 BERT = dict(vocab_size=97, hidden_size=36, num_hidden_layers=2, num_attention_heads=3, intermediate_size=52, max_position_embeddings=40)
@@ -265,21 +267,22 @@ def detr():
                                 encoder_ffn_dim=52, decoder_ffn_dim=44, num_labels=5)
     return transformers.DetrForObjectDetection(c), dict(pixel_values=noise(2, 3, 64, 64)), [dict(pixel_values=noise(3, 3, 64, 64)), dict(pixel_values=noise(2, 3, 64, 96))]
 
-@model("ultralytics", "yolov8n", "yolo11n")
+@model("ultralytics", "yolov8n", "yolo11n", "yolov8n-seg", "yolov8n-pose")
 def detector(name):
     import os
     os.environ["YOLO_OFFLINE"] = "1"
-    from ultralytics.nn.tasks import DetectionModel
-    return DetectionModel(f"{name}.yaml", ch=3, nc=7, verbose=False), dict(x=noise(2, 3, 64, 64)), [dict(x=noise(3, 3, 64, 64)), dict(x=noise(2, 3, 96, 64))]
+    from ultralytics.nn import tasks
+    kind, how = (tasks.PoseModel, {}) if name.endswith("pose") else (tasks.SegmentationModel if name.endswith("seg") else tasks.DetectionModel, dict(nc=7))
+    return kind(f"{name}.yaml", ch=3, verbose=False, **how), dict(x=noise(2, 3, 64, 64)), [dict(x=noise(3, 3, 64, 64)), dict(x=noise(2, 3, 96, 64))]
 
 def scenes(m, name="x", others=((64, 96),)):
     "A model that is called with pictures of 64 x 64"
     return m, {name: noise(2, 3, 64, 64)}, [{name: noise(3, 3, 64, 64)}, *({name: noise(2, 3, *s)} for s in others)]
 
-@model("segmentation-models-pytorch", "Unet", "FPN", "DeepLabV3Plus", "Segformer")
+@model("segmentation-models-pytorch", "Unet", "FPN", "Linknet", "DeepLabV3Plus", "Segformer")
 def segmenter(name):
     import segmentation_models_pytorch as smp
-    how = dict(Unet=dict(decoder_channels=(40, 36, 20, 12, 10)), FPN=dict(decoder_pyramid_channels=40, decoder_segmentation_channels=64, decoder_dropout=0.), DeepLabV3Plus=dict(decoder_channels=24), Segformer=dict(decoder_segmentation_channels=24))
+    how = dict(Linknet={}, Unet=dict(decoder_channels=(40, 36, 20, 12, 10)), FPN=dict(decoder_pyramid_channels=40, decoder_segmentation_channels=64, decoder_dropout=0.), DeepLabV3Plus=dict(decoder_channels=24), Segformer=dict(decoder_segmentation_channels=24))
     return scenes(getattr(smp, name)("resnet18", encoder_weights=None, classes=5, **how[name]))
 
 @model("torchvision")
@@ -312,6 +315,12 @@ def unet2d():
     m = diffusers.UNet2DModel(sample_size=16, layers_per_block=1, block_out_channels=(8, 12), norm_num_groups=4, attention_head_dim=4, down_block_types=("DownBlock2D", "AttnDownBlock2D"), up_block_types=("AttnUpBlock2D", "UpBlock2D"))
     call = lambda b, n: dict(sample=noise(b, 3, n, n), timestep=torch.randint(0, 90, (b,)))
     return m, call(2, 16), [call(3, 16), call(2, 24)]
+
+@model("diffusers")
+def autoencoder_kl():
+    import diffusers
+    m = diffusers.AutoencoderKL(block_out_channels=(8, 12), down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2, norm_num_groups=4, layers_per_block=1, latent_channels=4)
+    return m, dict(sample=noise(2, 3, 16, 16)), [dict(sample=noise(3, 3, 16, 16)), dict(sample=noise(2, 3, 16, 24))]
 
 @model("diffusers")
 def unet2d_condition():

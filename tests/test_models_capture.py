@@ -214,6 +214,22 @@ def test_heads_beside_the_batch_with_a_slope_of_their_own(factors):
     x = torch.randn(3, 6, 7).double()
     assert far(net(x), ref(x)) < 1e-12 and far(net.to_torch()(x), ref(x)) < 1e-12
 
+def test_what_is_written_into_every_third_place_is_read_later():
+    class Marked(nn.Module):
+        "Every third number of a position becomes a share, in place"
+        def __init__(self): super().__init__(); self.a, self.z = nn.Linear(4, 8), nn.Linear(8, 9)
+        def forward(self, x):
+            y = self.z(self.a(x).relu()).clone()
+            y[:, 2::3] = y[:, 2::3].sigmoid()
+            y[:, 0::3].mul_(2)
+            return y
+    module, x = Marked().double(), torch.randn(2, 4).double()
+    net = Net.from_torch(module, x, share=False)
+    plan, ref = net.plan({"a": -3}), copy.deepcopy(module)
+    ref.z.weight.data[:, gone(plan, "z")] = 0
+    plan.apply()
+    assert far(net(x), ref(x)) < 1e-12 and far(net.to_torch()(x), ref(x)) < 1e-12
+
 class Scrambled(nn.Module):
     "Reads places and channels as if they were channels and places: what belongs together depends on the size of the map"
     def __init__(self): super().__init__(); self.a, self.b, self.z = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 1), nn.Conv2d(8, 5, 1)
