@@ -72,7 +72,17 @@ def zeroed(module, shared, net, plan):
                 index, many = (plan.out(v), v.nout) if letter == "o" else (plan.ins(v)["ij".index(letter)], v.inputs["ij".index(letter)].nout) if letter in "ij" else (None, 0)
                 if many == p.shape[axis] and owner not in norms: theirs[path].data.index_fill_(axis, removed(index.tolist(), many), 0.)
     for owner, kept in norms.items(): owner.register_forward_hook(fewer(kept))
+    plain = {id(m): k for k, m in shared.named_modules() if isinstance(m, nn.LayerNorm) and m.weight is None}
+    for v in net:
+        if id(v.op) in plain: ref.get_submodule(plain[id(v.op)]).register_forward_hook(normed(plan.out(v).tolist()))
     return ref
+
+def normed(kept):
+    "A layer norm without parameters: over those that are left"
+    import torch
+    kept = torch.as_tensor([i for i in kept if i >= 0])
+    def zeroed(layer, args, out): return torch.zeros_like(out).index_copy(-1, kept, torch.nn.functional.layer_norm(args[0][..., kept], [len(kept)], eps=layer.eps))
+    return zeroed
 
 def apart(weight, rows, columns, groups):
     "Zeros in the rows and columns of a weight in groups, which has the columns of one group only"

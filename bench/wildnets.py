@@ -317,6 +317,13 @@ def unet2d():
     return m, call(2, 16), [call(3, 16), call(2, 24)]
 
 @model("diffusers")
+def dit():
+    import diffusers
+    m = diffusers.DiTTransformer2DModel(num_attention_heads=3, attention_head_dim=8, in_channels=4, num_layers=2, sample_size=8, patch_size=2, norm_num_groups=4, num_embeds_ada_norm=20)
+    call = lambda b: dict(hidden_states=noise(b, 4, 8, 8), timestep=torch.randint(0, 20, (b,)), class_labels=torch.randint(0, 20, (b,)))
+    return m, call(2), [call(3)]
+
+@model("diffusers")
 def autoencoder_kl():
     import diffusers
     m = diffusers.AutoencoderKL(block_out_channels=(8, 12), down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2, norm_num_groups=4, layers_per_block=1, latent_channels=4)
