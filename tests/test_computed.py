@@ -107,3 +107,21 @@ def test_their_kernels_stay():
     net = Net(x, "y" >> conv("c" >> layer(weight_norm(nn.Conv2d(3, 4, 3, padding=1)), x), 2))
     with pytest.raises(ValueError, match="kernel of c.*remove_weight_norm"): net.set("c", kernel_size=5)
     assert net(torch.rand(1, 3, 6, 6)).shape == (1, 2, 6, 6)
+
+def test_a_norm_over_filters_in_groups_is_of_those_that_are_left():
+    torch.manual_seed(0)
+    class Positions(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.c, self.z = nn.Linear(5, 12), parametrizations.weight_norm(nn.Conv1d(12, 12, 3, padding=1, groups=3), dim=2), nn.Linear(12, 2)
+        def forward(self, x): x = self.a(x); return self.z(x + self.c(x.transpose(1, 2)).transpose(1, 2).relu())
+    module, x = Positions().double().eval(), torch.randn(2, 7, 5).double()
+    net = Net.from_torch(module, x, share=False)
+    kept = net.resize("a", -3).plan.out("a").tolist()
+    weight, g = module.c.parametrizations.weight.original1, module.c.parametrizations.weight.original0
+    assert [len([i for i in kept if i // 4 == k]) for k in range(3)] == [3, 3, 3] and not net.opaque
+    few = torch.stack([weight[i, [j % 4 for j in kept if j // 4 == i // 4]] for i in kept])      # rows with the columns of their own group
+    few = few * g / few.norm(dim=(0, 1), keepdim=True)
+    h = module.a(x)[..., kept]
+    y = h + nn.functional.conv1d(h.transpose(1, 2), few, module.c.bias[kept], padding=1, groups=3).transpose(1, 2).relu()
+    assert torch.allclose(net(x), y @ module.z.weight[:, kept].T + module.z.bias, atol=1e-12)

@@ -5,6 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 from naivenas import Net, Untraceable
 from naivenas.capture import trace
+from naivenas import Net, SizeError, Untraceable
 from naivenas.capture.trace import every
 
 def far(a, b):
@@ -71,6 +72,21 @@ def test_a_size_that_stays_fixed_is_told_and_other_sizes_are_refused(caplog):
     assert net.fixed == {"x": {1: 6}} and "'x' has to have 6 along axis 1" in caplog.text
     assert far(net(torch.randn(3, 6, 4)), torch.zeros(3, 3)) >= 0
     with pytest.raises(ValueError, match=r"x came in the shape \(2, 5, 4\), .* size of 6 along axis 1"): net(torch.randn(2, 5, 4))
+
+def test_a_size_that_works_by_chance_for_fewer_places_is_told():
+    class Counted(nn.Module):
+        "How many edges point at each node: too few ones to add up would raise, too many are never looked at"
+        def __init__(self, number=lambda n: n): super().__init__(); self.a, self.b, self.number = nn.Linear(4, 8), nn.Linear(8, 3), number
+        def forward(self, x, e):
+            many = torch.zeros(len(x), dtype=x.dtype).scatter_add(0, e[1], x.new_ones(self.number(e.shape[1])))
+            return self.b(self.a(x).relu()) * many[:, None]
+    module, call = Counted().double(), lambda n, m: (torch.randn(n, 4).double(), torch.randint(n, (2, m)))
+    net = Net.from_torch(module, *call(7, 15), share=False)
+    for n, m in (7, 15), (9, 22), (7, 4):
+        some = call(n, m)
+        assert far(net(*some), module(*some)) < 1e-12
+    net = Net.from_torch(Counted(int).double(), *call(7, 15), share=False)
+    with pytest.raises(ValueError, match="a size of 15"): net(*call(7, 22))
 
 def test_dynamic_shapes_are_those_of_torch_export():
     module, x = Positions().eval(), torch.randint(30, (2, 6))
@@ -174,12 +190,74 @@ def test_grouped_attention_grows_and_shrinks_by_whole_groups(how):
     assert (net.sizes["q"], net.sizes["k"]) == (10, 5) and far(net(x), ref(x)) < 1e-12
     assert net(torch.randn(3, 4, 12).double()).shape == (3, 4, 6)
 
+@pytest.mark.parametrize("how", ["expand", "repeat", "attention"])
+def test_one_query_head_of_a_group_stays_and_the_reason_names_what_copies_keys(how):
+    net = Net.from_torch(Groups(how), torch.randn(2, 7, 12), share=False)
+    with pytest.raises(SizeError, match=r"q changes in steps of 10 \(view makes 1 neuron of 5, and \S+ makes 2 neurons of each\)"): net.resize("q", -5)
+    assert "and" not in dict(net.why("k").to_dict())["because"][0][2]
+
+@pytest.mark.parametrize("factors", [{}, dict(beta=.5, alpha=.3), dict(beta=0, alpha=2.)])
+def test_heads_beside_the_batch_with_a_slope_of_their_own(factors):
+    class Slopes(nn.Module):
+        "Attention by baddbmm, with the heads in the axis of the batch, and distances that count differently for each"
+        def __init__(self): super().__init__(); self.qkv, self.o = nn.Linear(7, 36), nn.Linear(12, 5)
+        def forward(self, x):
+            b, t, _ = x.shape
+            q, k, v = (y.transpose(1, 2).reshape(b * 3, t, 4) for y in self.qkv(x).view(b, t, 3, 3, 4).unbind(2))
+            slopes = (torch.tensor([1., .5, .25], dtype=x.dtype)[:, None, None] * torch.arange(t)).repeat(b, 1, 1)
+            y = torch.baddbmm(slopes, q, k.transpose(1, 2), **factors).softmax(-1).bmm(v)
+            return self.o(y.view(b, 3, t, 4).transpose(1, 2).reshape(b, t, 12))
+    module, x = Slopes().double(), torch.randn(2, 6, 7).double()
+    net = Net.from_torch(module, x, share=False)
+    plan, ref = net.plan({"qkv": -12}), copy.deepcopy(module)
+    ref.o.weight.data[:, gone(plan, "o")] = 0
+    plan.apply()
+    assert not net.opaque and far(net(x), ref(x)) < 1e-12
+    x = torch.randn(3, 6, 7).double()
+    assert far(net(x), ref(x)) < 1e-12 and far(net.to_torch()(x), ref(x)) < 1e-12
+
+def test_what_is_written_into_every_third_place_is_read_later():
+    class Marked(nn.Module):
+        "Every third number of a position becomes a share, in place"
+        def __init__(self): super().__init__(); self.a, self.z = nn.Linear(4, 8), nn.Linear(8, 9)
+        def forward(self, x):
+            y = self.z(self.a(x).relu()).clone()
+            y[:, 2::3] = y[:, 2::3].sigmoid()
+            y[:, 0::3].mul_(2)
+            return y
+    module, x = Marked().double(), torch.randn(2, 4).double()
+    net = Net.from_torch(module, x, share=False)
+    plan, ref = net.plan({"a": -3}), copy.deepcopy(module)
+    ref.z.weight.data[:, gone(plan, "z")] = 0
+    plan.apply()
+    assert far(net(x), ref(x)) < 1e-12 and far(net.to_torch()(x), ref(x)) < 1e-12
+
+class Scrambled(nn.Module):
+    "Reads places and channels as if they were channels and places: what belongs together depends on the size of the map"
+    def __init__(self): super().__init__(); self.a, self.b, self.z = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 1), nn.Conv2d(8, 5, 1)
+    def forward(self, x):
+        y = self.b(self.a(x).relu())
+        return self.z(y.flatten(2).transpose(1, 2).reshape(x.shape[0], 8, x.shape[2], x.shape[3]))
+
+def test_channels_that_mix_with_places_stay_where_the_size_is_open():
+    module, x = Scrambled().double(), torch.randn(2, 3, 2, 2).double()
+    net = Net.from_torch(module, x, share=False)
+    assert not net.fixed and net.why("b").smaller is None and "reshape" in net.opaque.values()
+    plan, ref = net.prune_plan(.5), copy.deepcopy(module)
+    ref.b.weight.data[:, gone(plan, "b")] = 0
+    plan.apply()
+    assert net.sizes["a"] < 8 and net.sizes["b"] == 8
+    for size in (2, 2), (4, 4), (2, 6):
+        x = torch.randn(2, 3, *size).double()
+        assert far(net(x), ref(x)) < 1e-12
+
 class Rows(nn.Module):
     "Rows of a graph, summed or picked by an index"
     def __init__(self, how): super().__init__(); self.how, self.a, self.b = how, nn.Linear(5, 12), nn.Linear(12, 3)
     def forward(self, x, e):
         h, wide, zeros = self.a(x).relu(), e[1][:, None].expand(-1, 12), torch.zeros(x.shape[0], 12, dtype=x.dtype)
         if self.how == "scatter_add": y = zeros.scatter_add(0, wide, h[e[0]])
+        if self.how == "new_zeros": y = h.new_zeros(x.shape[0], 12).index_add(0, e[1], h[e[0]])
         if self.how == "scatter_add_": y = x.new_zeros(x.shape[0], 12).scatter_add_(0, wide, h[e[0]])
         if self.how == "index_add": y = zeros.index_add(0, e[1], h[e[0]])
         if self.how == "gather": y = h.gather(0, wide)
@@ -187,7 +265,7 @@ class Rows(nn.Module):
         if self.how == "scatter_reduce": y = zeros.scatter_reduce(0, wide, h[e[0]], "amax")
         return self.b(y)
 
-@pytest.mark.parametrize("how", ["scatter_add", "scatter_add_", "index_add", "gather", "index_select", "scatter_reduce"])
+@pytest.mark.parametrize("how", ["scatter_add", "scatter_add_", "new_zeros", "index_add", "gather", "index_select", "scatter_reduce"])
 def test_features_follow_through_sums_and_picks_along_nodes(how):
     module, x, e = Rows(how).double(), torch.randn(7, 5).double(), torch.randint(0, 7, (2, 20))
     net = Net.from_torch(module, x, e, share=False)

@@ -142,6 +142,47 @@ def test_rows_need_no_example_and_images_do(tmp_path):
     with pytest.raises(ValueError, match="example="): image.to_onnx(tmp_path / "image.onnx")
     with pytest.raises(ValueError, match="takes 1 values"): image.to_onnx(tmp_path / "image.onnx", [torch.rand(1), torch.rand(1)])
 
+class Pyramid(nn.Module):
+    "Maps that come together again, and a second input"
+    def __init__(self): super().__init__(); self.a, self.down, self.z = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 12, 3, 2, 1), nn.Conv2d(20, 4, 1)
+    def forward(self, x, more):
+        a = self.a(x).relu()
+        up = nn.functional.interpolate(self.down(a), size=a.shape[2:])
+        return self.z(torch.cat([a, up], 1)) + more[:, :, None, None]
+
+@pytest.mark.parametrize("opset", [None, 18, 21])
+def test_axes_that_were_asked_for_are_open_in_the_file(tmp_path, opset):
+    x, more = torch.randn(2, 3, 8, 12), torch.randn(2, 4)
+    net = Net.from_torch(Pyramid().eval(), x, more, share=False)
+    net.resize("a", -3)
+    names = {"x": {0: "batch", 2: "height", -1: "width"}, "more": {0: "batch"}, net.outputs[0].name: {0: "batch"}}
+    net.to_onnx(tmp_path / "net.onnx", (x, more), opset=opset, dynamic_axes=names)
+    run = session(tmp_path / "net.onnx")
+    assert [i.shape for i in run.get_inputs()] == [["batch", 3, "height", "width"], ["batch", 4]]
+    for shape in (1, 3, 8, 12), (3, 3, 11, 7), (2, 3, 30, 9):
+        x, more = torch.randn(shape), torch.randn(shape[0], 4)
+        assert agree(run.run(None, {"x": x.numpy(), "more": more.numpy()}), listed(net(x, more)))
+
+def test_axes_that_were_not_asked_for_are_as_in_the_example(tmp_path):
+    x, more, file = torch.randn(2, 3, 8, 12), torch.randn(2, 4), tmp_path / "net.onnx"
+    net = Net.from_torch(Pyramid().eval(), x, more, share=False)
+    for asked, sizes in ({}, [2, 3, 8, 12]), ({"x": [2]}, [2, 3, "x_2", 12]):
+        net.to_onnx(file, (x, more), dynamic_axes=asked)
+        assert session(file).get_inputs()[0].shape == sizes
+    file.unlink()
+    for asked, why in ({"y": [0]}, "names 'y', and the net takes x, more"), ({"x": [4]}, "'x' has no axis 4"), ({"x": [1]}, "3 along axis 1 of 'x' alone"):
+        with pytest.raises(ValueError, match=why): net.to_onnx(file, (x, more), dynamic_axes=asked)
+    assert not file.exists()
+
+def test_an_axis_that_an_import_has_fixed_is_refused(tmp_path):
+    class Baked(nn.Module):
+        def __init__(self): super().__init__(); self.a, self.scales = nn.Linear(4, 8), {n: 1. / n for n in range(1, 40)}
+        def forward(self, x): return self.a(x).sum(1) * self.scales[int(x.shape[1])]
+    x = torch.randn(2, 6, 4)
+    net = Net.from_torch(Baked(), x, share=False)
+    with pytest.raises(ValueError, match="'x' was captured for 6 along axis 1 alone"): net.to_onnx(tmp_path / "net.onnx", x, dynamic_axes={"x": [0, 1]})
+    assert not (tmp_path / "net.onnx").exists()
+
 # ------------------------------------------------------------------------------------------------ in
 
 def tiny(*nodes, opset=17, size=("N", 4), **constants):

@@ -149,10 +149,9 @@ def _axes(work, named, nodes, ends, like):
     for k, (name, a) in enumerate(named.items()):
         def gives_outputs(d): return any(comes_out(work, a, d, nodes, e, 0) for e in ends)
         letters = ["o" if m > 1 and gives_outputs(d) else "." for d, m in enumerate(work.size(a))]
-        if k == like: letters[1] = "i"
+        if k == like: letters[:2] = "oi"
         if set(letters) != {"."}: found[name] = "".join(letters)
     return found
-
 
 # %% ../../nbs/api/capture/12_computed.ipynb #9d45e5b4
 def _plain(s, bias):
@@ -200,16 +199,17 @@ def refolded_weight(x, groups):
     return x.reshape([prod(x.shape[a] for a in ins) if n is None else n for ins, sizes in groups for n in sizes])
 
 # %% ../../nbs/api/capture/12_computed.ipynb #90be31d1
-def _weights_cut(op, letters, lists):
-    "What the weights are when the parameters are cut along the axes with these letters"
+def _weights_cut(op, letters, lists, zeroed=False):
+    "What the weights are when the parameters are cut along the axes with these letters, or zero at all other places"
     values = []
     for k in op.keys:
         t = getattr(op, k).detach()
         for a, letter in enumerate(op.axes.get(k, "")):
-            if letter in letters: t = t.index_select(a, lists[letter])
+            if letter not in letters: continue
+            few = t.index_select(a, lists[letter])
+            t = torch.zeros_like(t).index_copy(a, lists[letter], few) if zeroed else few
         values.append(t)
     return op.weights(values)
-
 
 # %% ../../nbs/api/capture/12_computed.ipynb #0528ec9d
 def _without_middle(n): return torch.nonzero(torch.arange(n) != n // 2)[:, 0]
@@ -220,16 +220,17 @@ def _fits(op, shape):
     "Whether the weights are what they should be when the parameters are cut"
     if shape[0] < 2: return False
     lists = {"o": _without_middle(shape[0]), "i": _without_middle(shape[1]) if shape[1] > 1 else torch.arange(1)}
-    def cut(letters): return _weights_cut(op, letters, lists)
+    def cut(letters, zeroed=False): return _weights_cut(op, letters, lists, zeroed)
     try:
-        with torch.no_grad(): whole, rows, both = cut(""), cut("o"), cut("oi")
+        with torch.no_grad(): whole, rows, both, masked = cut(""), cut("o"), cut("oi"), cut("o", True)
     except RuntimeError as e: raise NotUnderstood(f"the weights cannot be computed with fewer neurons: {e}") from e
     def alike(a, b): return a.shape == b.shape and torch.allclose(a, b, 1e-4, 1e-6)
-    if not all(alike(a[lists["o"]], b) for a, b in zip(whole, rows)): return False
-    if both[0].shape != (len(lists["o"]), len(lists["i"]), *shape[2:]): return False
+    def come_out(every): return all(alike(a[lists["o"]], b) for a, b in zip(every, rows))
+    apart = come_out(whole)
+    if not (apart or come_out(masked)) or both[0].shape != (len(lists["o"]), len(lists["i"]), *shape[2:]): return False
     if not alike(rows[0][:, lists["i"]], both[0]): op.statistic = "statistic over the weights of all that it reads"
+    if not apart: op.statistic = "statistic over the weights of all its neurons"
     return True
-
 
 # %% ../../nbs/api/capture/12_computed.ipynb #ef843757
 def _alone(work, s, x, weight, *bias):

@@ -42,7 +42,9 @@ def resized_example(example: tuple, named: dict, axes: list, n: int) -> tuple:
 def _lengths(axis, n):
     "Sizes to be tried in the place of `n`, one after the other"
     if axis == 0: return [1, n + 1] if n > 1 else [2]
-    return [m for m in (n // 2, n - 1, 2 * n) if m]
+    more = n + 32 if n > 64 else (2 + n % 2) * n       # as even as `n`, and as divisible where that costs little
+    half = n // 2 + (n // 2 - n + 1) % 2               # odd where `n` is even
+    return [m for m in (more, half, n - 1, n // 2, 2 * n) if m]
 
 # %% ../../nbs/api/capture/20_extents.ipynb #de380731
 def _tried(module, example, named):
@@ -66,14 +68,23 @@ def _keeps_up(net, module, example, named, axes, n):
     return known
 
 # %% ../../nbs/api/capture/20_extents.ipynb #3b9d9fa7
+def _one_row(module, example, named, tensors):
+    "`(example, named)` with the first row of its batch alone, if it has a batch and the module takes one row"
+    rows = {len(t) for t in tensors if t.ndim}
+    if len(rows) > 1 or rows <= {1}: return example, named
+    few = resized_example(example, named, [(k, 0) for k, t in enumerate(tensors) if t.ndim], 1)
+    return (example, named) if _tried(module, *few) is None else few
+
 @torch.no_grad()
 def fixed_axes(net: nn.Module, module: nn.Module, example: tuple, named: dict) -> dict:
     "`{(which tensor, axis): size}` of the axes that the module leaves open, and the net does not"
-    tensors, found = [x for x in pytree.tree_leaves((example, named)) if torch.is_tensor(x)], {}
+    tensors, found, few = [x for x in pytree.tree_leaves((example, named)) if torch.is_tensor(x)], {}, None
     for axes in axes_alike(tensors):
-        n = tensors[axes[0][0]].shape[axes[0][1]]
-        if any(at in found for at in axes) or _keeps_up(net, module, example, named, axes, n) is not False: continue
-        found |= dict.fromkeys(axes if len(axes) > 1 or not axes[0][1] else _as_long(tensors, n), n)
+        n, batch = tensors[axes[0][0]].shape[axes[0][1]], not axes[0][1]
+        if not (batch or few): few = (example, named) if found else _one_row(module, example, named, tensors)
+        some = (example, named) if batch else few
+        if any(at in found for at in axes) or _keeps_up(net, module, *some, axes, n) is not False: continue
+        found |= dict.fromkeys(axes if len(axes) > 1 or batch else _as_long(tensors, n), n)
     return found
 
 # %% ../../nbs/api/capture/20_extents.ipynb #dcefb083

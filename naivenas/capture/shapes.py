@@ -7,16 +7,17 @@ __all__ = ['freed', 'reshape', 'permute', 'expand', 'slice_', 'stack', 'pixel_sh
            'normed']
 
 # %% ../../nbs/api/capture/09_shapes.ipynb #3f096b61
+from math import prod
 import numpy as np, torch
 from ..graph.axes import Flow, Layout, permuted, refolded, regroup, reshaped, sliced, varying
 from ..graph.names import named
 from ..graph.roles import SizeError
 from ..nets.kinds import gated
 from .calls import Call, Spot
+from .importer import NotUnderstood
 from .neurons import want
 from .operators import met, narrowed, operation
-from .torch_private import symbols_of, with_sizes
-
+from .torch_private import example_sizes, symbols_of, with_sizes
 
 # %% ../../nbs/api/capture/09_shapes.ipynb #a0c28d4c
 def _asked(s):
@@ -85,6 +86,24 @@ def _only_read(s, function, *further):
     return s.but(op=Call(function, [Spot(0), *further], {}), order=order, layouts=layouts)
 
 
+# %% ../../nbs/api/capture/09_shapes.ipynb #a5a10b2d
+def _where(array, fixed):
+    "Which labels there are at each place of the axes that are `fixed`, as sorted numbers"
+    rows = np.moveaxis(array, fixed, range(len(fixed))).reshape(prod(array.shape[a] for a in fixed), -1)
+    return np.unique(rows + (array.max() + 1) * np.arange(len(rows))[:, None])
+
+def _elsewhere(work, s, full, moved):
+    "Whether neurons come out at other places where the open axes, but for the batch, are twice as long"
+    l, shapes = s.layouts[0], [n.meta["val"].shape for n in (s.order[0], s.node)]
+    twice = {z: 2 * n for z, n in example_sizes(shapes).items()} | dict.fromkeys(work.first, 1)
+    if twice.keys() <= work.first: return False
+    before, after = ([with_sizes(n, twice) for n in shape] for shape in shapes)
+    if any(before[a] != l.shape[a] for a in l.axes) or prod(before) != prod(after): return False
+    other = reshaped(full, before, after, tuple(range(len(after))))
+    fixed = [a for a, n in enumerate(after) if n == s.shape[a] and max(moved.shape[a], other.shape[a]) > 1]
+    if any(moved.shape[a] != other.shape[a] for a in fixed): return True
+    return not np.array_equal(_where(moved, fixed), _where(other, fixed))
+
 # %% ../../nbs/api/capture/09_shapes.ipynb #a5a10b2e
 @operation("reshape", "view", "flatten", "unflatten", "squeeze", "unsqueeze", "_unsafe_view", "reshape_as", "view_as",
           "_reshape_alias")
@@ -95,6 +114,7 @@ def reshape(work, s):
     full = work.pattern[s.order[0]].reshape(l.small)
     moved = reshaped(full, l.shape, s.shape, tuple(range(len(s.shape))))
     axes = varying(moved, s.shape) or _single(l, s.shape)
+    if _elsewhere(work, s, full, moved): raise NotUnderstood("neurons and places mix, by the size of the input")
     cut = work.cuts.get(s.node, max(axes, key=lambda a: s.shape[a])) if len(axes) > 1 else None
     out = Layout(s.shape, axes, cut, _times(moved, axes, cut))
     how = {"literals": _written_sizes} if isinstance(s.op, Call) and s.op.target in _SIZED else {}
@@ -102,7 +122,6 @@ def reshape(work, s):
         along = Layout(s.shape, (cut,), times=out.times)
         return work.made(s, Flow(narrowed, [out, *s.layouts[1:]], along, base=0, **how), along)
     return work.made(s, Flow(refolded, s.layouts, out, **how), out)
-
 
 # %% ../../nbs/api/capture/09_shapes.ipynb #1948a552
 def _times(array, axes, cut):

@@ -52,7 +52,11 @@ def _lstm(make, x, states, *args):
     return [times(o, make(aten.tanh.default, c)), c]
 
 # %% ../../nbs/api/capture/25_spelt_out.ipynb #8d9f0a6d
-def _baddbmm(make, x, a, b): return [make(aten.add.Tensor, make(aten.bmm.default, a, b), x)]
+def _baddbmm(make, x, a, b, beta=1, alpha=1):
+    "A product times alpha, and beta times a value, which isn't looked at if beta is 0"
+    def times(y, factor): return y if factor == 1 else make(aten.mul.Tensor, y, factor)
+    y = times(make(aten.bmm.default, a, b), alpha)
+    return [y if beta == 0 else make(aten.add.Tensor, y, times(x, beta))]
 
 def _linear(make, x, w, b=None):
     y = make(aten.matmul.default, x, make(aten.t.default, w))
@@ -61,12 +65,11 @@ def _linear(make, x, w, b=None):
 SPELT = dict(rnn_tanh_cell=_plain(aten.tanh.default), rnn_relu_cell=_plain(aten.relu.default),
              gru_cell=_gru, lstm_cell=_lstm, baddbmm=_baddbmm, linear=_linear)
 
-
 # %% ../../nbs/api/capture/25_spelt_out.ipynb #e1a6c616
 def _replaced(graph, n, make):
     "Put what `make` makes in the place of the operator at `n`, and of its results"
     def here(target, *args): return _node(graph, n, target, *args)
-    with graph.inserting_before(n): ends = make(here, *n.args)
+    with graph.inserting_before(n): ends = make(here, *n.args, **n.kwargs)
     several = isinstance(n.meta["val"], (tuple, list))
     for user in list(n.users) if several else ():
         user.replace_all_uses_with(ends[user.args[1]])
@@ -103,8 +106,7 @@ def _stands_for_several(n):
     "Whether rules would rather see the operators that the one at `n` stands for"
     name = operator_name(n.target)
     if name == "linear": return operator_name(n.args[1].target) == "select"
-    return name in SPELT and all(m == 1 for m in n.kwargs.values())
-
+    return name in SPELT
 
 # %% ../../nbs/api/capture/25_spelt_out.ipynb #c46ae179
 def spelt_out(program):

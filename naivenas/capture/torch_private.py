@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['OpOverload', 'OpOverloadPacket', 'HigherOrderOperator', 'operator_name', 'overload_name', 'overloads', 'takes',
-           'written', 'one', 'with_sizes', 'is_symbol', 'involved', 'symbols_of', 'first_sizes', 'shaped', 'uncompiled',
-           'pytree']
+           'written', 'one', 'with_sizes', 'is_symbol', 'involved', 'symbols_of', 'example_sizes', 'first_sizes',
+           'shaped', 'uncompiled', 'pytree']
 
 # %% ../../nbs/api/capture/00_torch_private.ipynb #152cf962
 import torch
@@ -95,11 +95,15 @@ def symbols_of(shapes):
             for s in getattr(getattr(n.node, "expr", None), "free_symbols", ())}
     return sorted(free, key=str)
 
+def example_sizes(shapes):
+    "`{symbol: its size in the example}` of all symbols in some shapes"
+    sizes = [n for shape in shapes for n in shape if isinstance(n, torch.SymInt)]
+    return {z: int(_example_of(n).get(z, 1)) for n in sizes for z in symbols_of([[n]])}
+
 def first_sizes(inputs):
     "The symbols of the first axes of some nodes"
     vals = [n.meta["val"] for n in inputs if torch.is_tensor(n.meta.get("val"))]
     return {v.shape[0].node.expr for v in vals if v.ndim and is_symbol(v.shape[0])}
-
 
 # %% ../../nbs/api/capture/00_torch_private.ipynb #a3b5c0e5
 def shaped(target, values):

@@ -239,13 +239,12 @@ def written_views(graph):
         if new is not n:
             view.replace_all_uses_with(new, delete_user_cb=later)
             n.replace_all_uses_with(new)
-        while view.target in VIEWS and (len(view.args) < 5 or view.args[4] == 1):
+        while view.target in VIEWS:
             base = view.args[0]
             with graph.inserting_before(following): new = _whole(graph, n, view, base, new)
             base.replace_all_uses_with(new, delete_user_cb=later)
             view = base
         if copies: graph.erase_node(n)
-
 
 # %% ../../nbs/api/capture/03_trace.ipynb #5ca1ed15
 def _copied(graph, n):
@@ -264,13 +263,13 @@ def _whole(graph, n, view, base, part):
     aten, (a, i, j) = torch.ops.aten, (*view.args[1:4], *(0, None, None)[len(view.args) - 1:])
     size, end = base.meta["val"].shape[a], 2**63 - 1
     def make(target, *args): return _node(graph, n, target, *args)
+    if view.args[4:5] not in ((), (1,)): return make(aten.slice_scatter.default, base, part, *view.args[1:])
     if view.target is VIEWS[1]: i, j, part = i % size, i % size + 1, make(aten.unsqueeze.default, part, a)
     i, j = i or 0, end if j is None or j == size else j
     before = [make(VIEWS[0], base, a, 0, i)] if i != 0 else []
     behind = [make(VIEWS[0], base, a, j, end)] if j != end else []
     parts = [*before, part, *behind]
     return make(aten.cat.default, parts, a) if len(parts) > 1 else part
-
 
 # %% ../../nbs/api/capture/03_trace.ipynb #d689ba29
 FRESH = "new_zeros", "new_ones", "new_full", "new_tensor"   # only the type of what they are asked of matters

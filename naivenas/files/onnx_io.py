@@ -91,6 +91,41 @@ def _example(net, example, like):
     more = [torch.cat([v, v]) if len(v) == 1 else v for v in values]
     return more if _runs(net, more) else values
 
+# %% ../../nbs/api/files/12_onnx_io.ipynb #f539c6b0
+def _named(name, axes, x):
+    "`{axis: its name in the file}` of one input"
+    axes = dict(axes) if isinstance(axes, dict) else {a: f"{name}_{a}" for a in axes}
+    for a in axes:
+        if not -x.ndim <= a < x.ndim: raise ValueError(f"{name!r} has no axis {a}: its shape is {(*x.shape,)}")
+    return {a % x.ndim: str(n) for a, n in axes.items()}
+
+def _asked_open(net, values, asked):
+    "`{axis: its name in the file}` for each input; ValueError for what the net hasn't, or cannot have open"
+    names, fixed = [v.name for v in net.inputs], net.__dict__.get("fixed") or {}
+    odd = next((k for k in asked if k not in (*names, *(v.name for v in net.outputs))), None)
+    if odd is not None: raise ValueError(f"dynamic_axes names {odd!r}, and the net takes {', '.join(names)}")
+    found = [_named(name, asked.get(name, {}), x) for name, x in zip(names, values)]
+    for name, axes, x in zip(names, found, values):
+        for a in axes:
+            if a in fixed.get(name, {}): raise ValueError(f"{name!r} was captured for {x.shape[a]} along axis {a} alone")
+    return found
+
+# %% ../../nbs/api/files/12_onnx_io.ipynb #76d489db
+def _refuse_closed(net, values, axes):
+    "ValueError if an axis that should be open has one size in whatever PyTorch exports"
+    auto = tuple({a: torch.export.Dim.AUTO for a in some} for some in axes)
+    program = torch.export.export(net.to_torch().eval(), tuple(values), dynamic_shapes=auto, strict=False)
+    given = [n for n in program.graph.nodes if n.name in program.graph_signature.user_inputs]
+    for v, n, some in zip(net.inputs, given, axes):
+        for a in some:
+            if (size := str(n.meta["val"].shape[a])).isdigit():      # open ones are letters
+                raise ValueError(f"PyTorch writes this net for {size} along axis {a} of {v.name!r} alone: leave it out "
+                                 "of dynamic_axes")
+
+def _larger(values, axes):
+    "`[(shape, type), ...]`, twice as long along the axes that are open"
+    return [((*((1 + (a in some)) * n for a, n in enumerate(x.shape)),), x.dtype) for x, some in zip(values, axes)]
+
 # %% ../../nbs/api/files/12_onnx_io.ipynb #79b29d3c
 def _session(model):
     "What runs a model; None without onnxruntime, and for a model that is too large to go in one piece"
@@ -101,34 +136,47 @@ def _session(model):
     quiet.log_severity_level = 4
     return onnxruntime.InferenceSession(model.SerializeToString(), quiet, ["CPUExecutionProvider"])
 
-def _agrees(net, model, values):
-    "RuntimeError if the model gives something else than the net for these values"
-    if (run := _session(model)) is None or len(run.get_inputs()) != len(values): return
+def _agrees(net, model, shapes):     # [(shape, type), ...]
+    "RuntimeError if the model gives something else than the net for values of these shapes"
+    if (run := _session(model)) is None or len(run.get_inputs()) != len(shapes): return
     def called(*values):
         given = {i.name: v.detach().cpu().numpy() for i, v in zip(run.get_inputs(), values)}
         return [torch.from_numpy(y) for y in run.run(None, given)]
-    compared(net, called, "the ONNX model", shapes=[(tuple(v.shape), v.dtype) for v in values])
-
+    compared(net, called, "the ONNX model", shapes=shapes)
 
 # %% ../../nbs/api/files/12_onnx_io.ipynb #eeeb4f1e
-def to_file(net, path, example, opset):
+def _written(net, values, opset, axes):
+    "The net as PyTorch's exporter writes it, with these axes open; ValueError for another opset than was asked for"
+    made = torch.onnx.export(net.to_torch().eval(), tuple(values), input_names=[v.name for v in net.inputs],
+                             output_names=[v.name + "_out" * (v in net.inputs) for v in net.outputs],
+                             opset_version=opset, dynamic_shapes=axes, dynamo=True, verbose=False)
+    if opset not in (None, wrote := made.model.opset_imports[""]):
+        raise ValueError(f"PyTorch cannot write this net in opset {opset}, the nearest is {wrote}")
+    return made
+
+# %% ../../nbs/api/files/12_onnx_io.ipynb #f672962b
+def to_file(net, path, example, opset, dynamic_axes=None):
     "Write the net, in evaluation mode, as an ONNX file; the arguments are those of `Net.to_onnx`"
     for package in "onnx", "onnxscript": _load(package, "writing ONNX")
     values = _example(net, example, next(net.parameters(), torch.zeros(0)))
-    plain = net.to_torch().eval()
-    batch = tuple({0: torch.export.Dim("batch")} for _ in values) if all(len(v) > 1 for v in values) else None
-    made = torch.onnx.export(plain, tuple(values), input_names=[v.name for v in net.inputs],
-                             output_names=[v.name + "_out" * (v in net.inputs) for v in net.outputs],
-                             opset_version=opset, dynamic_shapes=batch, dynamo=True, verbose=False)
-    if opset not in (None, wrote := made.model.opset_imports[""]):
-        raise ValueError(f"PyTorch cannot write this net in opset {opset}, the nearest is {wrote}")
-    _agrees(net, made.model_proto, values)
+    if dynamic_axes is None: axes = [{0: torch.export.Dim("batch")}] * len(values) * all(len(v) > 1 for v in values)
+    else: axes = _asked_open(net, values, dynamic_axes)
+    try: made = _written(net, values, opset, tuple(axes) if any(axes) else None)
+    except Exception:
+        if dynamic_axes: _refuse_closed(net, values, axes)
+        raise
+    _agrees(net, made.model_proto, _larger(values, [{}] * len(values)))
+    try: _agrees(net, made.model_proto, _larger(values, axes or [{}] * len(values)))
+    except RuntimeError as e:
+        said = "the file would not give what the net gives for other sizes along all of these axes; name fewer of them"
+        raise ValueError(said) from e
     made.save(str(path))
 
 # %% ../../nbs/api/files/12_onnx_io.ipynb #33f3cec3
 class OnnxFiles(FromOnnx):
     "Nets from ONNX files, and as such"
-    def to_onnx(self, path: str | Path, example: Any = None, opset: int | None = None) -> None:
+    def to_onnx(self, path: str | Path, example: Any = None, opset: int | None = None,
+                dynamic_axes: dict | None = None) -> None:
         """Write the net, in evaluation mode, as an ONNX file.
 
         Parameters
@@ -139,11 +187,14 @@ class OnnxFiles(FromOnnx):
             One for each input, to see their shapes; by default a batch of rows, if the net takes rows.
         opset : int, optional
             Version of the operators; by default PyTorch's choice.
+        dynamic_axes : dict, optional
+            For each input by name, the axes that may have other sizes, as `torch.onnx.export` takes them:
+            `{"image": {0: "batch", 2: "height"}}` or `{"image": [0, 2]}`. By default the batch alone; `{}` for none.
 
         Raises
         ------
         ValueError
-            Something of the net has no counterpart in ONNX, or it isn't known what the net takes.
+            Something of the net has no counterpart in ONNX, it isn't known what the net takes, or an axis cannot be open.
 
         Examples
         --------
@@ -153,4 +204,4 @@ class OnnxFiles(FromOnnx):
         Traceback (most recent call last):
         ValueError: the net takes 1 values (x), but the example has 2
         """
-        to_file(self, path, example, opset)
+        to_file(self, path, example, opset, dynamic_axes)

@@ -68,17 +68,27 @@ def _count(s, v, b):
 
 # %% ../../nbs/api/sizes/02_bundles.ipynb #5942a0c8
 def _change(s, b, u, w):
-    "How many wires of a bundle become more or fewer from the input `w` to `u`, in words; empty if as many come out"
+    "`(factor, words)`: how many wires of a bundle become more or fewer from the input `w` to `u`; None if as many come out"
     many, came = _count(s, u, b), _count(s, w, b)
-    if not came or many == came: return ""
-    if u.role.joins: return f"{label(u)} holds {label(w)} {many // came} times" if many % came == 0 else ""
-    if many % came == 0 and many: return f"{label(u)} makes {many // came} neurons of each"
-    return f"{label(u)} makes 1 neuron of {came // many}" if many and came % many == 0 else ""
+    if not came or not many or many == came: return None
+    if many % came == 0:
+        times = many // came
+        return times, f"{label(u)} holds {label(w)} {times} times" if u.role.joins else f"{label(u)} makes {times} neurons of each"
+    joined = u.role.joins or came % many
+    return None if joined else (came // many, f"{label(u)} makes 1 neuron of {came // many}")
 
 # %% ../../nbs/api/sizes/02_bundles.ipynb #ddc779d8
-def cause(s, b):
-    "Why the wires of a bundle are several neurons each, in words, or nothing"
+def _causes(s, b):
+    "`(factor, words)` for everything that makes several neurons of the wires of a bundle, or one of several"
     inside = [v for v in s.vertices if _count(s, v, b)]
     heads = [v for v in inside if getattr(v.role, "width", 1) > 1]
-    if heads: return f"{label(heads[0])} keeps heads of {heads[0].role.width} whole"
-    return next((said for u in inside for w in u.inputs if w in s.place and (said := _change(s, b, u, w))), "")
+    yield from ((v.role.width, f"{label(v)} keeps heads of {v.role.width} whole") for v in heads[:1])
+    yield from filter(None, (_change(s, b, u, w) for u in inside for w in u.inputs if w in s.place))
+
+def cause(s, b, many=0):      # how many neurons of a vertex one wire is, if it is about a vertex
+    "Why the wires of a bundle are several neurons each, in words, or nothing; two reasons where one is not enough"
+    found = _causes(s, b)
+    factor, said = next(found, (1, ""))
+    rest = many // factor if many % factor == 0 else 0
+    more = next((words for n, words in found if n > 1 and rest % n == 0), "") if rest > 1 else ""
+    return f"{said}, and {more}" if more else said

@@ -201,7 +201,7 @@ def _refusal(q, demands, seconds, able):
     if not core: return SizeError(f"{'; '.join(d.why for d in demands if d.kind in ASKED) or 'this'} is impossible")
     some, nearest = [items[i] for i in core], _nearest(search, core, able)
     for d in some:
-        if isinstance(d, Step): d.cause = cause(q.sizes, d.bundle)
+        if isinstance(d, Step): d.cause = cause(q.sizes, d.bundle, d.many)
     told = [(d.kind, [label(v) for v in d.of], d.why) for d in some]
     return SizeError(_reason(some, nearest), conflict=told, nearest={label(v): n for v, n in nearest.items()})
 
