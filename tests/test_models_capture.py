@@ -3,9 +3,8 @@ import copy, dataclasses, logging
 import pytest, torch
 from torch import nn
 from torch.nn import functional as F
-from naivenas import Net, Untraceable
-from naivenas.capture import trace
 from naivenas import Net, SizeError, Untraceable
+from naivenas.capture import trace
 from naivenas.capture.trace import every
 
 def far(a, b):
