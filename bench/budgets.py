@@ -79,7 +79,8 @@ def kept(net, plan, budgets):
     whole = np.bincount(s.number, worth)
     share = np.bincount(s.number, worth * plan.decision.kept)[whole > 0] / whole[whole > 0]
     weight = _weights(net, t, s, budgets)[whole > 0]
-    return (worth * plan.decision.kept).sum() / worth.sum(), math.exp((weight * np.log(np.maximum(share, 1e-12))).sum() / weight.sum())
+    plain = np.prod(scores(net, t, magnitude, False), 0)     # as it is, of all layers together
+    return (plain * plan.decision.kept).sum() / plain.sum(), math.exp((weight * np.log(np.maximum(share, 1e-12))).sum() / weight.sum())
 
 def compared(net, plan, step, budgets):
     "`(what is said of the peers, whether one of them keeps more of what was asked for)`"
