@@ -1077,3 +1077,14 @@ assert not type(small).__module__.startswith("naivenas"), type(small)
 assert sum(p.numel() for p in small.parameters()) == 4 * 4 + 4 + 4 * 2 + 2"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+def test_what_is_imported_first_leaves_the_compiler_as_it_was():
+    "In a fresh process: while a module is captured, `len` is another function, which the compiler must not take for Python's own"
+    code = """if True:
+        import torch
+        from naivenas import Net
+        Net.from_torch(torch.nn.Linear(3, 2), torch.zeros(2, 3))
+        f = torch.compile(lambda xs: sum(xs) * len(xs), backend="eager", fullgraph=True)
+        print(f([torch.ones(1)] * 3).item())"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "9.0", done.stderr[-2000:]

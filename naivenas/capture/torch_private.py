@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['OpOverload', 'OpOverloadPacket', 'HigherOrderOperator', 'operator_name', 'overload_name', 'overloads', 'takes',
            'written', 'one', 'with_sizes', 'is_symbol', 'involved', 'symbols_of', 'example_sizes', 'first_sizes',
-           'shaped', 'uncompiled', 'pytree']
+           'shaped', 'uncompiled', 'know_builtins', 'pytree']
 
 # %% ../../nbs/api/capture/00_torch_private.ipynb #152cf962
 import torch
@@ -117,3 +117,10 @@ def shaped(target, values):
 def uncompiled(module):
     "The module that `torch.compile` was given; anything else as it is"
     return getattr(module, "_orig_mod", module)
+
+# %% ../../nbs/api/capture/00_torch_private.ipynb #418325be
+def know_builtins():
+    "Let the compiler list Python's own functions now; what it is asked is whether `len` is one of them"
+    try: from torch._dynamo.trace_rules import is_builtin_callable
+    except ImportError: return None
+    return is_builtin_callable(len)

@@ -9,8 +9,7 @@ __all__ = ['every', 'REGIONS', 'VIEWS', 'FRESH', 'Untraceable', 'in_mode', 'capt
 # %% ../../nbs/api/capture/03_trace.ipynb #54f89dbd
 import builtins, contextlib, inspect, io, logging, os, traceback, warnings
 import torch
-from .torch_private import HigherOrderOperator, involved, operator_name, overload_name, shaped, written, pytree
-
+from .torch_private import HigherOrderOperator, involved, know_builtins, operator_name, overload_name, shaped, written, pytree
 
 # %% ../../nbs/api/capture/03_trace.ipynb #2ed7ecda
 class Untraceable(ValueError):
@@ -95,10 +94,10 @@ def _open_len(x): return x.shape[0] if isinstance(x, torch.Tensor) and x.ndim el
 @contextlib.contextmanager
 def open_lengths():
     "Within this, `len(x)` of a tensor is as open as `x.shape[0]`"
+    know_builtins()
     builtins.len = _open_len
     try: yield
     finally: builtins.len = _len
-
 
 # %% ../../nbs/api/capture/03_trace.ipynb #e1d08061
 def _exported(module, args, kwargs, shapes):
