@@ -96,7 +96,8 @@ DRESS = """
 .nn-table{max-width:100%}.nn-wide{overflow:auto;max-height:340px}.nn-paths{overflow-x:auto;margin-top:8px}
 .nn-table table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums}
 .nn-table th{position:sticky;top:0;background:var(--jp-layout-color2,#e8e8e8);text-align:right}
-.nn-table th button{font:inherit;font-weight:bold;color:var(--jp-ui-font-color1,#222);background:none;border:0;padding:2px 8px;cursor:pointer}
+.nn-table th button{font:inherit;font-weight:bold;color:var(--jp-ui-font-color1,#222)}
+.nn-table th button{background:none;border:0;padding:2px 8px;cursor:pointer}
 .nn-table th[aria-sort=ascending] button::after{content:" ▲"}.nn-table th[aria-sort=descending] button::after{content:" ▼"}
 .nn-table td{text-align:right;padding:1px 8px;border-bottom:1px solid #8886;white-space:nowrap}
 .nn-table td:not([data-x]){text-align:left}.nn-table tr.hot td{background:#2f8ed040}

@@ -9,7 +9,8 @@ __all__ = ['every', 'REGIONS', 'VIEWS', 'FRESH', 'Untraceable', 'in_mode', 'capt
 # %% ../../nbs/api/capture/03_trace.ipynb #54f89dbd
 import builtins, contextlib, inspect, io, logging, os, traceback, warnings
 import torch
-from .torch_private import HigherOrderOperator, involved, know_builtins, operator_name, overload_name, shaped, written, pytree
+from .torch_private import HigherOrderOperator, involved, know_builtins, operator_name, overload_name
+from .torch_private import pytree, shaped, written
 
 # %% ../../nbs/api/capture/03_trace.ipynb #2ed7ecda
 class Untraceable(ValueError):

@@ -78,7 +78,7 @@ class Box:
 
 # %% ../../nbs/api/graph/08_fold.ipynb #faac63e5
 def reads(boxes: Sequence[Box], numbers: bool = True) -> list[list[int]]:
-    "For each box the positions of the boxes that it reads, in order of its inputs, each once; `numbers`: of helpers, too"
+    "For each box the positions of the boxes that it reads, in order, each once; `numbers`: of helpers, too"
     place = {v: i for i, box in enumerate(boxes) for v in box.vertices}
     read = [[place[u] for v in box.vertices for u in v.inputs if numbers or not helps(u)] for box in boxes]
     return [[j for j in dict.fromkeys(places) if j != i] for i, places in enumerate(read)]
@@ -110,7 +110,7 @@ def crossing(boxes: Sequence[Box]) -> np.ndarray:
 def _weighs(v): return getattr(v.op, "weight", None) is not None
 
 def _follows(v, before):     # before: the box that it reads
-    "Whether a vertex works neuron by neuron on one value, position by position; with weights only if a layer is before it"
+    "Whether a vertex works neuron by neuron on one value, position by position; a norm only behind a layer"
     plain = v.role.alike and len(v.inputs) == 1 and not hasattr(v.op, "kernel_size")
     return plain and (not _weighs(v) or before.head.role.makes or _weighs(before.head))
 
