@@ -124,3 +124,15 @@ def test_a_plan_that_is_refused_says_which_vertex():
     assert e.value.conflict[0][:2] == ("shape", ["sum"]) and "(2, 8, 8, 8) and p of shape (2, 8, 4, 4)" in str(e.value)
     with pytest.raises(SizeError) as f: net.insert(lambda v: "p" >> maxpool(v, 2), after="b")
     assert str(e.value) == str(f.value) and f.value.conflict == e.value.conflict
+
+def test_what_was_foreseen_is_not_sketched_again_for_other_sizes(monkeypatch):
+    from naivenas.nets import foresight
+    made, real = [], foresight.Sketch
+    monkeypatch.setattr(foresight, "Sketch", lambda plan: made.append(plan) or real(plan))
+    net, x = imported()
+    net(*x)
+    for keep in .9, .7, .5: net.prune_plan(keep)
+    assert len(made) == 1
+    net.prune(.9)
+    net.prune_plan(.7)
+    assert len(made) == 1

@@ -65,10 +65,13 @@ class Sketch:
 def foreseen(net: Any, plan: Any) -> None:
     "SizeError if what a plan would leave fails where nothing failed before; silent where that can't be told yet"
     if (found := questions(net, plan)) is None: return
+    before, touched = found
+    known = net.__dict__.setdefault("_foreseen", set())
+    if touched and touched <= known: return      # other sizes of the same
     try: sketch = Sketch(plan)
     except Exception: return       # a trial will tell
-    judged(sketch, why_of(plan), found[0])
-
+    judged(sketch, why_of(plan), before)
+    known |= touched
 
 # %% ../../nbs/api/nets/20_foresight.ipynb #5a0b07e6
 class Foreseeing(Trying):
