@@ -127,12 +127,12 @@ def test_a_plan_that_is_refused_says_which_vertex():
 
 def test_what_was_foreseen_is_not_sketched_again_for_other_sizes(monkeypatch):
     from naivenas.nets import foresight
-    made, real = [], foresight.Sketch
-    monkeypatch.setattr(foresight, "Sketch", lambda plan: made.append(plan) or real(plan))
     net, x = imported()
     net(*x)
-    for keep in .9, .7, .5: net.prune_plan(keep)
+    made, real = [], foresight.Sketch
+    monkeypatch.setattr(foresight, "Sketch", lambda plan: made.append(plan) or real(plan))
+    for wish in -1, -2, +3: net.plan({"out": wish, "b": wish})
     assert len(made) == 1
-    net.prune(.9)
-    net.prune_plan(.7)
-    assert len(made) == 1
+    net.plan({"attend.in_proj": -12})      # something else
+    net.plan({"attend.in_proj": +12})
+    assert len(made) == 2

@@ -335,3 +335,28 @@ def test_sizes_that_depend_on_one_another_too_much_are_left_alone_at_once(monkey
     net, x = Net.from_torch(module := Shifted().eval(), torch.rand(2, 1, 40, 40)), torch.rand(3, 1, 40, 40)
     assert len(asked) == 2 and net.fixed == {"x": {2: 40, 3: 40}} and "40 along axis 2" in caplog.text
     assert torch.allclose(net(x), module(x), atol=1e-6)
+
+class Looking(nn.Module):
+    "Attention between the places of a map, whose number is height times width"
+    def __init__(self):
+        super().__init__()
+        self.a, self.attend, self.out = nn.Conv2d(3, 12, 3, padding=1), nn.MultiheadAttention(12, 4, batch_first=True), nn.Linear(12, 5)
+    def forward(self, x):
+        s = self.a(x).flatten(2).transpose(1, 2)
+        return self.out(self.attend(s, s, s, need_weights=False)[0].mean(1))
+
+def test_heads_go_where_the_length_is_worked_out():
+    "Batch times heads is one axis for a while, beside another that is a product: four heads become three, two, one"
+    torch.manual_seed(0)
+    module = Looking().double().eval()
+    net, x, other = Net.from_torch(module, torch.rand(2, 3, 6, 6).double(), share=False), torch.rand(3, 3, 6, 6).double(), torch.rand(1, 3, 4, 7).double()
+    assert far(net(other), module(other)) < 1e-12
+    heads = torch.arange(4)
+    for many in 3, 2, 1:
+        report = net.resize("attend.in_proj", -9)
+        kept = torch.as_tensor(report.plan.ins("attend.out_proj")[0])
+        heads = heads[kept[::3] // 3]
+        assert torch.equal(kept, (3 * (kept[::3] // 3)[:, None] + torch.arange(3)).flatten())
+        masked, gone = copy.deepcopy(module), [i for h in set(range(4)) - set(heads.tolist()) for i in range(3 * h, 3 * h + 3)]
+        masked.attend.out_proj.weight.data[:, gone] = 0
+        assert net["attend.in_proj"].nout == 9 * many and far(net(x), masked(x)) < 1e-12 and far(net(other), masked(other)) < 1e-12

@@ -29,15 +29,12 @@ def _asked(s):
 
 
 # %% ../../nbs/api/capture/09_shapes.ipynb #589c1399
-def _sizes(work, s, axes):
+def _sizes(work, s, axes, changed=()):
     "Sizes of some axes of the result: numbers, what the operator worked out, or -1 for one that follows from those"
-    asked, open_axes, found = _asked(s), work.batched(s.node), []
-    for a in axes:
-        told, is_open = asked[a], a in open_axes
-        free = is_open and -1 not in found and not (isinstance(told, Spot) and work.is_plain(s.node, a))
-        found.append(-1 if free else told if is_open and isinstance(told, Spot) else s.shape[a])
-    return found
-
+    asked, open_axes = _asked(s), work.batched(s.node)
+    def is_worked_out(a): return a in open_axes and isinstance(asked[a], Spot)
+    free = next((a for a in (*changed, *axes) if a in open_axes and not (is_worked_out(a) and work.is_plain(s.node, a))), None)
+    return [-1 if a == free else asked[a] if is_worked_out(a) else s.shape[a] for a in axes]
 
 # %% ../../nbs/api/capture/09_shapes.ipynb #aa210eb6
 _PRIMES = 1009, 1013, 1019, 1021, 1031, 1033, 1039, 1049
@@ -63,8 +60,8 @@ def freed(work, s):
     groups = [(ins, outs) for ins, outs in _groups(s) if not len(ins) == len(outs) == 1]
     if not groups: return _only_read(s, torch.ops.aten.alias.default)
     found = _single_change(work, s, *groups[0]) if len(groups) == 1 else None
-    return _only_read(s, *found or (torch.reshape, _sizes(work, s, range(len(s.shape)))))
-
+    changed = [a for _, outs in groups for a in outs]
+    return _only_read(s, *found or (torch.reshape, _sizes(work, s, range(len(s.shape)), changed)))
 
 # %% ../../nbs/api/capture/09_shapes.ipynb #c2ac45ac
 def _single_change(work, s, ins, outs):
