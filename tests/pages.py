@@ -38,8 +38,8 @@ def prepare(context):
     try: multiprocessing.forkserver.ensure_running()
     finally: os.environ.pop("PYTHONPATH") if before is None else os.environ.update(PYTHONPATH=before)
 
-def executed(path):
-    "`(exit status, what was printed)`"
+def executed(path, seconds=1200):
+    "`(exit status, what was printed)`; a page that takes longer is ended"
     context = multiprocessing.get_context("forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn")
     if context.get_start_method() == "forkserver": prepare(context)
     with tempfile.TemporaryDirectory() as folder:
@@ -47,5 +47,7 @@ def executed(path):
         out.touch()
         child = context.Process(target=run, args=(path, out))
         child.start()
-        child.join()
-        return child.exitcode, out.read_text(errors="replace")
+        child.join(seconds)
+        late = child.is_alive()
+        if late: child.kill(); child.join()
+        return child.exitcode, out.read_text(errors="replace") + late * f"\nnot done after {seconds} s"

@@ -37,3 +37,13 @@ def test_a_page_that_fails_is_found(tmp_path):
     for right in True, False:
         status, said = executed(written(tmp_path / f"{right}.ipynb", f"print(6 * 7); assert {right}"))
         assert (status == 0) == right and ("AssertionError" in said) != right
+
+def test_a_page_that_never_ends_is_ended(tmp_path):
+    status, said = executed(written(tmp_path / "page.ipynb", "import time; time.sleep(600)"), seconds=8)
+    assert status and said.endswith("not done after 8 s")
+
+def test_a_page_draws_where_nobody_has_drawn_before(tmp_path):
+    "Graphviz is compiled by threads, and a process that is copied from another has none of its"
+    source = "from naivenas.look.picture import _compiled\nassert b'<svg' in _compiled()('digraph {}')"
+    page = written(tmp_path / "page.ipynb", f"import os\nos.environ['XDG_CACHE_HOME'] = {str(tmp_path)!r}\n{source}")
+    assert executed(page, seconds=300) == (0, "") and [*(tmp_path / "naivenas").iterdir()]

