@@ -66,10 +66,9 @@ class Sketch:
 # %% ../../nbs/api/nets/20_foresight.ipynb #4ccbc5da
 def foreseen(net: Any, plan: Any) -> None:
     "SizeError if what a plan would leave fails where nothing failed before; silent where that can't be told yet"
-    if (found := questions(net, plan)) is None: return
-    before, touched = found
+    before, touched = questions(net, plan) or (None, set())
     known = net.__dict__.setdefault("_foreseen", set())
-    if touched and touched <= known: return      # other sizes of the same
+    if before is None or touched and touched <= known: return      # nobody to ask, or other sizes of the same
     try: sketch = Sketch(plan)
     except Exception: return       # a trial will tell
     judged(sketch, why_of(plan), before)
