@@ -192,6 +192,40 @@ def test_ctrl_c_works_after_cbc_as_before(in_thread):
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(5)
 
+PRESSED = """
+import os, signal, sys, threading, time
+sys.path.insert(0, "tests")
+from test_solvers import hard_problem
+from naivenas.sizes.program import solve
+def press(wait, gap, press):
+    time.sleep(wait)
+    for k in range(2):
+        press()
+        time.sleep(gap)
+def pressed(p, wait, *how):
+    presser = threading.Thread(target=press, args=(wait, *how))
+    try:
+        try:
+            presser.start()
+            solve(p, SOLVER, seconds=30)
+            presser.join()
+        except KeyboardInterrupt: presser.join(); time.sleep(.01); return True
+    except KeyboardInterrupt: presser.join(); return True
+main = threading.main_thread().ident
+ways = [lambda: os.kill(os.getpid(), signal.SIGINT), lambda: signal.pthread_kill(main, signal.SIGINT)]
+came = [pressed(hard_problem(), .5, gap, way) for gap in (0, 1e-4) for way in ways]
+small = hard_problem(2, 6)
+came += [pressed(small, i * 1e-4, 0, way) for i in range(20) for way in ways]
+print("alive", all(came[:4]), signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set(), signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+"""
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs POSIX signals")
+@pytest.mark.parametrize("solver", [s for s in ("Gurobi", "CBC") if works(s)])
+def test_ctrl_c_twice_at_once_leaves_the_process_alive(solver):
+    code = f"SOLVER = {solver!r}\n{PRESSED}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parent.parent, timeout=300)
+    assert done.returncode == 0 and done.stdout.endswith("alive True True True\n"), (done.returncode, done.stdout[-300:], done.stderr[-3000:])
+
 @pytest.mark.skipif(not works("Gurobi"), reason="needs Gurobi's licence for small problems")
 def test_who_asks_for_a_solver_by_name_is_told_the_remedy(monkeypatch):
     n = 2500

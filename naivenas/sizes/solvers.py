@@ -104,6 +104,35 @@ def _gurobi_env():
     return gurobipy.Env(params={"OutputFlag": 0, "Threads": 1, "Seed": 0, "MIPGap": 0, "MIPGapAbs": 0,
                                 "FeasibilityTol": 1e-9, "IntFeasTol": 1e-9, "OptimalityTol": 1e-9})
 
+# %% ../../nbs/api/sizes/03_solvers.ipynb #381fc7bb
+def _handlers():
+    "Functions that say, and set, what the operating system calls at a signal"
+    get, put = ctypes.pythonapi.PyOS_getsig, ctypes.pythonapi.PyOS_setsig
+    get.restype = put.restype = ctypes.c_void_p
+    put.argtypes = [ctypes.c_int, ctypes.c_void_p]
+    return get, put
+
+
+# %% ../../nbs/api/sizes/03_solvers.ipynb #a832d69f
+def _mask(how, signals=()):
+    "As `signal.pthread_sigmask`; nothing on Windows, which has none"
+    if hasattr(signal, "pthread_sigmask"): return signal.pthread_sigmask(getattr(signal, how), signals)
+
+def _optimized(m):
+    "Let Gurobi work; Ctrl-C does meanwhile what it did before"
+    (get, put), heard = _handlers(), _mask("SIG_BLOCK")
+    before, left = get(signal.SIGINT), [True]
+    def called_back(*_):
+        if not left: return
+        left.clear()
+        put(signal.SIGINT, before)
+        _mask("SIG_SETMASK", heard)
+    try:
+        _mask("SIG_BLOCK", {signal.SIGINT})
+        m.optimize(called_back)
+    finally: _mask("SIG_SETMASK", heard)
+
+
 # %% ../../nbs/api/sizes/03_solvers.ipynb #753a91cf
 def gurobi(c, p, seconds):
     "The best `x` by Gurobi; None if there is none"
@@ -115,11 +144,11 @@ def gurobi(c, p, seconds):
             rows = [m.addMConstr(p.A[which], x, sense, side[which]) for which, sense, side in
                     ((np.isfinite(p.low), ">", p.low), (np.isfinite(p.high), "<", p.high)) if which.any()]
             m.Params.TimeLimit = seconds
-            m.optimize()
+            _optimized(m)
             if m.Status == GRB.INF_OR_UNBD:   # one of the two; without these reductions it knows which
                 m.Params.DualReductions = 0
-                m.optimize()
-            if m.Status == GRB.INTERRUPTED: signal.raise_signal(signal.SIGINT)   # it kept Ctrl-C to itself
+                _optimized(m)
+            if m.Status == GRB.INTERRUPTED: signal.raise_signal(signal.SIGINT)   # what the handler raised was lost on it
             if m.Status == GRB.OPTIMAL: return x.X
             return None if m.Status == GRB.INFEASIBLE else _no_optimum("Gurobi", m.Status == GRB.UNBOUNDED)
     except ImportError as e: raise Unusable(f"gurobipy is not installed ({e})") from None
@@ -148,9 +177,7 @@ class Gurobi(Solver):
 @contextmanager
 def _own_interrupts():
     "Ctrl-C does afterwards what it did before; yields a function to pass one on with"
-    get, put = ctypes.pythonapi.PyOS_getsig, ctypes.pythonapi.PyOS_setsig
-    get.restype = put.restype = ctypes.c_void_p
-    put.argtypes = [ctypes.c_int, ctypes.c_void_p]
+    get, put = _handlers()
     before, came = get(signal.SIGINT), []
     try: yield lambda: came.append(True)
     finally:
