@@ -105,12 +105,9 @@ def _gurobi_env():
                                 "FeasibilityTol": 1e-9, "IntFeasTol": 1e-9, "OptimalityTol": 1e-9})
 
 # %% ../../nbs/api/sizes/03_solvers.ipynb #381fc7bb
-def _handlers():
-    "Functions that say, and set, what the operating system calls at a signal"
-    get, put = ctypes.pythonapi.PyOS_getsig, ctypes.pythonapi.PyOS_setsig
-    get.restype = put.restype = ctypes.c_void_p
-    put.argtypes = [ctypes.c_int, ctypes.c_void_p]
-    return get, put
+# what the operating system calls at a signal, read and set
+_called_at = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_int)(("PyOS_getsig", ctypes.pythonapi))
+_call_at = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)(("PyOS_setsig", ctypes.pythonapi))
 
 
 # %% ../../nbs/api/sizes/03_solvers.ipynb #a832d69f
@@ -120,12 +117,10 @@ def _mask(how, signals=()):
 
 def _optimized(m):
     "Let Gurobi work; Ctrl-C does meanwhile what it did before"
-    (get, put), heard = _handlers(), _mask("SIG_BLOCK")
-    before, left = get(signal.SIGINT), [True]
+    before, heard = [_called_at(signal.SIGINT)], _mask("SIG_BLOCK")
     def called_back(*_):
-        if not left: return
-        left.clear()
-        put(signal.SIGINT, before)
+        if not before: return
+        _call_at(signal.SIGINT, before.pop())
         _mask("SIG_SETMASK", heard)
     try:
         _mask("SIG_BLOCK", {signal.SIGINT})
@@ -153,8 +148,7 @@ def gurobi(c, p, seconds):
             return None if m.Status == GRB.INFEASIBLE else _no_optimum("Gurobi", m.Status == GRB.UNBOUNDED)
     except ImportError as e: raise Unusable(f"gurobipy is not installed ({e})") from None
     except gurobipy.GurobiError as e:
-        reason = {10009: "its licence is missing or has expired",
-                  10010: "the problem is larger than its licence allows"}
+        reason = {10009: "its licence is missing or has expired", 10010: "the problem is larger than its licence allows"}
         raise Unusable(reason.get(e.errno, str(e))) from None
 
 # %% ../../nbs/api/sizes/03_solvers.ipynb #5a7ae7be
@@ -177,11 +171,10 @@ class Gurobi(Solver):
 @contextmanager
 def _own_interrupts():
     "Ctrl-C does afterwards what it did before; yields a function to pass one on with"
-    get, put = _handlers()
-    before, came = get(signal.SIGINT), []
+    before, came = _called_at(signal.SIGINT), []
     try: yield lambda: came.append(True)
     finally:
-        put(signal.SIGINT, before)
+        _call_at(signal.SIGINT, before)
         if came: signal.raise_signal(signal.SIGINT)
 
 # %% ../../nbs/api/sizes/03_solvers.ipynb #ffb65a3d
