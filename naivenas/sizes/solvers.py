@@ -129,12 +129,13 @@ def _optimized(m):
 
 
 # %% ../../nbs/api/sizes/03_solvers.ipynb #753a91cf
+_REFUSED = {10009: "its licence is missing or has expired", 10010: "the problem is larger than its licence allows"}
+
 def gurobi(c, p, seconds):
     "The best `x` by Gurobi; None if there is none"
     try:
-        import gurobipy
-        from gurobipy import GRB
-        with gurobipy.Model(env=_gurobi_env()) as m:
+        from gurobipy import GRB, GurobiError, Model
+        with Model(env=_gurobi_env()) as m:
             x = m.addMVar(len(c), lb=p.lb, ub=p.ub, obj=c, vtype=np.where(p.integer, "I", "C"))
             rows = [m.addMConstr(p.A[which], x, sense, side[which]) for which, sense, side in
                     ((np.isfinite(p.low), ">", p.low), (np.isfinite(p.high), "<", p.high)) if which.any()]
@@ -143,13 +144,12 @@ def gurobi(c, p, seconds):
             if m.Status == GRB.INF_OR_UNBD:   # one of the two; without these reductions it knows which
                 m.Params.DualReductions = 0
                 _optimized(m)
-            if m.Status == GRB.INTERRUPTED: signal.raise_signal(signal.SIGINT)   # what the handler raised was lost on it
+            if m.Status == GRB.INTERRUPTED: signal.raise_signal(signal.SIGINT)
             if m.Status == GRB.OPTIMAL: return x.X
             return None if m.Status == GRB.INFEASIBLE else _no_optimum("Gurobi", m.Status == GRB.UNBOUNDED)
     except ImportError as e: raise Unusable(f"gurobipy is not installed ({e})") from None
-    except gurobipy.GurobiError as e:
-        reason = {10009: "its licence is missing or has expired", 10010: "the problem is larger than its licence allows"}
-        raise Unusable(reason.get(e.errno, str(e))) from None
+    except GurobiError as e:
+        raise Unusable(_REFUSED.get(e.errno, str(e))) from None
 
 # %% ../../nbs/api/sizes/03_solvers.ipynb #5a7ae7be
 class Gurobi(Solver):
@@ -312,8 +312,7 @@ def register_solver(solver: Solver | type, first: bool = False) -> Solver | type
     ''
     """
     made = solver() if isinstance(solver, type) else solver
-    lacking = [what for what in ("name", "features", "availability", "licence", "solve") if not hasattr(made, what)]
-    if lacking:
+    if lacking := [what for what in ("name", "features", "availability", "licence", "solve") if not hasattr(made, what)]:
         raise TypeError(f"{type(made).__name__} lacks {lacking[0]!r}, which every naivenas.sizes.solvers.Solver has")
     if not isinstance(made.name, str) or not made.name:
         raise TypeError(f"a solver is asked for by its name, a text; that of {type(made).__name__} is {made.name!r}")
