@@ -312,7 +312,7 @@ def register_solver(solver: Solver | type, first: bool = False) -> Solver | type
     ''
     """
     made = solver() if isinstance(solver, type) else solver
-    if lacking := [what for what in ("name", "features", "availability", "licence", "solve") if not hasattr(made, what)]:
+    if lacking := [k for k in ("name", "features", "availability", "licence", "solve") if not hasattr(made, k)]:
         raise TypeError(f"{type(made).__name__} lacks {lacking[0]!r}, which every naivenas.sizes.solvers.Solver has")
     if not isinstance(made.name, str) or not made.name:
         raise TypeError(f"a solver is asked for by its name, a text; that of {type(made).__name__} is {made.name!r}")
