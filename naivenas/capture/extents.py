@@ -42,7 +42,7 @@ def resized_example(example: tuple, named: dict, axes: list, n: int) -> tuple:
 def _lengths(axis, n):
     "Sizes to be tried in the place of `n`, one after the other"
     if axis == 0: return [1, n + 1] if n > 1 else [2]
-    more = n + 32 if n > 64 else (2 + n % 2) * n       # as even as `n`, and as divisible where that costs little
+    more = n + 32 if n > 32 else (2 + n % 2) * n       # as even as `n`, and as divisible where that costs little
     half = n // 2 + (n // 2 - n + 1) % 2               # odd where `n` is even
     return [m for m in (more, half, n - 1, n // 2, 2 * n) if m]
 
@@ -67,6 +67,17 @@ def _keeps_up(net, module, example, named, axes, n):
         known = True
     return known
 
+# %% ../../nbs/api/capture/20_extents.ipynb #a8ba268f
+def _crossed(net, module, example, named, axes, n):
+    "Whether the net does as the module does where axes of equal size are larger and smaller by turns"
+    for sizes in (crossed := _lengths(1, n)[:3:2]), crossed[::-1]:      # not n * n places again
+        other = example, named
+        for side, m in enumerate(sizes): other = resized_example(*other, axes[side::2], m)
+        want = _tried(module, *other)
+        if want is None or not alike(want, _tried(net, *other) or []): return False
+    return True
+
+
 # %% ../../nbs/api/capture/20_extents.ipynb #3b9d9fa7
 def _one_row(module, example, named, tensors):
     "`(example, named)` with the first row of its batch alone, if it has a batch and the module takes one row"
@@ -75,17 +86,23 @@ def _one_row(module, example, named, tensors):
     few = resized_example(example, named, [(k, 0) for k, t in enumerate(tensors) if t.ndim], 1)
     return (example, named) if _tried(module, *few) is None else few
 
+
+# %% ../../nbs/api/capture/20_extents.ipynb #90c7be5b
 @torch.no_grad()
 def fixed_axes(net: nn.Module, module: nn.Module, example: tuple, named: dict) -> dict:
     "`{(which tensor, axis): size}` of the axes that the module leaves open, and the net does not"
     tensors, found, few = [x for x in pytree.tree_leaves((example, named)) if torch.is_tensor(x)], {}, None
+    free = set()
     for axes in axes_alike(tensors):
         n, batch = tensors[axes[0][0]].shape[axes[0][1]], not axes[0][1]
         if not (batch or few): few = (example, named) if found else _one_row(module, example, named, tensors)
         some = (example, named) if batch else few
-        if any(at in found for at in axes) or _keeps_up(net, module, *some, axes, n) is not False: continue
-        found |= dict.fromkeys(axes if len(axes) > 1 or batch else _as_long(tensors, n), n)
+        if any(at in found or at in free for at in axes): continue
+        if not batch and len(axes) > 1 and _crossed(net, module, *some, axes, n): free |= {*axes}
+        elif _keeps_up(net, module, *some, axes, n) is False:
+            found |= dict.fromkeys(axes if len(axes) > 1 or batch else _as_long(tensors, n), n)
     return found
+
 
 # %% ../../nbs/api/capture/20_extents.ipynb #dcefb083
 def _as_long(tensors, n): return [(k, a) for k, t in enumerate(tensors) for a in range(1, t.ndim) if t.shape[a] == n]
