@@ -14,13 +14,14 @@ from .order import Finding, give_names, topological, chosen
 from .vertex import Vertex, label
 
 # %% ../../nbs/api/graph/07_core.ipynb #7dc51b3e
-def program_of(vertices: Sequence[Vertex], outputs: Sequence[Vertex], place: dict[Vertex, int]) -> list[tuple]:
-    "`[(computation, places of its inputs, places that nobody reads afterwards), ...]` for all but inputs"
+def program_of(vertices: Sequence[Vertex], outputs: Sequence[Vertex], place: dict[Vertex, int]) -> tuple:
+    "`([(computation, places of its inputs, places that nobody reads afterwards), ...] but for inputs, places of outputs)`"
     last = {u: v for v in vertices for u in v.inputs}
     dead = {v: [] for v in vertices}
     for u, v in last.items():
         if u not in outputs: dead[v].append(place[u])
-    return [(v.op, [place[u] for u in v.inputs], dead[v]) for v in vertices if v.inputs or not v.role.given]
+    steps = [(v.op, [place[u] for u in v.inputs], dead[v]) for v in vertices if v.inputs or not v.role.given]
+    return steps, [place[v] for v in outputs]
 
 # %% ../../nbs/api/graph/07_core.ipynb #f587d642
 def run(graph: "Core", values: Sequence) -> Any:
@@ -28,15 +29,15 @@ def run(graph: "Core", values: Sequence) -> Any:
     if len(values) != len(graph.inputs):
         given = f"{len(graph.inputs)} value{'s' * (len(graph.inputs) != 1)} ({', '.join(map(label, graph.inputs))})"
         raise TypeError(f"this graph takes {given}, but got {len(values)}")
-    values = list(values)
+    values, (steps, ends) = list(values), graph._program
     try:
-        for op, places, dead in graph._program:
+        for op, places, dead in steps:
             values.append(op(*[values[i] for i in places]))
             for i in dead: values[i] = None
     except Exception as e:
         if hasattr(e, "add_note"): e.add_note(f"... while computing {graph.vertices[len(values)]!r}")
         raise
-    out = tuple(values[graph._place[v]] for v in graph.outputs)
+    out = tuple(values[i] for i in ends)
     return out[0] if graph.single else out
 
 # %% ../../nbs/api/graph/07_core.ipynb #de4e1b9f
