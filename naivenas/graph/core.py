@@ -15,7 +15,7 @@ from .vertex import Vertex, label
 
 # %% ../../nbs/api/graph/07_core.ipynb #7dc51b3e
 def program_of(vertices: Sequence[Vertex], outputs: Sequence[Vertex], place: dict[Vertex, int]) -> tuple:
-    "`([(computation, places of its inputs, places that nobody reads afterwards), ...] but for inputs, places of outputs)`"
+    "`([(computation, places of its inputs, places that nobody reads afterwards), ...] but inputs, places of outputs)`"
     last = {u: v for v in vertices for u in v.inputs}
     dead = {v: [] for v in vertices}
     for u, v in last.items():
