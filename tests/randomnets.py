@@ -134,7 +134,7 @@ def snapshot(net, optimizers=()):
     s = {"order": [id(v) for v in net.vertices], "outputs": [id(v) for v in net.outputs], "inputs": [id(v) for v in net.inputs],
          "frozen": {id(v) for v in net.frozen}, "single": net.single, "version": net.version, "training": net.training,
          "rng": repr(net.rng.bit_generator.state), "keys": list(net.state_dict()), "modules": [(k, id(m)) for k, m in net.named_modules()],
-         "program": repr([(id(op), places, dead) for op, places, dead in net._program])}
+         "program": repr([(id(op), places, dead) for op, places, dead in net._program[0]] + net._program[1])}
     for v in net.vertices:
         s[v.name] = (id(v), v.nout, v.role, id(v.op), [id(u) for u in v.inputs])
         if isinstance(v.op, nn.Module):

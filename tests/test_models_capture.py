@@ -360,3 +360,94 @@ def test_heads_go_where_the_length_is_worked_out():
         masked, gone = copy.deepcopy(module), [i for h in set(range(4)) - set(heads.tolist()) for i in range(3 * h, 3 * h + 3)]
         masked.attend.out_proj.weight.data[:, gone] = 0
         assert net["attend.in_proj"].nout == 9 * many and far(net(x), masked(x)) < 1e-12 and far(net(other), masked(other)) < 1e-12
+
+# ------------------------------------------------------------------------------------------------- last states, tied autoencoders, bare weights
+
+class Reads(nn.Module):
+    "A recurrent layer, of which only the last states are read, as most who classify sequences do"
+    def __init__(self, kind, how, many=1, **more):
+        super().__init__()
+        self.r, self.how = kind(5, 8, 2, batch_first=True, **more), how
+        self.h = nn.Linear(8 * many, 3)
+    def forward(self, x): return self.h(self.how(*self.r(x)))
+
+STATES = {
+    "lstm": (nn.LSTM, lambda out, s: s[0][-1]), "cells": (nn.LSTM, lambda out, s: s[1][-1]), "gru": (nn.GRU, lambda out, s: s[-1]),
+    "rnn": (nn.RNN, lambda out, s: s[-1].relu()), "both states": (nn.LSTM, lambda out, s: torch.cat([s[0][-1], s[1][-1]], 1), 2),
+    "output, too": (nn.LSTM, lambda out, s: s[0][-1] + out[:, -1] * s[1][0]),
+    "both ways": (lambda *a, **k: nn.LSTM(*a, bidirectional=True, **k), lambda out, s: torch.cat([s[0][-2], s[0][-1]], 1), 2),
+}
+
+@pytest.mark.parametrize("kind", STATES)
+def test_last_states_go_out_again(kind, tmp_path):
+    torch.manual_seed(0)
+    make, how, *many = STATES[kind]
+    module, x = Reads(make, how, *many).double().eval(), torch.rand(4, 6, 5).double()
+    net = Net.from_torch(module, x, share=False)
+    report = net.resize({"r": -3})
+    gone_ = [i for i in range(8) if i not in report.plan.out("r").tolist()]
+    masked = copy.deepcopy(module)
+    for p in masked.r.parameters(): p.data[[8 * gate + i for gate in range(len(p) // 8) for i in gone_]] = 0     # units of all layers
+    assert net["r"].op.hidden_size == 5 and len(gone_) == 3 and far(net(x), masked(x)) < 1e-12
+    out = net.to_torch()
+    assert far(out(x[:3]), net(x[:3])) < 1e-12 and not any(type(m).__module__.startswith("naivenas") for m in out.modules())
+    space = {}
+    exec(net.to_python(), space)
+    written = space["Model"]().double()
+    written.load_state_dict(net.state_dict())
+    assert far(written(x), net(x)) < 1e-12
+    net.save(tmp_path / "n.nn")
+    assert far(Net.load(tmp_path / "n.nn")(x), net(x)) < 1e-12
+
+class Coder(nn.Module):
+    "An autoencoder whose decoder has the weight of its encoder, turned around"
+    def __init__(self, back): super().__init__(); self.a, self.c, self.back = nn.Linear(5, 12), nn.Parameter(torch.rand(5)), back
+    def forward(self, x): return self.back(self.a(x).relu(), self.a.weight) + self.c
+
+BACK = {"@": lambda h, w: h @ w, "t": lambda h, w: F.linear(h, w.t()), "T": lambda h, w: F.linear(h, w.T), "einsum": lambda h, w: torch.einsum("bo,oi->bi", h, w)}
+
+@pytest.mark.parametrize("back", BACK)
+def test_tied_autoencoders_shrink_and_grow(back):
+    torch.manual_seed(0)
+    module, x = Coder(BACK[back]).double(), torch.rand(4, 5).double()
+    net = Net.from_torch(module, x, share=False)
+    plan = net.plan({"a": -4})
+    masked, gone_ = copy.deepcopy(module), [i for i in range(12) if i not in plan.out("a")]
+    for t in masked.a.weight, masked.a.bias: t.data[gone_] = 0
+    optimizer = torch.optim.Adam(net.parameters())
+    net.track(optimizer)
+    plan.apply()
+    assert net.sizes["a"] == 8 and far(net(x), masked(x)) < 1e-12
+    before = net(x)
+    net.resize({"a": +3})
+    assert net.sizes["a"] == 11 and far(net(x), before) < 1e-12
+    assert [len([v for v in net if getattr(v.op, "weight", None) is p]) for p in net.parameters() if p.ndim == 2] == [2], "no longer shared"
+    net(x).square().sum().backward()
+    optimizer.step()
+    assert far(net.to_torch()(x), net(x)) < 1e-12 and far(net(x), before) > 1e-6
+
+def test_a_deeper_one_is_held_and_says_so(caplog):
+    "What one layer reads, another with the same weight gives: new entries would be noise to the first"
+    class Deep(nn.Module):
+        def __init__(self): super().__init__(); self.a, self.b = nn.Linear(5, 12), nn.Linear(12, 6)
+        def forward(self, x): return (self.b(self.a(x).relu()).relu() @ self.b.weight).relu() @ self.a.weight
+    net = Net.from_torch(Deep(), torch.rand(4, 5), share=False)
+    assert "shares its weights with b" in caplog.text
+    with pytest.raises(SizeError): net.resize("b", -1)
+
+@pytest.mark.parametrize("weight", [lambda m: m.a.weight * m.mask, lambda m: m.a.weight + m.up @ m.down])
+def test_weights_that_no_layer_has_count_in_importance(weight):
+    "A mask, or an adapter, on the weight of a layer: the neurons with small rows go"
+    class M(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.h, self.up, self.down = nn.Linear(5, 12), nn.Linear(12, 3), nn.Parameter(torch.zeros(12, 2)), nn.Parameter(torch.rand(2, 5))
+            self.register_buffer("mask", torch.ones(12, 5))
+        def forward(self, x): return self.h(F.linear(x, weight(self)).relu())
+    torch.manual_seed(0)
+    module, x = M().double(), torch.rand(4, 5).double()
+    module.a.weight.data[[1, 4, 6, 9]] /= 100
+    module.h.weight.data[:, [1, 4, 6, 9]] = 0
+    before, net = module(x), Net.from_torch(module, x, share=False)
+    net.prune(8 / 12)
+    assert net["linear"].nout == 8 and far(net(x), before) < 1e-12

@@ -28,7 +28,7 @@ from .importer import Importer
 
 # %% ../../nbs/api/capture/30_arrival.ipynb #5aed526d
 from .results import left_out_lines, results_known
-from .sharing import tie_shared
+from .sharing import hold_shared
 from .spelt_out import spelt_out
 from .torch_private import pytree
 from .trace import Entangled, Untraceable, captured, every, in_mode
@@ -75,7 +75,7 @@ def _arrived(cls, module, own, example, named, training, shapes):
     if form: net.form = form
     def known(notes): return {k: why for k, why in notes.items() if k in net.names}
     net.opaque, net.statistics = known(work.opaque), known(work.statistics)
-    tie_shared(net)
+    hold_shared(net)
     keep_keys(net, module)
     return net
 

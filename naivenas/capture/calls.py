@@ -159,5 +159,10 @@ class Direct(nn.Module):
     def resize(self, ins, out): return {} if self.axis is None else {"value": Cut({self.axis: out})}
     def source(self, args, me): return f"{me}.value"
 
+    def matrices(self):
+        "`{attribute: matrix with a row for each neuron}`, as importance asks for them; nothing unless it is a weight"
+        weight = isinstance(self.value, nn.Parameter) and self.axis == 0 and self.value.numel() > len(self.value)
+        return {"value": self.value.detach().flatten(1)} if weight else {}
+
 @axis_letters.register
 def _(op: Direct, key): return ["o" if a == op.axis else "." for a in range(op.value.ndim)]

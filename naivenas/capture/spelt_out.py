@@ -105,7 +105,7 @@ def _spread(graph, n, sizes):
 def _stands_for_several(n):
     "Whether rules would rather see the operators that the one at `n` stands for"
     name = operator_name(n.target)
-    if name == "linear": return operator_name(n.args[1].target) == "select"
+    if name == "linear": return operator_name(n.args[1].target) in ("select", "t", "transpose", "numpy_T", "mT")
     return name in SPELT
 
 # %% ../../nbs/api/capture/25_spelt_out.ipynb #c46ae179

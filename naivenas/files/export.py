@@ -15,7 +15,7 @@ from ..graph.vertex import label
 from ..nets.exports import compared
 from ..nets.members import members
 from ..capture.constants import keyword_of, literal, numbers, path
-from .plain import Text, _SPACE, _as_read, _bare, _has, _homes, _packages, _reference
+from .plain import Text, _SPACE, _as_read, _bare, _elsewhere, _has, _homes, _packages, _reference
 from .plain import called, plain, result, shown, tried, variables
 from .source import bare_expression, expression
 
@@ -233,9 +233,10 @@ def _line(v, args, home, keys, homes):    # names of values; of the module; of i
 # %% ../../nbs/api/files/02_export.ipynb #d1c7bac9
 def _body(net, found, bare, homes, names):
     "The lines of `forward`"
-    lines, reads = _Lines(), Counter(u for v in net for u in v.inputs) + Counter(net.outputs)
+    lines, elsewhere = _Lines(), _elsewhere(net, found, bare)
+    reads = Counter(u for v in net for u in v.inputs) + Counter(net.outputs)
     for v in net.vertices[len(net.inputs):]:
-        keys = bare.get(id(v.op), (None, None))[1]
+        keys = bare.get(id(v.op), (None, {}))[1] | {k: [key] for k, key in elsewhere.get(id(v.op), {}).items()}
         text = _line(v, [names[u] for u in v.inputs], found.get(id(v.op)), keys, homes)
         lines.add(names[v], text, {names[u] for u in v.inputs if reads[u] == 1 and u.inputs and _unnamed(u)})
     ends = [names[v] for v in net.outputs]

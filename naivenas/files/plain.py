@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 from ..nets.layers import GlobalPool
 from ..nets.exports import compared
-from ..nets.members import members
+from ..nets.members import layers_of, members
 from ..capture.constants import literal, path
 from ..capture.torch_private import pytree
 from .source import bare_expression, expression
@@ -64,6 +64,19 @@ def _keys(some):
     found = {}
     for key, (op, _, name) in some.items(): found.setdefault(id(op), (op, {}))[1].setdefault(name, []).append(key)
     return found
+
+# %% ../../nbs/api/files/01_plain.ipynb #f0b9fc51
+def _elsewhere(net, homes, bare):
+    "`{id of a module: {name of its tensor: key under which another one holds it}}`, of tensors that lack one"
+    held, found = {id(getattr(op, k)): some[0] for op, keys in bare.values() for k, some in keys.items()}, {}
+    for name, v in homes.values():
+        held |= {id(t): f"{name}.{k}" for k, t in (*v.op.named_parameters(), *v.op.named_buffers())}
+    for _, op in layers_of(net):
+        if id(op) in homes: continue
+        own, tensors = bare.get(id(op), (op, {}))[1], op._parameters | op._buffers
+        found[id(op)] = {k: held[id(t)] for k, t in tensors.items() if k not in own and id(t) in held}
+    return found
+
 
 # %% ../../nbs/api/files/01_plain.ipynb #afa7f635
 def _has(c, name): return hasattr(c, name) or name in vars(nn.Module())
@@ -138,6 +151,7 @@ def plain(net, share):
     if not share: ops = copy.deepcopy(ops)
     root, at = _rooted([(name, v, ops[key]) for key, (name, v) in homes.items()])
     for key, (_, keys) in bare.items(): at[key] = _put_tensors(root, ops[key], keys)
+    for key, keys in _elsewhere(net, homes, bare).items(): at[key] = at.get(key, {}) | keys
     value = {v: proxy(graph.placeholder(names[v])) for v in net.inputs}
     for v in net.vertices[len(net.inputs):]:
         value[v] = _recorded(graph, proxy, v, [value[u] for u in v.inputs], at.get(id(v.op)))

@@ -8,10 +8,12 @@ __all__ = ['written', 'expression', 'bare_expression']
 # %% ../../nbs/api/files/00_source.ipynb #b64253b2
 import operator
 from functools import partial, singledispatch
+from types import FunctionType
 import numpy as np
 from torch import nn
 from ..graph.cut import kind
 from ..capture.constants import keyword_of, literal, path
+from ..capture.standins import last_cells, last_states
 from ..graph.vertex import _swapped, add, label, mul
 from ..graph.roles import Gather, Slice
 from ..nets import layers
@@ -80,11 +82,17 @@ def _shuffled(v, args):
     return f"({args[0]}).unflatten({axis}, ({n // step}, {step})).transpose({both}).flatten({both})"
 
 # %% ../../nbs/api/files/00_source.ipynb #770381c2
+_STATES = {layers.state: 0, last_states: 0, last_cells: 1}
+
 def _last(v, args):
-    "The expression for the last state of a recurrent layer; None if `v` is anything else"
-    if not isinstance(v.op, partial) or v.op.func is not layers.state: return None
-    hidden, n = f"({args[0]})[1]" + "[0]" * isinstance(v.inputs[0].op, nn.LSTM), v.op.keywords["directions"]
-    return f"{hidden}[-1]" if n == 1 else f"torch.cat([{', '.join(f'{hidden}[{k}]' for k in range(-n, 0))}], -1)"
+    "The expression for the last states of a recurrent layer; None if `v` is anything else"
+    f = v.op.func if isinstance(v.op, partial) else v.op
+    if not isinstance(f, FunctionType) or f not in _STATES: return None
+    all_of_it = f"({args[0]})[1]" + f"[{_STATES[f]}]" * isinstance(v.inputs[0].op, nn.LSTM)
+    if f is not layers.state: return all_of_it
+    n = v.op.keywords["directions"]
+    return f"{all_of_it}[-1]" if n == 1 else f"torch.cat([{', '.join(f'{all_of_it}[{k}]' for k in range(-n, 0))}], -1)"
+
 
 # %% ../../nbs/api/files/00_source.ipynb #671c10c6
 def expression(v, args, me=None):

@@ -32,7 +32,7 @@ def matrices(v):
     "`{attribute: matrix with a row for each neuron}` of the parameters of `v`"
     by_rule = isinstance(v.op, nn.Module) and not v.role.fixed and not v.role.sized
     r = rule(v.op) if by_rule else None
-    if r is None: return {}
+    if r is None: return v.op.matrices() if hasattr(v.op, "matrices") else {}
     have = {k: p for k in r.arrays if (p := v.op._parameters.get(k)) is not None}
     made = {k: _by_neuron(v.op, p, r.arrays[k], v.nout) for k, p in have.items()}
     return {k: m for k, m in made.items() if m is not None}
