@@ -451,3 +451,30 @@ def test_weights_that_no_layer_has_count_in_importance(weight):
     before, net = module(x), Net.from_torch(module, x, share=False)
     net.prune(8 / 12)
     assert net["linear"].nout == 8 and far(net(x), before) < 1e-12
+
+class Alike(nn.Module):
+    "Two towers, and how near they are"
+    def __init__(self, how): super().__init__(); self.a, self.b, self.how, self.v = nn.Linear(5, 12), nn.Linear(5, 12), how, nn.Parameter(torch.rand(12))
+    def forward(self, x, y): return self.how(self, self.a(x), self.b(y))
+
+NEAR = {
+    "cosine": lambda s, x, y: F.cosine_similarity(x, y, -1), "cosine of all": lambda s, x, y: F.cosine_similarity(x[:, :, None], y[:, None], dim=3),
+    "difference": lambda s, x, y: F.pairwise_distance(x, y), "all pairs": lambda s, x, y: torch.cdist(x, y), "all pairs, sums": lambda s, x, y: torch.cdist(x, y, 1.),
+    "vector": lambda s, x, y: (x @ s.v) * (y @ s.v), "steps": lambda s, x, y: ((x * torch.softmax(x @ s.v, 1)[..., None]).sum(1) * y.mean(1)).sum(-1),
+    "vector times": lambda s, x, y: s.v @ (x * y).transpose(1, 2),
+}
+
+@pytest.mark.parametrize("how", NEAR)
+def test_measures_of_likeness_read_neurons(how):
+    torch.manual_seed(0)
+    module, x = Alike(NEAR[how]).double(), (torch.rand(2, 6, 5).double(), torch.rand(2, 6, 5).double())
+    net = Net.from_torch(module, *x, share=False)
+    other = tuple(torch.rand(3, 7, 5).double() for _ in x)
+    assert far(net(*other), module(*other)) < 1e-12
+    plan = net.plan({"a": -5})
+    masked = copy.deepcopy(module)
+    for name in "a", "b":
+        for t in getattr(masked, name).parameters(): t.data[[i for i in range(12) if i not in plan.out(name)]] = 0
+    masked.v.data[[i for i in range(12) if i not in plan.out("a")]] = 0
+    plan.apply()
+    assert net.sizes["a"] == net.sizes["b"] == 7 and far(net(*x), masked(*x)) < 1e-11 and far(net.to_torch()(*other), net(*other)) < 1e-12

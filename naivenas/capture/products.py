@@ -24,7 +24,7 @@ def _letters(s):
         plain = arrow and "." not in ins and len(ins.split(",")) == len(some)     # a tensor may be there twice
         return (ins.split(","), out) if plain else None
     if s.name == "scaled_dot_product_attention": some, terms, result = some[:3], ["XZ", "YZ", "YW"], "XW"
-    else: terms, result = ["XZ", "ZY"], "XY"
+    else: terms, result = ["XZ", "YZ" if s.name == "cdist" else "ZY"], "XY"
     if len(some) != len(terms) or any(not 2 <= len(l.shape) <= r for l in some): return None
     return [(abc + t)[-len(l.shape):] for t, l in zip(terms, some)], abc + result
 
@@ -41,7 +41,7 @@ def _heads(terms, layouts, result):
 
 
 # %% ../../nbs/api/capture/13_products.ipynb #c158fef7
-@operation("matmul", "bmm", "einsum", "scaled_dot_product_attention")
+@operation("matmul", "bmm", "einsum", "cdist", "scaled_dot_product_attention")
 def contraction(work, s):
     "A sum over products of two values or more"
     if s.name == "scaled_dot_product_attention" and (_in_groups(s) or len(s.order) < 3): return None

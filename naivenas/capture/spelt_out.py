@@ -62,8 +62,31 @@ def _linear(make, x, w, b=None):
     y = make(aten.matmul.default, x, make(aten.t.default, w))
     return [y if b is None else make(aten.add.Tensor, y, b)]
 
-SPELT = dict(rnn_tanh_cell=_plain(aten.tanh.default), rnn_relu_cell=_plain(aten.relu.default),
-             gru_cell=_gru, lstm_cell=_lstm, baddbmm=_baddbmm, linear=_linear)
+
+# %% ../../nbs/api/capture/25_spelt_out.ipynb #82b63356
+def _rank(x): return x.meta["val"].ndim
+
+def _with_vector(make, a, b):
+    "A matrix times a vector, or a vector times a matrix"
+    across = _rank(b) > 1
+    if across: a = make(aten.unsqueeze.default, a, -1)
+    return [make(aten.sum.dim_IntList, make(aten.mul.Tensor, a, b), [-2 if across else -1])]
+
+def _cosine(make, x, y, dim=1, eps=1e-8):
+    def unit(v):
+        length = make(aten.linalg_vector_norm.default, v, 2, [dim], True)
+        return make(aten.div.Tensor, v, make(aten.clamp_min.default, length, eps))
+    return [make(aten.sum.dim_IntList, make(aten.mul.Tensor, unit(x), unit(y)), [dim])]
+
+def _distance(make, x, y, p=2., eps=1e-6, keepdim=False):
+    apart = make(aten.add.Tensor, make(aten.sub.Tensor, x, y), eps)
+    return [make(aten.linalg_vector_norm.default, apart, p, [-1], keepdim)]
+
+
+# %% ../../nbs/api/capture/25_spelt_out.ipynb #390b1000
+SPELT = dict(rnn_tanh_cell=_plain(aten.tanh.default), rnn_relu_cell=_plain(aten.relu.default), gru_cell=_gru,
+             lstm_cell=_lstm, baddbmm=_baddbmm, linear=_linear, matmul=_with_vector, mv=_with_vector, dot=_with_vector,
+             cosine_similarity=_cosine, pairwise_distance=_distance)
 
 # %% ../../nbs/api/capture/25_spelt_out.ipynb #e1a6c616
 def _replaced(graph, n, make):
@@ -105,6 +128,8 @@ def _spread(graph, n, sizes):
 def _stands_for_several(n):
     "Whether rules would rather see the operators that the one at `n` stands for"
     name = operator_name(n.target)
+    if name == "matmul": return 1 in (_rank(n.args[0]), _rank(n.args[1]))
+    if name == "cosine_similarity": return _rank(n.args[0]) == _rank(n.args[1])      # the axis is the same in both
     if name == "linear": return operator_name(n.args[1].target) in ("select", "t", "transpose", "numpy_T", "mT")
     return name in SPELT
 
