@@ -478,3 +478,10 @@ def test_measures_of_likeness_read_neurons(how):
     masked.v.data[[i for i in range(12) if i not in plan.out("a")]] = 0
     plan.apply()
     assert net.sizes["a"] == net.sizes["b"] == 7 and far(net(*x), masked(*x)) < 1e-11 and far(net.to_torch()(*other), net(*other)) < 1e-12
+
+def test_a_state_that_is_given_holds_and_says_so(caplog):
+    class Translates(nn.Module):
+        def __init__(self): super().__init__(); self.r, self.d, self.h = nn.GRU(5, 6, batch_first=True), nn.GRU(5, 6, batch_first=True), nn.Linear(6, 3)
+        def forward(self, x, y): return self.h(self.d(y, self.r(x)[1])[0])
+    Net.from_torch(Translates(), torch.rand(2, 4, 5), torch.rand(2, 3, 5))
+    assert "it begins with a state that is given" in caplog.text and "no rule" not in caplog.text

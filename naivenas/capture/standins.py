@@ -109,8 +109,10 @@ def recurrent(work, s):
     many, i = s.node.args
     path, x = owner_of(work, many)[0], work.before(many.args[0], many)
     m, l, last = layer_at(work, path), work.where(x), len(work.size(x)) - 1
-    if not isinstance(m, nn.RNNBase) or _begins_with_a_state(work, many): return None
-    if i > 1 and m.proj_size: return None
+    if not isinstance(m, nn.RNNBase) or i > 1 and m.proj_size: return None
+    if _begins_with_a_state(work, many):
+        work.opaque[s.label] = "begins with a state that is given, and only states of zeros are followed"
+        return None
     if not l.axes: want(work, x, last)
     if l.axes != (last,): return None
     neurons, out = Layout((m.proj_size or m.hidden_size,), (0,)), Layout(s.shape, (len(s.shape) - 1,))

@@ -124,7 +124,7 @@ def place_in_graph(work, s):
     if isinstance(s.op, nn.Module): settled(work, s, cut_for)
     for i, l in zip(s.order, s.layouts):
         for a in l.axes if len(l.axes) > 1 else (): recut(work, i, a)
-    work.opaque[s.label] = s.name
+    work.opaque.setdefault(s.label, s.name)      # unless a rule has told why
     work.made(s, "immutable", Layout(s.shape))
 
 
