@@ -479,9 +479,72 @@ def test_measures_of_likeness_read_neurons(how):
     plan.apply()
     assert net.sizes["a"] == net.sizes["b"] == 7 and far(net(*x), masked(*x)) < 1e-11 and far(net.to_torch()(*other), net(*other)) < 1e-12
 
-def test_a_state_that_is_given_holds_and_says_so(caplog):
-    class Translates(nn.Module):
-        def __init__(self): super().__init__(); self.r, self.d, self.h = nn.GRU(5, 6, batch_first=True), nn.GRU(5, 6, batch_first=True), nn.Linear(6, 3)
-        def forward(self, x, y): return self.h(self.d(y, self.r(x)[1])[0])
-    Net.from_torch(Translates(), torch.rand(2, 4, 5), torch.rand(2, 3, 5))
+class Translates(nn.Module):
+    "An encoder hands its last states to a decoder"
+    def __init__(self, kind, layers=1):
+        super().__init__()
+        self.e, self.r, self.d, self.h = nn.Embedding(20, 6), kind(6, 8, layers, batch_first=True), kind(6, 8, layers, batch_first=True), nn.Linear(8, 20)
+    def forward(self, x, y): return self.h(self.d(self.e(y), self.r(self.e(x))[1])[0])
+
+class Begins(nn.Module):
+    "The first state is worked out from the sequence, or learnt"
+    def __init__(self, kind, first):
+        super().__init__()
+        self.r, self.i, self.s, self.h, self.first = kind(6, 8, batch_first=True), nn.Linear(6, 8), nn.Parameter(torch.rand(1, 1, 8)), nn.Linear(8, 3), first
+    def forward(self, x):
+        h = self.i(x.mean(1))[None] if self.first else self.s.expand(-1, len(x), -1)
+        out, state = self.r(x, (h, h.tanh()) if isinstance(self.r, nn.LSTM) else h)
+        return self.h(out.sum(1) + (state[0] if isinstance(self.r, nn.LSTM) else state)[-1])
+
+def silent(cell, gone_):
+    "Units whose weights are zero; those of GRUs keep what they begin with by half, so they must begin with nothing"
+    for p in cell.parameters(): p.data[[8 * gate + i for gate in range(len(p) // 8) for i in gone_]] = 0
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM, nn.RNN])
+def test_a_decoder_begins_with_what_an_encoder_ends_with(kind, layers, tmp_path):
+    torch.manual_seed(0)
+    module, x = Translates(kind, layers).double(), (torch.randint(0, 20, (4, 7)), torch.randint(0, 20, (4, 5)))
+    net, other = Net.from_torch(module, *x, share=False), (torch.randint(0, 20, (3, 4)), torch.randint(0, 20, (3, 9)))
+    assert far(net(*other), module(*other)) < 1e-12
+    report = net.resize({"d": -3})
+    gone_ = [i for i in range(8) if i not in report.plan.out("d")]
+    assert net.sizes["r"] == net.sizes["d"] == 5 and [i for i in range(8) if i not in report.plan.out("r")] == gone_
+    masked = copy.deepcopy(module)
+    silent(masked.r, gone_), silent(masked.d, gone_)
+    assert far(net(*other), masked(*other)) < 1e-12 and far(net.to_torch()(*other), net(*other)) < 1e-12
+    space = {}
+    exec(net.to_python(), space)
+    written = space["Model"]().double()
+    written.load_state_dict(net.state_dict())
+    assert far(written(*other), net(*other)) < 1e-12
+    net.save(tmp_path / "n.nn")
+    assert far(Net.load(tmp_path / "n.nn")(*other), net(*other)) < 1e-12
+    before = net(*other)
+    net.resize({"d": +2, "e": +1})
+    assert net.sizes["r"] == 7 and far(net(*other), before) < 1e-12
+    net.prune(.7)
+    net(*other).square().sum().backward()
+
+@pytest.mark.parametrize("first", [True, False], ids=["worked out", "learnt"])
+@pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM])
+def test_first_states_follow(kind, first):
+    torch.manual_seed(0)
+    module, x = Begins(kind, first).double(), torch.rand(4, 5, 6).double()
+    net = Net.from_torch(module, x, share=False)
+    report = net.resize({"r": -3})
+    gone_ = [i for i in range(8) if i not in report.plan.out("r")]
+    masked = copy.deepcopy(module)
+    silent(masked.r, gone_)
+    for t in masked.i.weight, masked.i.bias: t.data[gone_] = 0
+    masked.s.data[..., gone_] = 0
+    assert far(net(x[:3]), masked(x[:3])) < 1e-12 and far(net.to_torch()(x[:3]), net(x[:3])) < 1e-12
+    assert not first or net.sizes["i"] == 5
+
+def test_a_state_that_cannot_be_followed_holds_and_says_so(caplog):
+    "Two directions give their units twice"
+    class Both(nn.Module):
+        def __init__(self): super().__init__(); self.r, self.i, self.h = nn.GRU(5, 6, bidirectional=True, batch_first=True), nn.Linear(5, 6), nn.Linear(12, 3)
+        def forward(self, x): return self.h(self.r(x, self.i(x.mean(1)).expand(2, -1, -1).contiguous())[0])
+    Net.from_torch(Both(), torch.rand(2, 4, 5))
     assert "it begins with a state that is given" in caplog.text and "no rule" not in caplog.text

@@ -682,9 +682,16 @@ def test_states_of_zeros_are_those_that_a_recurrent_layer_starts_with_anyway():
     x = torch.randn(2, 7, 4, dtype=torch.float64)
     net = Net.from_torch(Started(torch.zeros).double(), x)
     net.resize({"e": -2, "r": -1})
-    net = Net.from_torch(Started(torch.ones).double(), x)
-    assert all(why.startswith("begins with a state") for why in net.opaque.values()) and net.opaque
-    with pytest.raises(SizeError): net.resize("e", -2)
+    assert "r.begins" not in net.names
+    module = Started(torch.ones).double()
+    net = Net.from_torch(module, x, share=False)      # others are read
+    before = copy.deepcopy(module)
+    report = net.resize({"e": -2, "r": -1})
+    lost, = {*range(5)} - {*report.plan.out("r").tolist()}
+    for p in before.r.parameters(): p.data[[lost, 5 + lost, 10 + lost, 15 + lost]] = 0
+    before.head.weight.data[:, lost] = before.r.weight_hh_l0.data[:, lost] = 0     # it keeps some of what it begins with
+    for p in (before.e.weight, before.e.bias): p.data[[i for i in range(6) if i not in report.plan.out("e")]] = 0
+    assert "r.begins" in net.names and torch.allclose(net(x[:1]), before(x[:1]), atol=1e-12)
 
 def test_results_written_without_gradients(images):
     class Written(Tiny):
