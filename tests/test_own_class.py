@@ -346,3 +346,11 @@ def test_a_module_is_captured_once(monkeypatch, other, many):
     before = copy.deepcopy(m.state_dict())
     net = Net.from_torch(m, x := torch.rand(3, 4))
     assert len(calls) == many and same(net(x), m(x)) and all(torch.equal(t, before[k]) for k, t in m.state_dict().items())
+
+def test_a_function_in_the_constructor_is_no_configuration(caplog):
+    "The only argument that is asked for is kept under its name, as a configuration often is"
+    class Bent(nn.Module):
+        def __init__(self, bend): super().__init__(); self.bend, self.a, self.b = bend, nn.Linear(4, 8), nn.Linear(8, 3)
+        def forward(self, x): return self.b(self.bend(self.a(x)))
+    small = prune(Bent(torch.tanh), torch.rand(2, 4), keep=.5)
+    assert type(small) is Bent and small.a.out_features == 4 and "cannot say" not in caplog.text

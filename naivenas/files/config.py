@@ -35,7 +35,7 @@ def config_of(module: nn.Module, shapes: dict) -> tuple | None:    # shapes that
     "`(name, configuration)` of a module that is made of one"
     name = _asked_for(type(module))
     config = vars(module).get(name)
-    if config is None or isinstance(config, (int, float, str, nn.Module)): return None
+    if config is None or callable(config) or isinstance(config, (int, float, str)): return None      # or a module
     return (name, config) if built(module, name, copy.deepcopy(config)) == shapes else None
 
 # %% ../../nbs/api/files/16_config.ipynb #cc699400
