@@ -33,7 +33,7 @@ from naivenas.search.crossover import Crossover
 from naivenas.search.candidate import seeded
 from naivenas.search.population import crossed, founder, mutated
 from naivenas.search.store import Store
-from naivenas.search.networks import FIRST, ONE, first_settings, map_of, network
+from naivenas.search.networks import first_choices, first_settings, map_of, network
 from naivenas.search.defaults import default_step, refined, restarted
 from naivenas.search.dividing import split
 from naivenas.search.search import fit
@@ -63,7 +63,7 @@ def fixed(X, y, args, seed):
     "The first guess, trained on all data with a falling learning rate: for the whole time, on tables for 40 passes"
     encoder, rng, begin = Encoder().fit(X, y), generator(seed), now()
     x, t = encoder.x(X), encoder.y(y)
-    with seeded(rng): c = founder(network(encoder, rng, **FIRST.get(encoder.kind, ONE)).to(args.device), first_settings(encoder), rng)
+    with seeded(rng): c = founder(network(encoder, rng, **first_choices(encoder, args.device)).to(args.device), first_settings(encoder), rng)
     return Fitted(encoder, [refined(c, x, t, None if map_of(encoder) else 40 * len(x), args.time - (now() - begin), seed).net.eval()])
 
 def methods(args, X, y, seed):
