@@ -135,6 +135,36 @@ def test_two_dask_workers_that_share_no_folder(tmp_path, monkeypatch, asynchrono
         if not asynchronous: assert told(population) == told(fit(X, Y, **TINY)[1])
         assert len(population) == 4 and all(np.isfinite(c.fitness[0]) for c in population)
 
+def test_ray():
+    ray = pytest.importorskip("ray", reason="Ray is an extra")
+    from naivenas.search import RayExecutor
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env={"env_vars": {"PYTHONPATH": str(HERE.parent)}})
+    try:
+        here = told(fit(X, Y, **TINY)[1])
+        assert RayExecutor().n == 2 and told(fit(X, Y, **TINY, executor=RayExecutor())[1]) == here
+        assert len(fit(X, Y, **TINY, executor=RayExecutor(), asynchronous=True)[1]) == 4
+    finally: ray.shutdown()
+
+def test_what_is_asked_of_ray(monkeypatch):
+    from concurrent.futures import Future
+    from types import SimpleNamespace
+    from naivenas.search import RayExecutor
+    kept, asked = {}, []
+    def remote(**options):
+        def of(f):
+            def call(*args):
+                asked.append(options)
+                done = Future()
+                done.set_result(f(*(kept.get(a, a) if isinstance(a, str) else a for a in args)))
+                return SimpleNamespace(future=lambda: done)
+            return SimpleNamespace(remote=call)
+        return of
+    fake = SimpleNamespace(cluster_resources=lambda: {"CPU": 3.}, remote=remote, put=lambda thing: kept.setdefault("the data", thing) and "the data")
+    monkeypatch.setitem(sys.modules, "ray", fake)
+    pool = RayExecutor(num_gpus=1)
+    assert pool.n == 3 and told(fit(X, Y, **TINY, executor=pool)[1]) == told(fit(X, Y, **TINY)[1])
+    assert [*kept] == ["the data"] and asked[0] == {"num_cpus": 1, "num_gpus": 1} and len(asked) > 4
+
 def test_workers_take_turns_among_gpus(monkeypatch):
     from naivenas.search import measuring
     x, y = torch.tensor(X, dtype=torch.float32), torch.arange(120) % 3

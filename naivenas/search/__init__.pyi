@@ -25,3 +25,4 @@ from .fitted import Fitted as Fitted, load_fitted as load_fitted
 from .networks import network as network
 from .search import fit as fit
 from .estimators import NASClassifier as NASClassifier, NASRegressor as NASRegressor
+from .rays import RayExecutor as RayExecutor
