@@ -95,7 +95,7 @@ def test_a_lead_is_luck_as_often_as_the_test_of_mcnemar_says():
         lead, drawn = leads(lambda at: (a[at].mean(), b[at].mean()), 300, seed=int(draws.integers(99)))
         won += ahead(lead, drawn)
         assert lead == a.mean() - b.mean() and .6 < drawn.std() / (np.sqrt((a != b).sum()) / 300) < 1.5
-    assert 2 < won < 22          # one standard deviation: about every sixth time
+    assert 0 < won < 10          # about every twentieth time
 
 def test_the_first_guess_is_trained_in_every_generation_and_wins_ties():
     seen = []
@@ -223,8 +223,8 @@ def test_no_worker_waits_for_a_slow_one():
     assert taken < 1.1 and sizes == [4, 4, 4] and len(bred) >= 8 and "01" in {c.id for c in last}     # the first guess stays, though it's worst
 
 def test_fit_without_waiting_is_as_good_as_any():
-    with ThreadPoolExecutor(2) as pool: model, population = fit(table, y, **QUICK, executor=pool, asynchronous=True)
-    assert len(population) == 6 and model.report_.score >= .5
+    with ThreadPoolExecutor(2) as pool: model, population = fit(table, y, **QUICK | {"examples": 2000}, executor=pool, asynchronous=True)
+    assert len(population) == 6 and model.score(table, y) > .6
 
 
 # --- augmentation ------------------------------------------------------------------------------------------------
@@ -266,6 +266,43 @@ def test_ways_to_augment_against_numpy():
     for old, new in zip(a.reshape(600, -1), coloured):      # of each channel a line: the same gain and shift everywhere
         gain, shift = np.polyfit(old, new, 1)
         assert abs(gain - 1) <= .31 and abs(shift) <= .31 and np.allclose(gain * old + shift, new, atol=1e-4)
+
+
+# --- across the steps of a sequence -------------------------------------------------------------------------------
+
+def test_recurrent_layers_and_attention_in_sequences_against_torch():
+    from naivenas.nets.layers import attending, recurrent
+    x, v = torch.randn(4, 6, 15), inputvertex("x", 6)
+    net = Net(v, recurrent(v))
+    (gru,) = [m for m in net.modules() if isinstance(m, nn.GRU)]
+    with torch.no_grad(): assert torch.equal(net(x), gru(x.transpose(1, 2))[0].transpose(1, 2))
+    net = Net(v := inputvertex("x", 6), attending(v, heads=2))
+    q, k, w = ((c(x)).unflatten(1, (2, 4)) for c in net.modules() if isinstance(c, nn.Conv1d))
+    share = (torch.einsum("nhct,nhcs->nhts", q, k) / 2).softmax(3)
+    with torch.no_grad(): assert torch.allclose(net(x), torch.einsum("nhts,nhcs->nhct", share, w).flatten(1, 2), atol=1e-5)
+
+def test_searches_on_sequences_meet_both_and_insert_them_without_effect():
+    from naivenas.search.mutate import across_steps, usual_blocks
+    from naivenas.search.rewiring import AddBlock
+    encoder, x, kinds = Encoder("sequence").fit(rng.normal(size=(60, 20, 3)), np.arange(60) % 3), torch.randn(5, 3, 20), set()
+    for seed in range(12):
+        net = network(encoder, generator(seed)).eval()
+        kinds |= {type(m).__name__ for m in net.modules()}
+        before = net(x)
+        for space in across_steps():
+            for attempt in range(5):
+                change = AddBlock((20,), space=space)(net, generator(seed, attempt))
+                if change: break
+            assert change is None or change.keeps and torch.allclose(net(x), before, atol=1e-5), change
+            kinds |= {type(m).__name__ + " inserted" for m in net.modules()} if change else set()
+    assert {"GRU", "Attend", "GRU inserted", "Attend inserted"} <= kinds
+    assert {kind for kind in ("recurrent", "attending") if kind in repr(usual_blocks((20,)))} == {"recurrent", "attending"} and "recurrent" not in repr(usual_blocks((8, 8)))
+
+def test_the_same_generator_draws_the_same_weights_of_a_recurrent_layer():
+    from naivenas.nets.layers import recurrent
+    from naivenas.search import Layer
+    one, same, other = (Layer(recurrent)(inputvertex("x", 4), generator(s)).inputs[0].inputs[0].op for s in (1, 1, 2))
+    assert isinstance(one, nn.GRU) and torch.equal(one.weight_ih_l0, same.weight_ih_l0) and not torch.equal(one.weight_ih_l0, other.weight_ih_l0)
 
 
 # --- tables by their quantiles -----------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from .space import draw
 from .combinators import Chain, OneOf, Repeat, Residual
 from .layers import BatchNorm, Conv, Linear, Pool, Relu
 from .settings import Settings, within
+from .mutate import across_steps
 from .mutation import shield
 from .evolution import generator
 from .candidate import seeded
@@ -100,11 +101,12 @@ def of_images(side, width, blocks, k, dim=2):
     return Chain(*parts)
 
 def of_sequences(side, width, blocks, k):
-    "Two stages at the same resolution, the second one with twice the width and half the kernel"
+    "Two stages at the same resolution, the second one with twice the width and half the kernel; and perhaps a last look"
     many, shorter = halvings(side, 1), tuple(max(3, n // 2 | 1) for n in k)
     first = stage(width, blocks, k, 1, **({"stride": 2} if many else {}))
     parts = [unit_of(width, k, 1, stride=2)] * (many - 1) + [first]
-    return Chain(*parts, stage([2 * w for w in width], blocks, shorter, 1)) if side >= 4 else Chain(*parts)
+    if side >= 4: parts.append(stage([2 * w for w in width], blocks, shorter, 1))
+    return Chain(*parts, *[OneOf(Chain(), *across_steps())] * (len(blocks) > 1))
 
 def space(encoder,
           width=(8, 16, 24, 32, 48),   # channels of the first stage, or a quarter of a table's neurons

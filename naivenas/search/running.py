@@ -29,13 +29,16 @@ def passes_in(time, c, n):
     return c.seen / n / max(c.seconds, 1e-9) * time
 
 # %% ../../nbs/api/search/30_running.ipynb #dc274165
-def share_for(passes): return .35 * float(np.clip((passes - 15) / 45, 0, 1))
+def share_for(passes, table=False):
+    "The share of the time that the search gets, where so many passes over the data go into all of it"
+    if table: return float(np.clip(1 - 40 / max(passes, 1), 0, .8))
+    return .35 * float(np.clip((passes - 15) / 45, 0, 1))
 
 # %% ../../nbs/api/search/30_running.ipynb #a6fdde85
-def no_search(time, passes):
+def no_search(time, passes, table=False):
     "Why there is no search, and from when on there would be one"
     return (f"in {time:g} s one network can see the data {passes:.0f} times, so all the time is for training the "
-            f"first guess; from {time * 60 / max(passes, 1):.0f} s on there is a whole search")
+            f"first guess; from {time * (200 if table else 60) / max(passes, 1):.0f} s on there is a whole search")
 
 # %% ../../nbs/api/search/30_running.ipynb #ca9a362a
 @dataclass
@@ -45,6 +48,7 @@ class Budget:
     n: int                 # examples to learn from
     share: float | None = None    # of the search; None: by the pace of the first candidate
     begin: float = field(default_factory=lambda: clock.monotonic())
+    table: bool = False
 
     def over(self, c: Candidate | None = None) -> bool:
         "Whether the search is over; `c` was just measured"
@@ -58,8 +62,8 @@ class Budget:
 
     def divide(self, passes: float) -> None:
         "Settle the share by how often one network could see the data in all the time"
-        self.share = share_for(passes)
-        if not self.share: warnings.warn(no_search(self.time, passes))
+        self.share = share_for(passes, self.table)
+        if not self.share: warnings.warn(no_search(self.time, passes, self.table))
 
 # %% ../../nbs/api/search/30_running.ipynb #ff4e187d
 def _source(f):

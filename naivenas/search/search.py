@@ -25,7 +25,7 @@ from .encoding import Encoder
 from .metrics import ahead, answers, held_out, leads, loss_named, measurable
 from .dividing import divided
 from .fitted import Fitted, said_by
-from .networks import starting
+from .networks import MANY, starting
 from .defaults import beginning, both_on, breeding, fitness_of, part_of, refined
 from .targets import probable
 from .running import Budget, Search, about, claim, presses, run, tell, workers
@@ -56,9 +56,9 @@ def checked_measuring(encoder, data, metric):
 
 # %% ../../nbs/api/search/33_search.ipynb #d7d1494a
 def allotted(encoder, time, generations, n, method, begin):
-    "How many generations, and the budget: tables need little of it for the last training"
-    share = .8 if encoder.kind == "table" else .35 if method == "random" else None
-    return generations or (10 if time is None else None), Budget(time, n, share, begin)
+    "How many generations, and the budget: small tables need little of it for the last training"
+    share = .35 if method == "random" else None
+    return generations or (10 if time is None else None), Budget(time, n, share, begin, encoder.kind == "table")
 
 # %% ../../nbs/api/search/33_search.ipynb #3c2afe71
 def winners(population, ensemble, guess=None, lead=None):
@@ -76,7 +76,8 @@ def is_ahead(score, n):
 def to_learn(c, encoder, n, seconds, size):
     "On how many examples a winner is trained; None if the time tells"
     seen = max(int(c.seen / .8), n)
-    return 10 * n if encoder.kind == "table" else None if seconds < math.inf else seen * size // 2
+    passes = 40 if encoder.rows >= MANY and seconds < math.inf else 10
+    return passes * n if encoder.kind == "table" else None if seconds < math.inf else seen * size // 2
 
 # %% ../../nbs/api/search/33_search.ipynb #fc13dace
 def last_training(c, encoder, data, seconds, size, seed, stop=None, loss=None):

@@ -149,8 +149,9 @@ def cross_settings(a: Settings, b: Settings, rng: np.random.Generator) -> tuple[
 
 # %% ../../nbs/api/search/03_settings.ipynb #886f755c
 def crooked_maps(n, strength, draws):
-    "For each of `n` images a 2 x 3 matrix that turns, stretches and moves, a little"
-    turn, stretch, dx, dy = (2 * torch.rand(4, n, generator=draws) - 1) * strength
+    "For each of `n` images a 2 x 3 matrix that turns, stretches and moves, a little; or, for every second one, nothing"
+    some = torch.rand(n, generator=draws) < .5
+    turn, stretch, dx, dy = (2 * torch.rand(4, n, generator=draws) - 1) * strength * some
     scale = 1 + .1 * stretch
     cos, sin = torch.cos(.26 * turn) * scale, torch.sin(.26 * turn) * scale
     return torch.stack([torch.stack([cos, -sin, .2 * dx], 1), torch.stack([sin, cos, .2 * dy], 1)], 1)
