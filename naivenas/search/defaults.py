@@ -24,7 +24,7 @@ from .candidate import seeded
 from .population import child, crossed, mutated, structure, survive
 from .metrics import InUnits, Minus, judged, manner, truth
 from .targets import probable
-from .networks import founders, map_of
+from .networks import MANY, founders, map_of
 
 # %% ../../nbs/api/search/29_defaults.ipynb #edaed001
 def trained_on(candidate, rng): return child(candidate, rng, note="trained on")
@@ -123,7 +123,8 @@ def slice_of(time): return .35 * time / (24 * math.sqrt(max(time, 10) / 60))
 def seconds_each(encoder, time, method):
     "Seconds that a candidate may train in each generation"
     if time is None: return math.inf
-    return (1 if map_of(encoder) else 3) * slice_of(time) * (3 if method == "random" else 1)
+    slices = 1 if map_of(encoder) else 3 if encoder.rows < MANY else 6
+    return slices * slice_of(time) * (3 if method == "random" else 1)
 
 # %% ../../nbs/api/search/29_defaults.ipynb #fe1c6ff6
 def part_of(weights, at): return None if weights is None else weights[at] / weights[at].mean()
@@ -169,7 +170,7 @@ def trained(encoder, data, time, then, examples, method, seed, loss):
     "How a candidate is trained before it's measured"
     n, at = len(data.inside), data.inside
     passes = min(max(n, 256), 20_000)
-    if time is not None: passes = 10 * n if encoder.kind == "table" else None
+    if time is not None: passes = (10 if encoder.rows < MANY else 20) * n if encoder.kind == "table" else None
     return Train(data.x[at], data.t[at], then, examples or passes, seed=seed, anneal=True, loss=loss or objective,
                  seconds=seconds_each(encoder, time, method), weights=part_of(data.weights, at))
 

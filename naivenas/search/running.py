@@ -32,13 +32,13 @@ def passes_in(time, c, n):
 def share_for(passes, table=False):
     "The share of the time that the search gets, where so many passes over the data go into all of it"
     if table: return float(np.clip(1 - 40 / max(passes, 1), 0, .8))
-    return .35 * float(np.clip((passes - 15) / 45, 0, 1))
+    return .35 * float(np.clip((passes - 30) / 90, 0, 1))
 
 # %% ../../nbs/api/search/30_running.ipynb #a6fdde85
 def no_search(time, passes, table=False):
     "Why there is no search, and from when on there would be one"
     return (f"in {time:g} s one network can see the data {passes:.0f} times, so all the time is for training the "
-            f"first guess; from {time * (200 if table else 60) / max(passes, 1):.0f} s on there is a whole search")
+            f"first guess; from {time * (200 if table else 120) / max(passes, 1):.0f} s on there is a whole search")
 
 # %% ../../nbs/api/search/30_running.ipynb #ca9a362a
 @dataclass
