@@ -3,16 +3,16 @@
     python bench/search.py                                   # everything, 60 s a run
     python bench/search.py digits wine --time 20 --seeds 3
     python bench/search.py mnist5k fashion --images 2000 --device cuda
-    python bench/search.py story --time 120 --plot story.png # inherited weights against training from scratch, and the overhead
+    python bench/search.py story --time 120 --seeds 5 --plot story.png # inherited weights against training from scratch, and the overhead
     python bench/search.py --clock cpu                       # on a machine that is shared: count the seconds of this process only
 
 Test score (accuracy, or R2 for quantities) as mean and spread over seeds. Random search draws networks and settings from the same
 space, with fewer and longer trained candidates; the fixed network is the one that the search begins with, trained for the whole
 time. Gradient boosting takes as long as it takes. Ends with one summary line; exits 1 when the default search does not beat random
-search on an image set, when it is below the best elsewhere by more than the spread, or when more than 5% of the story's time is
-not spent on measuring.
+search on an image set, when it is below the best elsewhere by more than the spread, when more than 5% of the story's time is
+not spent on measuring, when inherited weights don't beat training from scratch, or need more than a quarter of its examples to be as good.
 """
-import argparse, sys, tempfile, time
+import argparse, copy, sys, tempfile, time
 from types import SimpleNamespace
 import numpy as np, torch
 from sklearn import datasets
@@ -33,7 +33,7 @@ from naivenas.search.crossover import Crossover
 from naivenas.search.candidate import seeded
 from naivenas.search.population import crossed, founder, mutated
 from naivenas.search.store import Store
-from naivenas.search.networks import FIRST, ONE, first_settings, map_of, network
+from naivenas.search.networks import first_choices, first_settings, map_of, network
 from naivenas.search.defaults import default_step, refined, restarted
 from naivenas.search.dividing import split
 from naivenas.search.search import fit
@@ -63,7 +63,7 @@ def fixed(X, y, args, seed):
     "The first guess, trained on all data with a falling learning rate: for the whole time, on tables for 40 passes"
     encoder, rng, begin = Encoder().fit(X, y), generator(seed), now()
     x, t = encoder.x(X), encoder.y(y)
-    with seeded(rng): c = founder(network(encoder, rng, **FIRST.get(encoder.kind, ONE)).to(args.device), first_settings(encoder), rng)
+    with seeded(rng): c = founder(network(encoder, rng, **first_choices(encoder, args.device)).to(args.device), first_settings(encoder), rng)
     return Fitted(encoder, [refined(c, x, t, None if map_of(encoder) else 40 * len(x), args.time - (now() - begin), seed).net.eval()])
 
 def methods(args, X, y, seed):
@@ -87,39 +87,59 @@ def compare(name, args):
     good = mean["search"] > mean["random"] if name in IMAGES else mean["search"] >= max(mean.values()) - max(spread.values())
     return [] if good else [name]
 
-def story(args):
-    "Best validation accuracy over time with inherited weights, and with every candidate trained from scratch; both are saved"
+def grown(args, seed, step, born, measure, budget):
+    "`[(seconds, examples seen by all candidates, best accuracy), ...]`, the best, and the seconds that were not spent on measuring"
+    begin, spent, seen, curve = now(), 0., 0, []
+    with tempfile.TemporaryDirectory() as folder:
+        store, known = Store(folder), set()
+        for g, p in enumerate(evolve([born(r) for r in generator(seed).spawn(8)], step, lambda p: evaluate(p, measure), seed)):
+            new = [c for c in p if c.id not in known]
+            spent, seen, known = spent + sum(c.seconds for c in new), seen + len(new) * budget, known | {c.id for c in new}
+            store.save(p, g)
+            curve.append((now() - begin, seen, ranked(p)[0].fitness[0]))
+            if curve[-1][0] > args.time: return curve, ranked(p)[0], 1 - spent / curve[-1][0]
+
+def first_at(curve, accuracy): return next((seen for _, seen, a in curve if a >= accuracy), np.inf)
+
+def told(args, seed):
+    "Inherited weights, every candidate from scratch, and as a control the inherited winner's architecture from scratch with the examples of its whole line"
     X, y, *_ = data("digits", args.images, 0)
     encoder = Encoder().fit(X, y)
     x, t = encoder.x(X), encoder.y(y)
-    inside, outside = split(len(x), 0)
-    fitness = Train(x[inside], t[inside], Score(x[outside], t[outside]), args.passes * len(inside), anneal=True)
-    change, cross, curves, other = mutated(mutations(map_of(encoder)), mutate_settings), crossed(Crossover(map_of(encoder)), cross_settings), {}, 0.
+    inside, outside = split(len(x), seed)
+    budget, then = args.passes * len(inside), Score(x[outside], t[outside])
+    fitness = Train(x[inside], t[inside], then, budget, anneal=True)
+    step = default_step(8, mutated(mutations(map_of(encoder)), mutate_settings), crossed(Crossover(map_of(encoder)), cross_settings))
     def born(rng):
         with seeded(rng): return founder(network(encoder, rng), first_settings(encoder), rng)
     def scratch(c): return fitness(restarted(c, generator(int(c.id, 16))))
-    for name, measure in ("inherited", fitness), ("scratch", scratch):
-        begin, spent, curve = now(), 0., []
-        with tempfile.TemporaryDirectory() as folder:
-            store, known = Store(folder), set()
-            for g, p in enumerate(evolve([born(r) for r in generator(0).spawn(8)], default_step(8, change, cross), lambda p: evaluate(p, measure), 0)):
-                spent += sum(c.seconds for c in p if c.id not in known)
-                known |= {c.id for c in p}
-                store.save(p, g)
-                curve.append((now() - begin, ranked(p)[0].fitness[0]))
-                if curve[-1][0] > args.time: break
-        other = max(other, 1 - spent / curve[-1][0])
-        curves[name] = curve
-        print(f"story: {name}: {len(known)} candidates, best validation accuracy {max(f for _, f in curve):.4f}; not measuring: {100 * (1 - spent / curve[-1][0]):.1f}% of {curve[-1][0]:.0f} s", flush=True)
+    curve, best, other = grown(args, seed, step, born, fitness, budget)
+    anew, _, more = grown(args, seed, step, born, scratch, budget)
+    control = Train(x[inside], t[inside], then, best.seen, anneal=True)(restarted(copy.deepcopy(best), generator(seed)))[0]
+    reached = anew[-1][2]
+    share = first_at(curve, reached) / first_at(anew, reached)
+    print(f"story, seed {seed}: accuracy {curve[-1][2]:.4f} inherited, {reached:.4f} from scratch, {control:.4f} the winner's architecture from scratch with the {best.seen:,} examples of its line; "
+          f"as good as from scratch with {100 * share:.0f}% of the examples; not measuring {100 * other:.1f}% and {100 * more:.1f}%", flush=True)
+    return dict(inherited=curve, scratch=anew), control, share, max(other, more)
+
+def story(args):
+    "The same for several seeds; which figures are missed"
+    found = [told(args, seed) for seed in range(args.seeds)]
+    ends = {name: [curves[name][-1][2] for curves, *_ in found] for name in ("inherited", "scratch")} | {"control": [control for _, control, *_ in found]}
+    shares = [share for *_, share, _ in found]
+    print("story: " + ", ".join(f"{name} {np.mean(v):.4f} ± {np.std(v):.4f}" for name, v in ends.items()) + f"; examples for equal accuracy: median {100 * np.median(shares):.0f}%")
     if args.plot:
         from matplotlib.figure import Figure
         figure = Figure(figsize=(7, 4), layout="constrained")
         axes = figure.subplots()
-        for name, curve in curves.items(): axes.plot(*zip(*curve), label=name)
-        axes.set(xlabel="seconds", ylabel="best validation accuracy", ylim=(.8, 1))
+        for color, name in ("C0", "inherited"), ("C1", "scratch"):
+            for i, (curves, *_) in enumerate(found): axes.plot([s for _, s, _ in curves[name]], [a for *_, a in curves[name]], color, alpha=.6, label="" if i else name)
+        for i, (_, control, *_) in enumerate(found): axes.axhline(control, color="C2", alpha=.4, linestyle=":", label="" if i else "the winner's architecture, from scratch")
+        axes.set(xlabel="examples that all candidates have seen", ylabel="best validation accuracy", ylim=(.8, 1))
         axes.legend()
         figure.savefig(args.plot, dpi=120)
-    return (["overhead"] if other > .05 else []) + ([] if curves["inherited"][-1][1] > curves["scratch"][-1][1] else ["story"])
+    missed = ["overhead"] if max(other for *_, other in found) > .05 else []
+    return missed + ([] if np.mean(ends["inherited"]) > np.mean(ends["scratch"]) else ["story"]) + ([] if np.median(shares) <= .25 else ["examples"])
 
 if __name__ == "__main__":
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -327,7 +327,8 @@ def test_the_report_says_what_it_is():
 
 @pytest.mark.parametrize("name,wrong", [("task", "classify"), ("kind", "tabular"), ("method", "evolv"), ("layout", "HWC"), ("metric", "f1_makro"), ("metric", 3), ("time", "1h"), ("time", -5), ("time", 0), ("time", True),
     ("time", np.nan), ("generations", 0), ("generations", 2.5), ("size", 0), ("size", 1.5), ("size", "six"), ("examples", -1), ("rounds", 0), ("threads", 0), ("seed", -1), ("seed", "x"), ("executor", 0), ("executor", "dask"),
-    ("timeout", -1), ("memory", 1.5), ("device", "gpu"), ("start", 3), ("change", "x"), ("watch", 1), ("also", 3), ("also", ("size",)), ("validation", 0), ("validation", 1.), ("validation", "x"), ("test", -.1), ("test", 5)])
+    ("timeout", -1), ("memory", 1.5), ("device", "gpu"), ("start", 3), ("change", "x"), ("watch", 1), ("also", 3), ("also", ("size",)), ("validation", 0), ("validation", 1.), ("validation", "x"), ("test", -.1), ("test", 5),
+    ("augment", "flip"), ("augment", ("mirror",)), ("augment", .5)])
 def test_options_are_checked_first(name, wrong):
     with pytest.raises((ValueError, TypeError), match=name) as e: fit(X4, None, **{name: wrong})
     assert repr(wrong) in str(e.value) or str(wrong) in str(e.value), e.value

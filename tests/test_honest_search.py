@@ -13,6 +13,7 @@ from naivenas.search.defaults import both_on, fitness_of
 from naivenas.search.dividing import divided, folds_of
 from naivenas.search.encoding import Encoder
 from naivenas.search.metrics import ahead, leads, loss_named
+from naivenas.search.networks import founders
 from naivenas.search.running import flowing
 from naivenas.search.search import fit
 from naivenas.search.settings import Settings
@@ -94,7 +95,7 @@ def test_a_lead_is_luck_as_often_as_the_test_of_mcnemar_says():
         lead, drawn = leads(lambda at: (a[at].mean(), b[at].mean()), 300, seed=int(draws.integers(99)))
         won += ahead(lead, drawn)
         assert lead == a.mean() - b.mean() and .6 < drawn.std() / (np.sqrt((a != b).sum()) / 300) < 1.5
-    assert 2 < won < 22          # one standard deviation: about every sixth time
+    assert 0 < won < 10          # about every twentieth time
 
 def test_the_first_guess_is_trained_in_every_generation_and_wins_ties():
     seen = []
@@ -211,7 +212,7 @@ def test_no_worker_waits_for_a_slow_one():
         made.id, made.fitness = f"{turn:02x}", None
         bred.append(made.id)
         return made
-    search = SimpleNamespace(first=some, fitness=Slow(), store=None, guess="01", flow=breed, seed=0, threads=1, late=[], found=(), watch=None, budget=SimpleNamespace(over=lambda c: False))
+    search = SimpleNamespace(first=some, fitness=Slow(), store=None, auto=False, guess="01", flow=breed, seed=0, threads=1, late=[], found=(), watch=None, budget=SimpleNamespace(over=lambda c: False))
     with ThreadPoolExecutor(2) as pool:
         begin, loop, sizes = time.monotonic(), flowing(search, None, -1, pool), []
         for _ in range(3):
@@ -222,8 +223,132 @@ def test_no_worker_waits_for_a_slow_one():
     assert taken < 1.1 and sizes == [4, 4, 4] and len(bred) >= 8 and "01" in {c.id for c in last}     # the first guess stays, though it's worst
 
 def test_fit_without_waiting_is_as_good_as_any():
-    with ThreadPoolExecutor(2) as pool: model, population = fit(table, y, **QUICK, executor=pool, asynchronous=True)
-    assert len(population) == 6 and model.report_.score >= .5
+    with ThreadPoolExecutor(2) as pool: model, population = fit(table, y, **QUICK | {"examples": 2000}, executor=pool, asynchronous=True)
+    assert len(population) == 6 and model.score(table, y) > .6
+
+
+# --- augmentation ------------------------------------------------------------------------------------------------
+
+def every_settings(**how):
+    "Of all that a search has measured, read from what it was told while it went on"
+    found = []
+    def watch(population): found.extend(c.settings for c in population)
+    fit(images, y, **QUICK | {"generations": 4, "size": 8}, watch=watch, **how)
+    return found
+
+def test_how_to_augment_is_tried_from_the_beginning_unless_the_user_says_no():
+    tried = every_settings()
+    assert {"", "flip", "flip colour cutout"} <= {s.ways for s in tried[:8]} and {0., .25, .5} <= {s.augment for s in tried[:8]}
+    assert {(s.augment, s.ways) for s in every_settings(augment=False)} == {(0., "")}
+    some = every_settings(augment=("flip", "cutout"))
+    assert {s.augment for s in some} == {0.} and any("flip" in s.ways for s in some) and not any("colour" in s.ways for s in some)
+
+def test_without_augmentation_examples_are_as_they_were_given(monkeypatch):
+    import naivenas.search.training as training
+    called = []
+    monkeypatch.setattr(training, "augmented", lambda x, *how: called.append(how) or x)
+    fit(images, y, **QUICK, augment=False)
+    assert not called
+    fit(images, y, **QUICK)
+    assert {ways for _, _, ways in called} >= {"", "flip"}
+
+def test_ways_to_augment_against_numpy():
+    from naivenas.search.training import augmented
+    x = torch.rand(300, 2, 9, 6) + 1
+    a = x.numpy()
+    flipped = augmented(x, 0., 3, "flip").numpy()
+    same, turned = (flipped == a).all((1, 2, 3)), (flipped == a[:, :, :, ::-1]).all((1, 2, 3))
+    assert (same ^ turned).all() and .35 < turned.mean() < .65
+    gaps = augmented(x, 0., 3, "cutout").numpy() == 0
+    assert (gaps[:, 0] == gaps[:, 1]).all() and gaps[:, 0].any((1, 2)).all()
+    assert gaps[:, 0].any(2).sum(1).max() == gaps[:, 0].any(1).sum(1).max() == 3      # half of the shorter side
+    coloured = augmented(x, 0., 3, "colour").numpy().reshape(600, -1)
+    for old, new in zip(a.reshape(600, -1), coloured):      # of each channel a line: the same gain and shift everywhere
+        gain, shift = np.polyfit(old, new, 1)
+        assert abs(gain - 1) <= .31 and abs(shift) <= .31 and np.allclose(gain * old + shift, new, atol=1e-4)
+
+
+# --- across the steps of a sequence -------------------------------------------------------------------------------
+
+def test_recurrent_layers_and_attention_in_sequences_against_torch():
+    from naivenas.nets.layers import attending, recurrent
+    x, v = torch.randn(4, 6, 15), inputvertex("x", 6)
+    net = Net(v, recurrent(v))
+    (gru,) = [m for m in net.modules() if isinstance(m, nn.GRU)]
+    with torch.no_grad(): assert torch.equal(net(x), gru(x.transpose(1, 2))[0].transpose(1, 2))
+    net = Net(v := inputvertex("x", 6), attending(v, heads=2))
+    q, k, w = ((c(x)).unflatten(1, (2, 4)) for c in net.modules() if isinstance(c, nn.Conv1d))
+    share = (torch.einsum("nhct,nhcs->nhts", q, k) / 2).softmax(3)
+    with torch.no_grad(): assert torch.allclose(net(x), torch.einsum("nhts,nhcs->nhct", share, w).flatten(1, 2), atol=1e-5)
+
+def test_searches_on_sequences_meet_both_and_insert_them_without_effect():
+    from naivenas.search.mutate import across_steps, usual_blocks
+    from naivenas.search.rewiring import AddBlock
+    encoder, x, kinds = Encoder("sequence").fit(rng.normal(size=(60, 20, 3)), np.arange(60) % 3), torch.randn(5, 3, 20), set()
+    for seed in range(12):
+        net = network(encoder, generator(seed)).eval()
+        kinds |= {type(m).__name__ for m in net.modules()}
+        before = net(x)
+        for space in across_steps():
+            for attempt in range(5):
+                change = AddBlock((20,), space=space)(net, generator(seed, attempt))
+                if change: break
+            assert change is None or change.keeps and torch.allclose(net(x), before, atol=1e-5), change
+            kinds |= {type(m).__name__ + " inserted" for m in net.modules()} if change else set()
+    assert {"GRU", "Attend", "GRU inserted", "Attend inserted"} <= kinds
+    assert {kind for kind in ("recurrent", "attending") if kind in repr(usual_blocks((20,)))} == {"recurrent", "attending"} and "recurrent" not in repr(usual_blocks((8, 8)))
+
+def test_the_same_generator_draws_the_same_weights_of_a_recurrent_layer():
+    from naivenas.nets.layers import recurrent
+    from naivenas.search import Layer
+    one, same, other = (Layer(recurrent)(inputvertex("x", 4), generator(s)).inputs[0].inputs[0].op for s in (1, 1, 2))
+    assert isinstance(one, nn.GRU) and torch.equal(one.weight_ih_l0, same.weight_ih_l0) and not torch.equal(one.weight_ih_l0, other.weight_ih_l0)
+
+
+# --- tables by their quantiles -----------------------------------------------------------------------------------
+
+def skewed(n, columns=3): return np.random.default_rng(5).lognormal(size=(n, columns)) * [1, 1000, .01][:columns]
+
+def test_steps_climb_as_numpy_interpolates():
+    from naivenas.search.networks import with_steps
+    X = np.column_stack([skewed(700), np.arange(700) % 2, np.arange(700) % 3])       # and two columns of few values
+    encoder, x = Encoder().fit(X, X[:, 0]), inputvertex("x", 5)
+    made, new = Net(x, with_steps(encoder, x)), skewed(50)
+    new = np.column_stack([new * 2 - .1, np.arange(50) % 2, np.arange(50) % 3])       # beyond both ends, too
+    with torch.no_grad(): found = made(encoder.x(new)).numpy()
+    assert np.allclose(found[:, :5], encoder.x(new)) and found.shape[1] == 5 + 3 * 16 + 2
+    for j in range(3):
+        q = np.sort(X[:, j])[np.linspace(0, 699, 17).round().astype(int)]
+        assert np.allclose(found[:, 5 + 16 * j:21 + 16 * j].sum(1), np.interp(new[:, j], q, np.arange(17)), atol=1e-3)
+    assert found[:, 5:].min() >= 0 and found[:, 5:].max() <= 1 and np.allclose(found[:, -2:].sum(1), np.arange(50) % 3, atol=1e-5)
+
+@pytest.mark.parametrize("columns,per_column", [(16, 16), (17, 8), (40, 4), (65, 0)])
+def test_wide_tables_get_fewer_steps(columns, per_column):
+    from naivenas.search.networks import between
+    X = rng.normal(size=(200, columns))
+    assert len(between(Encoder().fit(X, X[:, 0]))) == columns * per_column
+
+def test_steps_stay_fixed_whatever_a_search_does_and_are_saved(tmp_path):
+    from naivenas import load_fitted
+    X = skewed(1100)
+    target = np.log(X).sum(1)
+    model, population = fit(X, target, generations=4, size=6, examples=600, progress=False)
+    def fixed(net): return [m for m in net.modules() if isinstance(m, nn.Linear) and not m.weight.requires_grad]
+    having = [c for c in population if fixed(c.net)]
+    assert having and fixed(founders(Encoder().fit(X, target), 1, None, None, "evolve", "cpu", 0)[1][0].net)
+    for c in having:
+        (m,) = fixed(c.net)
+        assert m.weight.shape == (48, 3) and ((m.weight != 0).sum(1) == 1).all()
+    model.save(tmp_path)
+    again = load_fitted(tmp_path)
+    assert np.array_equal(again.predict(X), model.predict(X)) and len(fixed(again.net)) == len(fixed(model.net))
+
+def test_few_rows_begin_without_steps_and_meet_them():
+    def begins(n): return founders(Encoder().fit(skewed(n), skewed(n)[:, 0]), 6, lambda c, r: c, None, "evolve", "cpu", 0)[1]
+    def has_steps(c): return any(isinstance(m, nn.Hardtanh) for m in c.net.modules())
+    few, many = begins(200), begins(1000)
+    assert not has_steps(few[0]) and has_steps(few[2]) and has_steps(many[0]) and not has_steps(many[2])
+    assert few[0].settings.augment == .5 and many[0].settings.augment == 0
 
 
 # --- everything in the estimators --------------------------------------------------------------------------------

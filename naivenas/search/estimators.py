@@ -68,7 +68,7 @@ class _NAS(_AllowsGaps, BaseEstimator):
                  ensemble: bool = False, device: Any = None, threads: int = 1, seed: int = 0, progress: bool = False,
                  watch: Any = None, layout: str | None = None, validation: Any = None, test: Any = None,
                  class_weight: Any = None, random_state: Any = None, n_jobs: int | None = None, cv: Any = None,
-                 loss: Any = None, shrink: float | None = None, asynchronous: bool = False):
+                 loss: Any = None, shrink: float | None = None, asynchronous: bool = False, augment: Any = None):
         vars(self).update({k: v for k, v in locals().items() if k != "self"})
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> "_NAS":
@@ -139,8 +139,8 @@ class NASClassifier(ClassifierMixin, _NAS):
         As for `fit`.
     validation, test, cv
         What the search chooses by, and what is for the final score: as for `fit`.
-    loss, shrink, asynchronous
-        What training makes small, what children keep, and whether workers wait: as for `fit`.
+    loss, shrink, asynchronous, augment
+        What training makes small, what children keep, whether workers wait, and how examples are changed: as for `fit`.
     executor, n_jobs, threads, device
         Where candidates are trained; `n_jobs` is a number of processes.
     class_weight : "balanced" or dict, optional
@@ -232,8 +232,8 @@ class NASRegressor(RegressorMixin, _NAS):
         As for `fit`.
     validation, test, cv
         What the search chooses by, and what is for the final score: as for `fit`.
-    loss, shrink, asynchronous
-        What training makes small, what children keep, and whether workers wait: as for `fit`.
+    loss, shrink, asynchronous, augment
+        What training makes small, what children keep, whether workers wait, and how examples are changed: as for `fit`.
     executor, n_jobs, threads, device
         Where candidates are trained; `n_jobs` is a number of processes.
     folder : path, optional

@@ -28,9 +28,11 @@ def said_by(nets, encoder, x):
     if encoder.kind == "table": x, nets = x.double(), [copy.deepcopy(net).double() for net in nets]
     return np.mean([probable(encoder, outputs(net, x)) for net in nets], 0)
 
+_ONCE = "rows", "quantiles"      # what only the first networks need
+
 def plainly_told(encoder):
     "All that an encoder has learnt, as JSON can say it"
-    found = {k: v.tolist() if hasattr(v, "tolist") else v for k, v in vars(encoder).items()}
+    found = {k: v.tolist() if hasattr(v, "tolist") else v for k, v in vars(encoder).items() if k not in _ONCE}
     return found | ({"parts": {k: plainly_told(part) for k, part in encoder.parts.items()}} if encoder.parts else {})
 
 # %% ../../nbs/api/search/27_fitted.ipynb #8faf42fb

@@ -7,7 +7,7 @@ __all__ = ['Layer', 'Weighted', 'Conv', 'Linear', 'fresh_weights', 'started', 'p
            'GlobalPool']
 
 # %% ../../nbs/api/search/02_layers.ipynb #40f1da20
-import math
+import copy, math
 from collections.abc import Callable
 from typing import Any
 import numpy as np, torch
@@ -46,7 +46,10 @@ class Layer(Space):
 
     def build(self, v: Vertex, rng: np.random.Generator, nout: int | None, start: Start) -> Vertex:
         if start is not None: raise SizeError(f"{self!r} cannot start as something else")
-        return self.parts[0](v, **{k: draw(w, rng) for k, w in self.how.items()})
+        how, seed = {k: draw(w, rng) for k, w in self.how.items()}, int(copy.deepcopy(rng).integers(2**63))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)      # for weights, if it has any
+            return self.parts[0](v, **how)
 
 # %% ../../nbs/api/search/02_layers.ipynb #f6dd96ba
 class Weighted(Space):

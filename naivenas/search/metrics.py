@@ -205,8 +205,8 @@ def leads(measure, n, draws=60, seed=0):
     return float(np.subtract(*measure(np.arange(n)))), np.array(found)
 
 def ahead(lead, drawn):
-    "Whether a lead is more than it moves by"
-    return bool(lead > (drawn.std() if len(drawn) > 1 else 0))
+    "Whether a lead is more than luck gives to one in twenty"
+    return bool(lead > (1.64 * drawn.std() if len(drawn) > 1 else 0))
 
 # %% ../../nbs/api/search/24_metrics.ipynb #c32e4359
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['ACTIVATIONS', 'window_of', 'one_kind', 'retuned', 'reset_windows', 'grown', 'within', 'ChangeKernel', 'as_windows',
            'shrinks_below', 'ChangeStride', 'exchangeable', 'exchanged', 'ChangeActivation', 'is_pool', 'other_pool',
-           'ChangePool', 'block_for', 'usual_blocks', 'mutations', 'Change', 'InOrder', 'Mutation', 'Perhaps', 'Pick',
-           'applied', 'chances', 'keeps_all', 'maps', 'open_to', 'ranks', 'shield', 'AddBlock', 'AddEdge', 'ChangeSize',
-           'RemoveEdge', 'RemoveVertex']
+           'ChangePool', 'block_for', 'across_steps', 'usual_blocks', 'mutations', 'Change', 'InOrder', 'Mutation',
+           'Perhaps', 'Pick', 'applied', 'chances', 'keeps_all', 'maps', 'open_to', 'ranks', 'shield', 'AddBlock',
+           'AddEdge', 'ChangeSize', 'RemoveEdge', 'RemoveVertex']
 
 # %% ../../nbs/api/search/07_mutate.ipynb #dc7199c7
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ from ..graph.vertex import Vertex, label
 from ..graph.fmap import fmaps, windows
 from ..graph.alignment import align_fmaps
 from ..nets.rules import rule
-from ..nets.layers import GlobalPool as GlobalPooling
+from ..nets.layers import GlobalPool as GlobalPooling, attending, recurrent
 from ..nets.settings import settings_changed
 from ..nets.importance import magnitude
 from ..files.net import Net
 from .space import Space
 from .combinators import Chain, OneOf, Residual
-from .layers import BatchNorm, Conv, Linear, Relu
+from .layers import BatchNorm, Conv, Layer, Linear, Relu
 from .changes import Change, InOrder, Perhaps, Pick
 from .mutation import Mutation, applied, chances, keeps_all, maps, open_to, ranks, settled, shield
 from .rewiring import AddBlock, AddEdge, ChangeSize, RemoveEdge, RemoveVertex
@@ -229,10 +229,16 @@ def block_for(axes):
     layer = Conv(16, k=(1, 3), dim=axes) if axes else Linear(16)
     return Chain(layer, BatchNorm(dim=max(axes, 1)), Relu())
 
+def across_steps():
+    "The spaces of a recurrent layer and of attention beside the sequence that they read, at first without effect"
+    back = Conv(16, k=1, dim=1)
+    return Residual(Chain(Layer(recurrent), back)), Residual(Chain(Layer(attending, heads=(1, 2, 4)), back))
+
 def usual_blocks(shape):
     "The space of such blocks, plain or residual; of all that suit one of several inputs"
-    both = [(block, Residual(block)) for block in map(block_for, sorted({len(m) for m in maps(shape)}))]
-    return OneOf(*[block for pair in both for block in pair])
+    axes = sorted({len(m) for m in maps(shape)})
+    both = [block for made in map(block_for, axes) for block in (made, Residual(made))]
+    return OneOf(*both * 3, *across_steps()) if axes == [1] else OneOf(*both)
 
 # %% ../../nbs/api/search/07_mutate.ipynb #803e4832
 def mutations(shape: tuple = (), space: Space | None = None, rate: float = 1.) -> InOrder:

@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['CHECKS', 'word', 'words', 'whole', 'over_zero', 'share', 'function', 'device_there', 'somewhere', 'share_kept',
-           'folds', 'several', 'checked_options', 'checked_together', 'rows', 'one_each', 'complete']
+           'folds', 'several', 'ways', 'checked_options', 'checked_together', 'rows', 'one_each', 'complete']
 
 # %% ../../nbs/api/search/31_options.ipynb #bcfa4119
 import math, numbers
 from typing import Any
 import numpy as np, torch
 from ..graph.cut import near
+from .settings import WAYS
 from .arrays import LAYOUTS, given, many_inputs, unpacked
 from .targets import as_array, gaps, without
 from .columns import say
@@ -56,6 +57,7 @@ def function(name, v):
 # %% ../../nbs/api/search/31_options.ipynb #e8e30fa4
 def device_there(name, v):
     "ValueError if there is no such device"
+    if isinstance(v, str) and v == "auto": return
     try: torch.empty(0, device=v)
     except Exception:
         works = "cuda and cpu work" if torch.cuda.is_available() else "cpu works"
@@ -85,6 +87,11 @@ def several(name, v):
     if not isinstance(v, (tuple, list)) or not all(map(callable, v)):
         raise ValueError(f"{name} is a tuple of functions of a candidate, such as (Macs(x),), not {v!r}")
 
+def ways(name, v):
+    "ValueError if something is neither yes nor no nor ways to augment"
+    if isinstance(v, bool) or isinstance(v, (tuple, list)) and {*v} <= {"move", *WAYS}: return
+    raise ValueError(f"{name} is True, False or some of {', '.join(map(repr, ('move', *WAYS)))}, not {v!r}")
+
 CHECKS = {
     "task": lambda k, v: word(k, v, ("classification", "regression")),
     "kind": lambda k, v: words(k, v, ("table", "image", "sequence")),
@@ -96,7 +103,7 @@ CHECKS = {
     "validation": lambda k, v: share(k, v, least=1e-9), "test": share, "device": device_there, "executor": somewhere,
     "metric": lambda k, v: function(k, v) if not isinstance(v, str) else scorer_of(v), "also": several,
     **{k: lambda k, v: whole(k, v, 1) for k in ("generations", "examples", "rounds", "threads", "memory")},
-    "cv": folds, "shrink": share_kept, "loss": lambda k, v: None if isinstance(v, str) else function(k, v),
+    "cv": folds, "augment": ways, "shrink": share_kept, "loss": lambda k, v: None if isinstance(v, str) else function(k, v),
     **dict.fromkeys(("start", "change", "step", "watch"), function)}
 
 # %% ../../nbs/api/search/31_options.ipynb #e76678a2

@@ -20,8 +20,8 @@ from .evolution import evolve, generator
 from .candidate import Candidate, moved
 from .population import Population
 from .store import Store
-from .executors import Parcel, Processes, evaluate, halving, refuse_if_all_failed, remotely
-from .measuring import failed
+from .executors import Processes, evaluate, halving, refuse_if_all_failed
+from .measuring import dask_of, failed, remotely, sent
 
 # %% ../../nbs/api/search/30_running.ipynb #354ab7ab
 def passes_in(time, c, n):
@@ -29,13 +29,16 @@ def passes_in(time, c, n):
     return c.seen / n / max(c.seconds, 1e-9) * time
 
 # %% ../../nbs/api/search/30_running.ipynb #dc274165
-def share_for(passes): return .35 * float(np.clip((passes - 15) / 45, 0, 1))
+def share_for(passes, table=False):
+    "The share of the time that the search gets, where so many passes over the data go into all of it"
+    if table: return float(np.clip(1 - 40 / max(passes, 1), 0, .8))
+    return .35 * float(np.clip((passes - 30) / 90, 0, 1))
 
 # %% ../../nbs/api/search/30_running.ipynb #a6fdde85
-def no_search(time, passes):
+def no_search(time, passes, table=False):
     "Why there is no search, and from when on there would be one"
     return (f"in {time:g} s one network can see the data {passes:.0f} times, so all the time is for training the "
-            f"first guess; from {time * 60 / max(passes, 1):.0f} s on there is a whole search")
+            f"first guess; from {time * (200 if table else 120) / max(passes, 1):.0f} s on there is a whole search")
 
 # %% ../../nbs/api/search/30_running.ipynb #ca9a362a
 @dataclass
@@ -45,6 +48,7 @@ class Budget:
     n: int                 # examples to learn from
     share: float | None = None    # of the search; None: by the pace of the first candidate
     begin: float = field(default_factory=lambda: clock.monotonic())
+    table: bool = False
 
     def over(self, c: Candidate | None = None) -> bool:
         "Whether the search is over; `c` was just measured"
@@ -58,8 +62,8 @@ class Budget:
 
     def divide(self, passes: float) -> None:
         "Settle the share by how often one network could see the data in all the time"
-        self.share = share_for(passes)
-        if not self.share: warnings.warn(no_search(self.time, passes))
+        self.share = share_for(passes, self.table)
+        if not self.share: warnings.warn(no_search(self.time, passes, self.table))
 
 # %% ../../nbs/api/search/30_running.ipynb #ff4e187d
 def _source(f):
@@ -134,6 +138,8 @@ class Search:
     flow : callable, optional
         From candidates, a generator, a number and the names of those who are being measured to the next one to measure:
         then no worker waits.
+    auto : bool
+        Whether each worker has a GPU of its own.
     """
     first: list
     step: Callable
@@ -151,6 +157,7 @@ class Search:
     interrupted: bool = False
     guess: str | None = None
     flow: Callable | None = None
+    auto: bool = False
 
 # %% ../../nbs/api/search/30_running.ipynb #b6072dd0
 def alive(some): return [c for c in some if c.fitness != -math.inf]
@@ -192,6 +199,8 @@ def joined(members, c, size, guess):
 
 def at_once(pool):
     "How many candidates are measured at the same time"
+    dask = dask_of(pool)
+    if hasattr(dask, "nthreads"): return max(1, sum(dask.nthreads().values()))
     return getattr(pool, "n", None) or getattr(pool, "_max_workers", None) or os.cpu_count() or 1
 
 # %% ../../nbs/api/search/30_running.ipynb #c9c72540
@@ -204,7 +213,7 @@ def measured_by(task, c):
 def flowing(search, population, at, pool):
     "The populations of a search in which no worker waits, one whenever as many were measured as it has"
     size, members, todo = len(search.first), list(population or ()), [] if population else list(search.first)
-    parcel, tasks, turn = Parcel(search.fitness, search.store and search.store.folder), {}, max(at, 0) * size
+    parcel, tasks, turn = sent(search.fitness, pool, search.store and search.store.folder), {}, max(at, 0) * size
     def next_one(turn):
         busy = {c.id for c in tasks.values()}
         return todo.pop(0) if todo else search.flow(alive(members), generator(search.seed, 1, turn), turn, busy)
@@ -212,7 +221,7 @@ def flowing(search, population, at, pool):
         while True:
             while len(tasks) < at_once(pool) and (todo or alive(members)):
                 c, turn = next_one(turn), turn + 1
-                tasks[pool.submit(remotely, parcel, pickle.dumps(c), search.threads)] = c
+                tasks[pool.submit(remotely, parcel, pickle.dumps(c), search.threads, search.auto)] = c
             if not tasks: refuse_if_all_failed(members)
             for task in wait(tasks, return_when=FIRST_COMPLETED).done:
                 c = measured_by(task, tasks.pop(task))
@@ -228,7 +237,7 @@ def populations(search, population, at, executor):
     if search.flow: return flowing(search, population, at, executor)
     folder = search.store and search.store.folder
     done = partial(noted, search)
-    def measure(p): return evaluate(p, search.fitness, executor, search.threads, folder, done)
+    def measure(p): return evaluate(p, search.fitness, executor, search.threads, folder, done, search.auto)
     measure_all = halving(measure, search.rounds) if search.rounds > 1 else measure
     return evolve(population or search.first, search.step, measure_all, search.seed, max(at, 0), bool(population))
 

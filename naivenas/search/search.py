@@ -17,6 +17,7 @@ import numpy as np, torch
 # %% ../../nbs/api/search/33_search.ipynb #bc5af717
 from .fitness import many
 from .selection import ranked
+from .candidate import moved
 from .population import Population
 from .store import Store
 from .columns import say
@@ -24,7 +25,7 @@ from .encoding import Encoder
 from .metrics import ahead, answers, held_out, leads, loss_named, measurable
 from .dividing import divided
 from .fitted import Fitted, said_by
-from .networks import starting
+from .networks import MANY, starting
 from .defaults import beginning, both_on, breeding, fitness_of, part_of, refined
 from .targets import probable
 from .running import Budget, Search, about, claim, presses, run, tell, workers
@@ -55,9 +56,9 @@ def checked_measuring(encoder, data, metric):
 
 # %% ../../nbs/api/search/33_search.ipynb #d7d1494a
 def allotted(encoder, time, generations, n, method, begin):
-    "How many generations, and the budget: tables need little of it for the last training"
-    share = .8 if encoder.kind == "table" else .35 if method == "random" else None
-    return generations or (10 if time is None else None), Budget(time, n, share, begin)
+    "How many generations, and the budget: small tables need little of it for the last training"
+    share = .35 if method == "random" else None
+    return generations or (10 if time is None else None), Budget(time, n, share, begin, encoder.kind == "table")
 
 # %% ../../nbs/api/search/33_search.ipynb #3c2afe71
 def winners(population, ensemble, guess=None, lead=None):
@@ -75,7 +76,8 @@ def is_ahead(score, n):
 def to_learn(c, encoder, n, seconds, size):
     "On how many examples a winner is trained; None if the time tells"
     seen = max(int(c.seen / .8), n)
-    return 10 * n if encoder.kind == "table" else None if seconds < math.inf else seen * size // 2
+    passes = 40 if encoder.rows >= MANY and seconds < math.inf else 10
+    return passes * n if encoder.kind == "table" else None if seconds < math.inf else seen * size // 2
 
 # %% ../../nbs/api/search/33_search.ipynb #fc13dace
 def last_training(c, encoder, data, seconds, size, seed, stop=None, loss=None):
@@ -135,7 +137,7 @@ def fit(X: Any, y: Any = None, time: float | None = None, generations: int | Non
         seed: int = 0, progress: bool = True, watch: Callable | None = None, layout: str | None = None,
         validation: Any = None, test: Any = None, groups: Any = None, sample_weight: Any = None,
         class_weight: Any = None, cv: Any = None, loss: str | Callable | None = None, shrink: float | None = None,
-        asynchronous: bool = False) -> tuple[Fitted, Population]:
+        asynchronous: bool = False, augment: bool | tuple | None = None) -> tuple[Fitted, Population]:
     """Search for a network, and train it.
 
     Parameters
@@ -179,7 +181,7 @@ def fit(X: Any, y: Any = None, time: float | None = None, generations: int | Non
     ensemble : bool
         Whether the better half predicts together.
     device : torch.device or str, optional
-        A GPU if there is one, if not given.
+        A GPU if there is one, if not given; `"auto"`: the workers of `executor` take turns among the GPUs that they see.
     threads, seed : int
         PyTorch's threads per candidate; what everything random follows from.
     progress, watch : bool, callable
@@ -207,6 +209,9 @@ def fit(X: Any, y: Any = None, time: float | None = None, generations: int | Non
         How much of its weights a changed child keeps, 0 to 1; all of them if not given. Not for tables.
     asynchronous : bool
         Whether no worker waits for a generation: needs an `executor`; the same seed gives other results then.
+    augment : bool or tuple of str, optional
+        Whether examples may be changed at random while learning; or how: "move" (tables and sequences: noise), and for
+        images "flip", "colour", "cutout". Which of them, and how much, the search finds out.
 
     Returns
     -------
@@ -233,22 +238,25 @@ def fit(X: Any, y: Any = None, time: float | None = None, generations: int | Non
     data = divided(encoder, X, y, seed, validation, test, groups, sample_weight, class_weight, cv)
     checked_measuring(encoder, data, metric)
     loss, told_loss = loss and loss_named(loss, encoder.task, data.weights is not None), loss
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    best_device = "cuda" if torch.cuda.is_available() else "cpu"
+    auto = device == "auto" and executor is not None
+    device = "cpu" if auto else best_device if device in (None, "auto") else device
     told = about(data.x, data.t, parts=parts_of(data), seed=seed, size=size, examples=examples, metric=metric,
                  also=also, start=start, change=change, step=step, method=method, rounds=rounds,
-                 **more_told(loss=told_loss, shrink=shrink, cv=cv))
+                 **more_told(loss=told_loss, shrink=shrink, cv=cv, augment=augment))
     fitness, score = fitness_of(encoder, data, time, metric, also, examples, method, seed, loss)
     start = starting(start, data.x[:2])
-    first, usual, guess = beginning(encoder, size, change, start, method, device, also, seed, shrink)
-    flow = breeding(encoder, size, change, shrink, guess) if asynchronous else None
+    first, usual, guess = beginning(encoder, size, change, start, method, device, also, seed, shrink, augment)
+    flow = breeding(encoder, size, change, shrink, guess, augment) if asynchronous else None
     generations, budget = allotted(encoder, time, generations, len(data.all), method, begin)
     search = Search(first, step or usual, fitness, generations, budget, folder and Store(folder), told, rounds, threads,
-                    seed, watch, guess=guess, flow=flow)
+                    seed, watch, guess=guess, flow=flow, auto=auto)
     tell(search, "fed", tuple(many(data.x[:1])))
     with presses() as pressed, claim(search):
         with workers(executor, timeout, memory) as pool: population = run(search, pool, device, progress, pressed)
         n, lead = len(data.all), is_ahead(score, len(score.y if hasattr(score, "y") else score.true))
         best = winners(population, ensemble, guess, lead)
+        if auto: best = [moved(c, best_device) for c in best]
         if search.interrupted: say_interrupted(lasting(best, encoder, fitness, n, budget.left(), size))
         nets = last_trainings(best, encoder, data, budget.left(), size, seed, pressed.stop, loss)
     return Fitted(encoder, nets, report_of(encoder, data, metric, nets, best)), population
