@@ -134,7 +134,7 @@ def matrix(work, s):
     plain, bias = _bias_of(work, s, o)
     x = s.order[2 * first + 1 - k]
     l = work.where(x)
-    if not plain or 0 in (i, o) or 1 in work.size(s.order[k])[-2:]: return None      # a single weighted sum has no neurons
+    if not plain or 0 in (i, o) or 1 in work.size(s.order[k])[-2:]: return None      # one weighted sum has no neurons
     if not l.axes and l.shape[i] > 1: want(work, x, i)
     if l.axes not in ((), (i,)): return None
     return _made(work, s, k, letters, o, x, bias)

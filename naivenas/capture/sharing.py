@@ -52,5 +52,6 @@ def hold_shared(net):
     "Hold the neurons of modules that share a parameter along whose axes they may not go as they like"
     for those in _users(net):
         own, vertices = [letters(v.op, key) if not v.role.fixed else None for v, key in those], [v for v, _ in those]
-        if None in own or any(_mixes(axis) and _can_grow(net, vertices, axis) for axis in zip(*own)): hold(net, vertices)
+        held = None in own or any(_mixes(axis) and _can_grow(net, vertices, axis) for axis in zip(*own))
+        if held: hold(net, vertices)
 

@@ -101,7 +101,7 @@ def _replaced(graph, n, make):
     graph.erase_node(n)
 
 # %% ../../nbs/api/capture/25_spelt_out.ipynb #4529645f
-FILLED = dict(zeros=0, ones=0, full=0, new_zeros=1, new_ones=1, new_full=1)     # operator -> which argument has the sizes
+FILLED = dict(zeros=0, ones=0, full=0, new_zeros=1, new_ones=1, new_full=1)     # operator -> argument with the sizes
 
 # %% ../../nbs/api/capture/25_spelt_out.ipynb #409084e6
 def _sizes_to_spread(n):

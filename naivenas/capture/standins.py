@@ -82,7 +82,7 @@ def grouped(work, s, out):
 
 
 # %% ../../nbs/api/capture/11_standins.ipynb #e2735aa0
-def _cell(work, s, m, order, neurons):     # what it reads: a sequence, and the state that it begins with, if one is given
+def _cell(work, s, m, order, neurons):     # what it reads: a sequence, and the state that it is given, if any
     "The node of the recurrent layer `m`, made for the first of its results"
     if (m, *order) not in work.cells:
         cell = work.extra(s, m, order, None).but(label=owner_of(work, s.node.args[0])[0])
@@ -143,7 +143,8 @@ def _begun(work, s, m, path, x, parts, op, name, role, neurons, out):
     if state is None:
         work.opaque[s.label] = "begins with a state that is given, whose neurons cannot be followed"
         return None
-    result = work.extra(s, op, [_cell(work, s, m, [x, state], neurons)], None).but(label=f"{path}.{name}", layouts=[neurons])
+    cell = _cell(work, s, m, [x, state], neurons)
+    result = work.extra(s, op, [cell], None).but(label=f"{path}.{name}", layouts=[neurons])
     work.made(result, role, out)
     s = s.but(op=meets, order=[result.node, state], layouts=[out, work.where(state)], label=f"{path}.{name}.tied")
     return work.made(s, "invariant", out)

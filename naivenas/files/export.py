@@ -53,7 +53,7 @@ def _tried(module, name, kept, values):
 
 # %% ../../nbs/api/files/02_export.ipynb #537e11aa
 def _takes(cls):
-    "The parameters of the constructor that a call may set; `mode` is what the classes of recurrent layers set themselves"
+    "The parameters of the constructor that a call may set; `mode` is set by the classes of recurrent layers themselves"
     recurrent = issubclass(cls, nn.RNNBase)
     some = inspect.signature(nn.RNNBase if recurrent else cls).parameters.values()
     named = [p for p in some if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) and not p.name.startswith("_")]

@@ -194,7 +194,7 @@ class OnnxFiles(FromOnnx):
         Raises
         ------
         ValueError
-            Something of the net has no counterpart in ONNX, it isn't known what the net takes, or an axis cannot be open.
+            Something of the net has no counterpart in ONNX, it isn't known what it takes, or an axis cannot be open.
 
         Examples
         --------

@@ -37,7 +37,8 @@ _SIGNS = {operator.add: "+", add: "+", operator.sub: "-", operator.mul: "*", mul
 _FORMS = {operator.neg: lambda args: f"-({args[0]})", operator.getitem: lambda args: f"({args[0]})[{args[1]}]",
           layers._cat: lambda args, axis=1: f"torch.cat([{', '.join(args)}], {literal(axis)})",
           layers.output: lambda args: f"({args[0]})[0]",
-          layers.meets: lambda args: args[0], paired: lambda args: f"({args[0]}, {args[1]})", layers.same: lambda args: args[0],
+          layers.meets: lambda args: args[0], layers.same: lambda args: args[0],
+          paired: lambda args: f"({args[0]}, {args[1]})",
           layers.gated: lambda args: f"({args[0]}) * torch.sigmoid({args[1]})"}
 
 # %% ../../nbs/api/files/00_source.ipynb #c4e7f2eb

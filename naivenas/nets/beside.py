@@ -234,7 +234,7 @@ def _drawn(): return [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if
 
 # %% ../../nbs/api/nets/14_beside.ipynb #a4641a60
 def _meeting(w, v, p):
-    "What the old computation reads; where an edit lets neurons of two sides meet otherwise, what each survivor meets now"
+    "What the old computation reads; where an edit lets neurons of two sides meet otherwise, what a survivor meets now"
     values, out = [w.was[u] for u in v.inputs], w.plan.out(p)
     if not w.plan.edit.inputs or not p.role.alike or len(values) < 2: return values
     for k, (u, i) in enumerate(zip(v.inputs, w.plan.ins(p))):

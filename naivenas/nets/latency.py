@@ -123,7 +123,7 @@ class Timing(Counting):
         Parameters
         ----------
         *example
-            What to call the net with, a batch as large as it will be; an imported net remembers what it was called with.
+            What to call the net with, a batch as large as it will be; an imported net remembers its own example.
         variants : int
             How many copies of other widths are measured, the net itself among them; at least 5.
         repeats : int

@@ -144,7 +144,7 @@ _UNEQUAL = ("Sizes of tensors must match except in dimension {}. Expected size {
 
 # %% ../../nbs/api/nets/18_shadows.ipynb #4f0b969b
 def _met(op, forms):
-    "The shape of several values that meet neuron by neuron; None if they differ in type; RuntimeError if they don't fit"
+    "The shape of values that meet neuron by neuron; None if they differ in type; RuntimeError if they don't fit"
     first = forms[0]
     if op is meets or all(f is first or f == first for f in forms): return first.shape
     if any(f.dtype != first.dtype for f in forms): return None

@@ -93,7 +93,7 @@ def opened(parcel):
         _opened[parcel.path.name] = pickle.loads(parcel.path.read_bytes())
     return _opened[parcel.path.name]
 
-def dask_of(executor): return getattr(executor, "_client", None)     # distributed's `Client.get_executor()` knows its client
+def dask_of(executor): return getattr(executor, "_client", None)     # what `Client.get_executor()` gives knows it
 
 def sent(thing, executor, folder=None):
     "What is passed on to workers in place of a thing that all of them need"

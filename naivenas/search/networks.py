@@ -101,7 +101,7 @@ def of_images(side, width, blocks, k, dim=2):
     return Chain(*parts)
 
 def of_sequences(side, width, blocks, k):
-    "Two stages at the same resolution, the second one with twice the width and half the kernel; and perhaps a last look"
+    "Two stages at the same resolution, the second with twice the width and half the kernel; and perhaps a last look"
     many, shorter = halvings(side, 1), tuple(max(3, n // 2 | 1) for n in k)
     first = stage(width, blocks, k, 1, **({"stride": 2} if many else {}))
     parts = [unit_of(width, k, 1, stride=2)] * (many - 1) + [first]

@@ -103,7 +103,8 @@ CHECKS = {
     "validation": lambda k, v: share(k, v, least=1e-9), "test": share, "device": device_there, "executor": somewhere,
     "metric": lambda k, v: function(k, v) if not isinstance(v, str) else scorer_of(v), "also": several,
     **{k: lambda k, v: whole(k, v, 1) for k in ("generations", "examples", "rounds", "threads", "memory")},
-    "cv": folds, "augment": ways, "shrink": share_kept, "loss": lambda k, v: None if isinstance(v, str) else function(k, v),
+    "cv": folds, "augment": ways, "shrink": share_kept,
+    "loss": lambda k, v: None if isinstance(v, str) else function(k, v),
     **dict.fromkeys(("start", "change", "step", "watch"), function)}
 
 # %% ../../nbs/api/search/31_options.ipynb #e76678a2

@@ -22,6 +22,7 @@ class RayExecutor(Executor):
     Examples
     --------
     >>> from naivenas.search import RayExecutor
+    >>> from concurrent.futures import Executor
     >>> issubclass(RayExecutor, Executor)
     True
     """

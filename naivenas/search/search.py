@@ -181,7 +181,7 @@ def fit(X: Any, y: Any = None, time: float | None = None, generations: int | Non
     ensemble : bool
         Whether the better half predicts together.
     device : torch.device or str, optional
-        A GPU if there is one, if not given; `"auto"`: the workers of `executor` take turns among the GPUs that they see.
+        A GPU if there is one, if not given; `"auto"`: workers of `executor` take turns among the GPUs that they see.
     threads, seed : int
         PyTorch's threads per candidate; what everything random follows from.
     progress, watch : bool, callable

@@ -68,7 +68,7 @@ def _count(s, v, b):
 
 # %% ../../nbs/api/sizes/02_bundles.ipynb #5942a0c8
 def _change(s, b, u, w):
-    "`(factor, words)`: how many wires of a bundle become more or fewer from the input `w` to `u`; None if as many come out"
+    "`(factor, words)`: how many wires of a bundle become more or fewer from the input `w` to `u`; None if they don't"
     many, came = _count(s, u, b), _count(s, w, b)
     if not came or not many or many == came: return None
     if many % came == 0:
