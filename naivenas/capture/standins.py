@@ -130,22 +130,22 @@ def recurrent(work, s):
     if l.axes != (last,): return None
     neurons, out = Layout((m.proj_size or m.hidden_size,), (0,)), Layout(s.shape, (len(s.shape) - 1,))
     op, name = ((output, "output"), (last_states, "state"), (last_cells, "cell"))[i]
-    role = "invariant" if s.shape[-1] == neurons.size else Flow(_tiled, [neurons], out)
-    if parts := _given(work, many): return _begun(work, s, m, path, x, parts, op, name, role, neurons, out)
+    if parts := _given(work, many): return _begun(work, s, m, path, x, parts, op, name, neurons, out)
     s = s.but(op=op, order=[_cell(work, s, m, [x], neurons)], layouts=[neurons], label=f"{path}.{name}")
-    return work.made(s, role, out)
+    return work.made(s, "invariant" if s.shape[-1] == neurons.size else Flow(_tiled, s.layouts, out), out)
 
 
 # %% ../../nbs/api/capture/11_standins.ipynb #fa2704ea
-def _begun(work, s, m, path, x, parts, op, name, role, neurons, out):
+def _begun(work, s, m, path, x, parts, op, name, neurons, out):
     "A result of a recurrent layer that begins with a state"
-    state = None if m.proj_size or role != "invariant" else _state(work, s, path, parts, len(s.shape) - 1)
+    alike = out.shape[-1] == neurons.size and not m.proj_size
+    state = None if not alike else _state(work, s, path, parts, len(s.shape) - 1)
     if state is None:
         work.opaque[s.label] = "begins with a state that is given, whose neurons cannot be followed"
         return None
     cell = _cell(work, s, m, [x, state], neurons)
     result = work.extra(s, op, [cell], None).but(label=f"{path}.{name}", layouts=[neurons])
-    work.made(result, role, out)
+    work.made(result, "invariant", out)
     s = s.but(op=meets, order=[result.node, state], layouts=[out, work.where(state)], label=f"{path}.{name}.tied")
     return work.made(s, "invariant", out)
 

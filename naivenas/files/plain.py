@@ -74,7 +74,8 @@ def _elsewhere(net, homes, bare):
     for _, op in layers_of(net):
         if id(op) in homes: continue
         own, tensors = bare.get(id(op), (op, {}))[1], op._parameters | op._buffers
-        found[id(op)] = {k: held[id(t)] for k, t in tensors.items() if k not in own and id(t) in held}
+        keys = {k: held[id(t)] for k, t in tensors.items() if k not in own and id(t) in held}
+        if keys: found[id(op)] = keys
     return found
 
 
