@@ -196,3 +196,13 @@ def test_random_changes_are_done_exactly_if_they_run(monkeypatch):
 
 @pytest.mark.slow
 def test_many_random_changes(monkeypatch): print(walk(range(100, 300), 25, monkeypatch))
+
+def test_what_is_put_in_front_of_something_held_must_give_as_much():
+    "Of what is held it is only known how many neurons come out"
+    x = inputvertex("x", 4)
+    held = "held" >> layer(torch.nn.Identity(), "front" >> layer(torch.nn.Sequential(torch.nn.Linear(4, 5)), x, nout=5), nout=5)
+    held.role = "immutable"
+    net = Net(x, held)
+    net(torch.rand(2, 4))
+    with pytest.raises(SizeError, match="would give values of shape .2, 6., and keeps its 5 neurons|is immutable"): net.replace("front", lambda v: "other" >> linear(v, 6))
+    assert net.names == ["x", "front", "held"] and net(torch.rand(2, 4)).shape == (2, 5)

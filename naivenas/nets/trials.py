@@ -164,7 +164,11 @@ def _astray(net, values):
     for v, axes in lying.items():
         if prod(values[v].shape[a] for a in axes) == v.nout: continue
         astray[v.name, -1] = v, f"would give values of shape {values[v].shape} for {v.nout} neurons on {_axes_of(axes)}"
+    for v, f in values.items():
+        if v.role.fixed and v.nout > 1 and type(f) is Form and v.nout not in f.shape:
+            astray[v.name, -1] = v, f"would give values of shape {f.shape}, and keeps its {v.nout} neurons"
     return astray
+
 
 # %% ../../nbs/api/nets/19_trials.ipynb #f1158a93
 def _reading(net, values):
