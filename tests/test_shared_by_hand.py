@@ -2,7 +2,7 @@
 import copy, random
 import numpy as np, pytest, torch
 from torch import nn
-from naivenas import Net, SizeError, conv, embedding, inputvertex, layer, linear, relu
+from naivenas import Net, SizeError, conv, convtranspose, embedding, inputvertex, layer, linear, relu
 from randomnets import assert_same, evaluate, snapshot
 
 def twins():
@@ -128,3 +128,16 @@ def test_words_are_no_neurons():
     with pytest.raises(SizeError, match="head"): net.resize("head", +1)
     net.resize("emb", -2)
     assert net["head"].op.weight is net["emb"].op.weight and net["head"].op.weight.shape == (9, 6) and net(ids).shape == (2, 4, 9)
+
+def test_growth_that_is_read_by_a_weight_that_gives_it_is_told():
+    "A decoder with the weight of its encoder: what is new is noise to the first reader"
+    torch.manual_seed(0)
+    x = inputvertex("x", 3)
+    net = Net(x, "y" >> conv("back" >> convtranspose("code" >> conv("first" >> conv(x, 6), 8), 6), 3))
+    net["back"].op.weight = net["code"].op.weight
+    values = torch.rand(2, 3, 8, 8)
+    for name, changes in ("first", True), ("code", False):
+        before, plan = net(values), net.plan({name: +2})
+        assert ("growing may change what code gives" in " ".join(str(plan).split())) is changes
+        plan.apply()
+        assert ((net(values) - before).abs().max() > 1e-5) == changes and net["back"].op.weight is net["code"].op.weight

@@ -10,6 +10,7 @@ import numpy as np
 from torch import nn
 from ..graph.cut import axis_letters
 from ..sizes.wires import known_ties
+from ..nets.surgery import mixes
 
 
 # %% ../../nbs/api/capture/15_sharing.ipynb #79a3f00b
@@ -18,10 +19,6 @@ def letters(op, key):
     return None if "." in key else axis_letters(op, key)
 
 # %% ../../nbs/api/capture/15_sharing.ipynb #7073f865
-def _mixes(axis):
-    "Whether an axis with these letters holds the inputs of one module and, later, the outputs of another"
-    return "io" in "".join(axis).replace(".", "").replace("j", "i")
-
 def _can_grow(net, vertices, axis):
     "Whether vertices that read along an axis with these letters may get more to read"
     t = known_ties(net)
@@ -52,6 +49,6 @@ def hold_shared(net):
     "Hold the neurons of modules that share a parameter along whose axes they may not go as they like"
     for those in _users(net):
         own, vertices = [letters(v.op, key) if not v.role.fixed else None for v, key in those], [v for v, _ in those]
-        held = None in own or any(_mixes(axis) and _can_grow(net, vertices, axis) for axis in zip(*own))
+        held = None in own or any(mixes(axis) and _can_grow(net, vertices, axis) for axis in zip(*own))
         if held: hold(net, vertices)
 
