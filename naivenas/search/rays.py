@@ -21,13 +21,12 @@ class RayExecutor(Executor):
 
     Examples
     --------
-    >>> from naivenas.search import RayExecutor
-    >>> from concurrent.futures import Executor
-    >>> issubclass(RayExecutor, Executor)
-    True
+    >>> import ray; ray.init(num_cpus=2)                              # doctest: +SKIP
+    >>> model, population = fit(X, y, executor=RayExecutor())        # doctest: +SKIP
     """
     def __init__(self, **options: Any):
-        import ray
+        try: import ray
+        except ImportError: raise ImportError("RayExecutor needs ray (pip install 'naivenas[ray]')") from None
         self.ray, self.options = ray, {"num_cpus": 1} | options
         self.n = max(1, int(ray.cluster_resources().get("CPU", 1)))
 
@@ -46,20 +45,19 @@ class RayExecutor(Executor):
 
         Examples
         --------
-        >>> RayExecutor.put.__name__
-        'put'
+        >>> RayExecutor().put([1, 2, 3])                              # doctest: +SKIP
         """
         return self.ray.put(thing)
 
     def submit(self, f: Callable, /, *args: Any, **more: Any) -> Future:
-        """Call a function in a worker.
+        """Call a function in one of Ray's workers.
 
         Parameters
         ----------
         f : callable
-            That can be pickled, as its arguments and result must be.
+            What `ray.remote` takes.
         *args, **more
-            Its arguments.
+            Its arguments; what `put` has kept comes as itself.
 
         Returns
         -------
@@ -67,7 +65,7 @@ class RayExecutor(Executor):
 
         Examples
         --------
-        >>> RayExecutor.submit.__name__
-        'submit'
+        >>> RayExecutor().submit(pow, 2, 10).result()                 # doctest: +SKIP
+        1024
         """
         return self.ray.remote(**self.options)(f).remote(*args, **more).future()
