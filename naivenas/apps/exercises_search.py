@@ -57,7 +57,8 @@ def hold_out(divide: Any) -> None:
         train, test = two_parts(run(divide, groups, gives="two arrays"), 200)
         both = {*groups[train]} & {*groups[test]}
         must(not both, f"{len(both)} of the 12 groups have examples on both sides")
-        must(.1 <= len(test) / 200 <= .4, f"about a quarter should be for the test, and you hold out {len(test)}")
+        must(.1 <= len(test) / 200 <= .4,
+             f"about a quarter should be for the test, and you hold out {len(test)} of 200")
 
 # %% ../../nbs/api/apps/19_exercises_search.ipynb #61e83dee
 def how_many(n: Any) -> None:

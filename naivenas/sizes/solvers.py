@@ -144,7 +144,7 @@ def gurobi(c, p, seconds):
             if m.Status == GRB.INF_OR_UNBD:   # one of the two; without these reductions it knows which
                 m.Params.DualReductions = 0
                 _optimized(m)
-            if m.Status == GRB.INTERRUPTED: signal.raise_signal(signal.SIGINT)
+            if m.Status == GRB.INTERRUPTED: signal.raise_signal(signal.SIGINT)   # what it had raised is lost
             if m.Status == GRB.OPTIMAL: return x.X
             return None if m.Status == GRB.INFEASIBLE else _no_optimum("Gurobi", m.Status == GRB.UNBOUNDED)
     except ImportError as e: raise Unusable(f"gurobipy is not installed ({e})") from None
